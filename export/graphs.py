@@ -1,0 +1,169 @@
+"""A torch model as two ONNX graphs: pure functions, self-contained, stripped, stamped, the same bytes each time."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import logging
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import onnx
+import onnx.checker
+import onnx.numpy_helper
+import torch
+from torch import Tensor, nn
+
+from train.config import Config
+from train.networks import LOGVAR_LIMITS, VAE
+from vae_runtime.model.folder import stamps
+
+from .errors import ExportError
+
+OPSET, IR_VERSION = 18, 8  # what onnxruntime 1.15 reads; the exporter itself writes IR 10
+MIN_ONNXRUNTIME = "1.15"
+
+# What the presets need, and no more: every operator here has an integer kernel or is elementwise.
+OPERATORS = frozenset({"Add", "Clip", "Conv", "DepthToSpace", "Gemm", "Relu", "Reshape", "Sigmoid"})
+
+
+class EncoderGraph(nn.Module):
+    """images -> mean, logvar. The one linear head becomes two, so that the graph needs no Split."""
+
+    def __init__(self, model: VAE) -> None:
+        super().__init__()
+        *body, head = model.encoder
+        assert isinstance(head, nn.Linear)
+        self.body = nn.Sequential(*body)
+        (mean_weight, logvar_weight), (mean_bias, logvar_bias) = head.weight.chunk(2), head.bias.chunk(2)
+        self.mean = _linear(mean_weight, mean_bias)
+        self.logvar = _linear(logvar_weight, logvar_bias)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        features = self.body(images)
+        return self.mean(features), self.logvar(features).clamp(*LOGVAR_LIMITS)
+
+
+class DecoderGraph(nn.Module):
+    """z -> images, the mean of p(x|z)."""
+
+    def __init__(self, model: VAE) -> None:
+        super().__init__()
+        self.body = model.decoder
+
+    def forward(self, z: Tensor) -> Tensor:
+        images: Tensor = self.body(z).sigmoid()
+        return images
+
+
+def export_pair(model: VAE, config: Config, *, metadata: dict[str, str]) -> tuple[dict[str, bytes], str]:
+    """Both graphs as bytes, by role, and the pair id that they carry."""
+    images = torch.zeros(2, *config.image_shape)  # a batch of 0 or 1 would be taken for a constant
+    z = torch.zeros(2, config.latent_size)
+    graphs = {
+        "encoder": _export(EncoderGraph(model), images, "images", ["mean", "logvar"]),
+        "decoder": _export(DecoderGraph(model), z, "z", ["images"]),
+    }
+    pair_id = hashlib.sha256(b"".join(graph.SerializeToString(deterministic=True) for graph in graphs.values()))
+    content = {}
+    for role, graph in graphs.items():
+        onnx.helper.set_model_props(graph, {**metadata, **stamps(role, pair_id.hexdigest()[:16])})
+        check_graph(graph, role)
+        content[role] = graph.SerializeToString(deterministic=True)
+    return content, pair_id.hexdigest()[:16]
+
+
+def check_graph(graph: onnx.ModelProto, role: str) -> None:
+    """Refuse what a model folder may not hold: the format's promises about graphs, read from the graph itself."""
+    onnx.checker.check_model(graph, full_check=True)
+    if graph.functions or len(graph.opset_import) != 1 or graph.opset_import[0].domain not in ("", "ai.onnx"):
+        raise ExportError(f"the {role} graph uses functions or operators outside ONNX's own domain.")
+    for node in graph.graph.node:
+        if node.op_type not in OPERATORS:
+            raise ExportError(f"the {role} graph holds {node.op_type}, which is not among {sorted(OPERATORS)}.")
+    for tensor in graph.graph.initializer:
+        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+            raise ExportError(f"the {role} graph keeps {tensor.name} in another file.")
+        if not np.isfinite(onnx.numpy_helper.to_array(tensor).astype(np.float64)).all():
+            raise ExportError(f"the weight {tensor.name} of the {role} holds NaN or infinity; train again.")
+    path = re.search(rb"(/home/|/Users/|/root/|/tmp/|[A-Z]:\\Users\\)[^\0]{0,40}", graph.SerializeToString())
+    if path:
+        raise ExportError(f"the {role} graph names a path of this machine: {path.group()!r}.")
+
+
+def _export(module: nn.Module, example: Tensor, input_name: str, output_names: list[str]) -> onnx.ModelProto:
+    batch = torch.export.Dim("batch")
+    buffer = io.BytesIO()
+    with _quiet():
+        program = torch.onnx.export(
+            module.eval().to(memory_format=torch.contiguous_format),  # type: ignore[call-overload]
+            (example,),
+            input_names=[input_name],
+            output_names=output_names,
+            opset_version=OPSET,
+            dynamic_shapes=({0: batch},),
+            dynamo=True,
+            external_data=False,
+            optimize=True,
+            verbose=False,
+        )
+        assert program is not None
+        program.save(buffer, external_data=False)
+    return _renamed(_stripped(onnx.load_from_string(buffer.getvalue())))
+
+
+def _stripped(graph: onnx.ModelProto) -> onnx.ModelProto:
+    """Without what the exporter adds of this machine: source lines, paths, versions."""
+    graph.ir_version = IR_VERSION
+    graph.producer_name, graph.producer_version, graph.doc_string = "vae-runtime", "", ""
+    del graph.metadata_props[:]
+    del graph.graph.metadata_props[:]
+    del graph.graph.value_info[:]  # shape inference makes them again
+    graph.graph.name, graph.graph.doc_string = "graph", ""
+    for node in graph.graph.node:
+        del node.metadata_props[:]
+        node.doc_string = ""
+    for tensor in graph.graph.initializer:
+        del tensor.metadata_props[:]
+        tensor.doc_string = ""
+    for value in (*graph.graph.input, *graph.graph.output):
+        del value.metadata_props[:]
+        value.doc_string = ""
+    return graph
+
+
+def _renamed(graph: onnx.ModelProto) -> onnx.ModelProto:
+    """Names that count within the graph: the exporter's count whatever the process traced before."""
+    kept = {value.name for value in (*graph.graph.input, *graph.graph.output)}
+    weights = {tensor.name for tensor in graph.graph.initializer if "." in tensor.name}
+    names = {name: name for name in kept | weights | {""}}
+    for index, tensor in enumerate(graph.graph.initializer):
+        tensor.name = names.setdefault(tensor.name, f"constant_{index}")
+    for index, node in enumerate(graph.graph.node):
+        node.name = f"{node.op_type.lower()}_{index}"
+        node.input[:] = [names[name] for name in node.input]
+        node.output[:] = [names.setdefault(name, node.name) for name in node.output]
+    return graph
+
+
+def _linear(weight: Tensor, bias: Tensor) -> nn.Linear:
+    layer = nn.Linear(weight.shape[1], weight.shape[0])
+    layer.weight, layer.bias = nn.Parameter(weight.detach().clone()), nn.Parameter(bias.detach().clone())
+    return layer
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporter reports its own deprecations and steps; none is about the model."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

@@ -1,0 +1,110 @@
+"""Checkpoints: one safetensors file each, no pickle, carrying its own sha256, written aside and renamed.
+
+A run folder keeps three: `last` (the newest), `previous` (the one before, should `last` be damaged) and `best`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from vae_runtime.errors import InputError
+from vae_runtime.files import write_file
+
+from .config import Config
+from .errors import TrainingError
+from .networks import VAE, build
+
+LAST, PREVIOUS, BEST = "last.safetensors", "previous.safetensors", "best.safetensors"
+
+
+class Checkpoint(NamedTuple):
+    """Named tensors, and everything that is not a tensor as JSON values."""
+
+    tensors: dict[str, Tensor]
+    state: dict[str, Any]
+
+
+def save(path: Path, checkpoint: Checkpoint) -> None:
+    """Write a checkpoint whole or not at all, stamped with the sha256 of its tensors and state."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in checkpoint.tensors.items()}
+    state = json.dumps(checkpoint.state, sort_keys=True)
+    metadata = {"state": state, "sha256": _digest(tensors, state)}
+    write_file(path, safetensors.torch.save(tensors, metadata))
+
+
+def save_last(folder: Path, checkpoint: Checkpoint) -> None:
+    """Write `last`, keeping the one before it as `previous`; at every instant one of the two is whole."""
+    if (folder / LAST).exists():
+        os.replace(folder / LAST, folder / PREVIOUS)
+    save(folder / LAST, checkpoint)
+
+
+def read(path: Path) -> Checkpoint:
+    """Read what `save` wrote; a damaged file is a TrainingError."""
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+        state = metadata["state"]
+        if metadata["sha256"] != _digest(tensors, state):
+            raise TrainingError(f"{path} is damaged: its content does not have the sha256 that it carries.")
+        return Checkpoint(tensors, json.loads(state))
+    except FileNotFoundError:
+        raise TrainingError(f"{path} does not exist.") from None
+    except (safetensors.SafetensorError, OSError, KeyError, ValueError) as error:
+        raise TrainingError(f"{path} is damaged: {error}.") from error
+
+
+def read_last(folder: Path, warn: Any) -> Checkpoint:
+    """Read `last`, or with a warning `previous` if `last` is missing or damaged."""
+    try:
+        return read(folder / LAST)
+    except TrainingError as error:
+        try:
+            checkpoint = read(folder / PREVIOUS)
+        except TrainingError as second:
+            raise TrainingError(f"{error} {second} There is nothing to resume from; start a new run.") from error
+        warn(f"{error} Resuming from {PREVIOUS}, step {checkpoint.state['step']}.")
+        return checkpoint
+
+
+def read_config(folder: Path) -> Config:
+    """Read the config.json of a run or checkpoint folder."""
+    path = folder / "config.json"
+    if not path.is_file():
+        raise InputError(f"{folder} has no config.json; expected the folder of a run, as `fit --out` makes it.")
+    return Config.from_json(path.read_text(encoding="utf-8"))
+
+
+def load_model(folder: Path, device: torch.device | None = None) -> tuple[VAE, Config]:
+    """Load the model that a run is worth: its best weights, averaged where the run averaged.
+
+    `folder` is a run (best.safetensors) or an artifact's `checkpoint` folder (model.safetensors).
+    """
+    config = read_config(folder)
+    shipped = folder / "model.safetensors"
+    tensors = read(shipped if shipped.exists() else folder / BEST).tensors
+    model = build(config, device or torch.device("cpu"))
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise TrainingError(f"the weights in {folder} do not fit its config.json: {error}") from error
+    return model.eval(), config
+
+
+def _digest(tensors: dict[str, Tensor], state: str) -> str:
+    sha256 = hashlib.sha256(state.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        sha256.update(f"\n{name} {tensor.dtype} {list(tensor.shape)}\n".encode())
+        sha256.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return sha256.hexdigest()

@@ -1,0 +1,177 @@
+"""The verbs of `python -m train`."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from vae_runtime.errors import InputError, VAEError
+
+from .config import PRESETS, Config
+
+
+class _Group(click.Group):
+    """Errors of the project become one line and an exit code: 2 for bad input, 1 for a run that cannot go on."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (VAEError, OSError) as error:
+            click.echo(f"error: {error}", err=True)
+            sys.exit(2 if isinstance(error, InputError) else 1)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Train a variational autoencoder, measure it, look at it."""
+
+
+_data_dir = click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Folder of MNIST's four idx files, plain or .gz. Default: $VAE_DATA_DIR, else downloaded once.",
+)
+_device = click.option("--device", default=None, help="torch device, such as cuda. Default: an accelerator, else cpu.")
+_threads = click.option("--threads", type=click.IntRange(1), default=None, help="CPU threads. Default: torch's.")
+
+
+@main.command()
+@click.option("--preset", type=click.Choice(list(PRESETS)), help="Which model and recipe to start from.")
+@click.option("--data", type=click.Choice(["mnist", "digits"]), default=None, help="Data set.  [default: mnist]")
+@_data_dir
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder of the new run.")
+@click.option("--resume", type=click.Path(path_type=Path, file_okay=False), help="Go on with this run, exactly.")
+@click.option("--epochs", type=click.IntRange(1), default=None)
+@click.option("--batch-size", type=click.IntRange(1), default=None)
+@click.option("--learning-rate", type=click.FloatRange(0, min_open=True), default=None)
+@click.option("--latent-size", type=click.IntRange(1), default=None)
+@click.option("--targets", type=click.Choice(["binarised", "grey"]), default=None, help="Side of the likelihood.")
+@click.option("--validation-images", type=click.IntRange(0), default=None, help="Held out to choose the best epoch.")
+@click.option("--precision", type=click.Choice(["auto", "float32", "bfloat16"]), default=None)
+@click.option("--seed", type=click.IntRange(0), default=None)
+@_device
+@_threads
+@click.option("--dry-run", is_flag=True, help="Print the resolved config as JSON and stop.")
+def fit(
+    preset: str | None,
+    data_dir: Path | None,
+    out: Path | None,
+    resume: Path | None,
+    device: str | None,
+    threads: int | None,
+    dry_run: bool,
+    **changes: Any,
+) -> None:
+    """Train a preset, or go on with a run.
+
+    Ctrl-C saves and prints the line that resumes.
+
+    \b
+    Example:
+      python -m train fit --preset conv --data mnist --out runs/conv
+      python -m train fit --resume runs/conv --epochs 80
+    """
+    from .checkpoint import read_config
+    from .devices import choose_device, resolve_precision
+
+    changes = {name: change for name, change in changes.items() if change is not None}
+    if resume:
+        if preset or out or set(changes) - {"epochs"}:
+            raise InputError("--resume goes on with the run's own config; of it, only --epochs can be given anew.")
+        config, folder = read_config(resume), resume
+    elif preset and out:
+        config, folder = PRESETS[preset](), out
+        if (folder / "config.json").exists() and not dry_run:
+            raise InputError(f"{folder} is a run already; choose another --out, or go on with --resume {folder}.")
+    else:
+        raise InputError("say which --preset to train and the --out folder of the run, or give --resume RUN.")
+    torch_device = choose_device(device, threads)
+    config = resolve_precision(dataclasses.replace(config, **changes), torch_device)
+    if dry_run:
+        click.echo(config.to_json(), nl=False)
+        return
+    from .data import load
+    from .loop import fit as run_fit
+    from .progress import say
+
+    say(config.to_json().rstrip())
+    if not run_fit(config, folder, load(config.data, data_dir), torch_device, resume=bool(resume)):
+        sys.exit(130)
+    say(f"Done. Next: python -m train evaluate {folder}")
+
+
+_run = click.argument("run", type=click.Path(path_type=Path, exists=True, file_okay=False))
+
+
+@main.command()
+@_run
+@click.option("-k", "--draws", type=click.IntRange(1), default=1000, show_default=True, help="Draws of the IWAE bound.")
+@click.option("--images", type=click.IntRange(1), default=None, help="Only the first N test images.  [default: all]")
+@_data_dir
+@_device
+@_threads
+def evaluate(
+    run: Path, draws: int, images: int | None, data_dir: Path | None, device: str | None, threads: int | None
+) -> None:
+    """Measure a run on its test set: JSON on stdout and in RUN/evaluation.json.
+
+    ELBO with its two terms, NLL by importance weighting, bits per dimension, active units, KL of each latent, and the
+    accuracy of a linear probe on latent means with 100, 1000 and all labels.
+
+    \b
+    Example:
+      python -m train evaluate runs/conv -k 1000
+    """
+    import json
+
+    from vae_runtime.files import write_file
+
+    from .checkpoint import load_model
+    from .data import load
+    from .devices import choose_device
+    from .evaluate import evaluate as measure
+    from .progress import ProgressLine
+
+    torch_device = choose_device(device, threads)
+    model, config = load_model(run, torch_device)
+    line = ProgressLine()
+    figures = measure(
+        model,
+        config,
+        load(config.data, data_dir),
+        torch_device,
+        draws=draws,
+        images=images,
+        progress=lambda done: line.show(f"{done} images done"),
+    )
+    line.clear()
+    text = json.dumps(figures, indent=2) + "\n"
+    write_file(run / "evaluation.json", text.encode())
+    click.echo(text, nl=False)
+
+
+@main.command()
+@_run
+@_data_dir
+@_device
+@_threads
+def plot(run: Path, data_dir: Path | None, device: str | None, threads: int | None) -> None:
+    """Draw a run's pictures into RUN/plots: samples, reconstructions, interpolation, latent map, loss curves.
+
+    \b
+    Example:
+      python -m train plot runs/mlp-2d
+    """
+    from .checkpoint import load_model
+    from .data import load
+    from .devices import choose_device
+    from .plots import plot_run
+
+    torch_device = choose_device(device, threads)
+    model, config = load_model(run, torch_device)
+    for path in plot_run(run, model, config, load(config.data, data_dir), torch_device):
+        click.echo(path)

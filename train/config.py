@@ -1,0 +1,110 @@
+"""What a run is: one frozen dataclass, printed and saved as JSON before the first step; and the three presets."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from vae_runtime.errors import InputError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Everything that decides a run. With the same config, data and machine a CPU run repeats bit for bit."""
+
+    preset: str
+    data: str = "mnist"
+    seed: int = 0
+
+    # The networks.
+    network: Literal["mlp", "conv"]
+    image_shape: tuple[int, int, int] = (1, 28, 28)  # [channels, height, width]
+    latent_size: int
+    widths: tuple[int, ...]  # mlp: units of the hidden layers; conv: channels at half and at quarter resolution
+    blocks: int = 0  # conv: residual blocks at each resolution
+
+    # The data's side of the likelihood. "binarised": each pixel is drawn anew as Bernoulli(grey level) every time it is
+    # seen (Burda et al. 2016, section 5). "grey": the grey level itself is the target of the same cross-entropy.
+    targets: Literal["binarised", "grey"] = "binarised"
+    validation_images: int = 0  # taken from the end of the training set to choose `best`; 0: choose by the training ELBO
+
+    # Adam (Kingma and Ba 2015).
+    epochs: int
+    batch_size: int
+    learning_rate: float = 1e-3
+    learning_rate_warmup_steps: int = 0
+    learning_rate_schedule: Literal["constant", "cosine"] = "constant"
+    gradient_norm_limit: float = 0.0  # 0: no clipping
+    kl_warmup_epochs: float = 0.0  # the KL term's weight grows from 0 to 1 over these (Sonderby et al. 2016)
+    ema_decay: float = 0.0  # 0: no averaging of weights
+    precision: Literal["auto", "float32", "bfloat16"] = "float32"
+
+    def to_json(self) -> str:
+        """The config as indented JSON."""
+        return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Config:
+        """Read what `to_json` wrote; an unknown or missing key is an InputError."""
+        try:
+            fields: dict[str, Any] = json.loads(text)
+            for name in ("image_shape", "widths"):
+                fields[name] = tuple(fields[name])
+            return cls(**fields)
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(f"config.json is not the config of a run ({error}); was it edited?") from error
+
+
+def mlp_2d() -> Config:
+    """784-256-2-256-784, ReLU inside and sigmoid at the end: small enough to look at its whole latent plane."""
+    return Config(
+        preset="mlp-2d",
+        network="mlp",
+        latent_size=2,
+        widths=(256,),
+        targets="grey",
+        epochs=10,
+        batch_size=32,
+    )
+
+
+def mlp() -> Config:
+    """Two ReLU layers each way: the VAE of most texts, trained as the literature measures it."""
+    return Config(
+        preset="mlp",
+        network="mlp",
+        latent_size=20,
+        widths=(512, 256),
+        epochs=40,
+        batch_size=128,
+        learning_rate_schedule="cosine",
+        learning_rate_warmup_steps=200,
+        gradient_norm_limit=200.0,
+        kl_warmup_epochs=2,
+        ema_decay=0.999,
+    )
+
+
+def conv() -> Config:
+    """Residual Conv + PixelShuffle networks: the one we ship."""
+    return Config(
+        preset="conv",
+        network="conv",
+        latent_size=40,
+        widths=(24, 48),
+        blocks=1,
+        epochs=40,
+        batch_size=128,
+        learning_rate=2e-3,
+        learning_rate_schedule="cosine",
+        learning_rate_warmup_steps=500,
+        gradient_norm_limit=200.0,
+        kl_warmup_epochs=2,
+        ema_decay=0.999,
+        precision="auto",
+    )
+
+
+PRESETS = {"mlp-2d": mlp_2d, "mlp": mlp, "conv": conv}

@@ -1,0 +1,39 @@
+"""Where a run computes, and in which precision."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import torch
+
+from vae_runtime.errors import InputError
+
+from .config import Config
+
+
+def choose_device(name: str | None, threads: int | None) -> torch.device:
+    """The named torch device, or the accelerator of this machine, or its CPU with this many threads."""
+    if threads:
+        torch.set_num_threads(threads)
+    if name is None:
+        return torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise InputError(f"the device {name!r} cannot be used here: {str(error).splitlines()[0]}") from error
+    return device
+
+
+def resolve_precision(config: Config, device: torch.device) -> Config:
+    """Settle "auto": bfloat16 where the processor multiplies it in hardware, where it pays; else float32.
+
+    Without such units bfloat16 is emulated: a convolution step was 15 times slower than float32 on an AVX2 processor.
+    """
+    if config.precision != "auto":
+        return config
+    if device.type == "cpu":
+        fast = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    else:
+        fast = device.type == "cuda" and torch.cuda.is_bf16_supported()
+    return dataclasses.replace(config, precision="bfloat16" if fast else "float32")

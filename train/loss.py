@@ -1,0 +1,68 @@
+"""The theorem: log p(x) >= ELBO = E_q(z|x)[log p(x|z)] - KL(q(z|x) || p(z)), in nats.
+
+Kingma and Welling 2014, equations 3 and 10; the importance-weighted bound is Burda, Grosse and Salakhutdinov 2016,
+equation 8. Sums run over pixels and latents; every result has one number an image.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .networks import VAE
+
+# The format clips Bernoulli probabilities to [1e-6, 1 - 1e-6] in a likelihood; on logits that is this.
+LOGIT_LIMIT = math.log1p(-1e-6) - math.log(1e-6)
+
+
+class ELBO(NamedTuple):
+    """The two terms apart, each [batch], nats."""
+
+    log_likelihood: Tensor
+    kl: Tensor
+
+
+def elbo(model: VAE, images: Tensor, eps: Tensor, *, targets: Tensor | None = None) -> ELBO:
+    """One-sample estimate of both terms, seeded by eps [batch, latent_size]; targets default to the images."""
+    mean, logvar = model.encode(images)
+    mean, logvar = mean.float(), logvar.float()
+    logits = model.decode(reparameterise(mean, logvar, eps)).float()
+    return ELBO(bernoulli_log_likelihood(images if targets is None else targets, logits), gaussian_kl(mean, logvar))
+
+
+def reparameterise(mean: Tensor, logvar: Tensor, eps: Tensor) -> Tensor:
+    """z = mean + sigma * eps: a draw from q(z|x) that gradients pass through."""
+    return mean + torch.exp(0.5 * logvar) * eps
+
+
+def bernoulli_log_likelihood(images: Tensor, logits: Tensor) -> Tensor:
+    """Sum over pixels of x log p + (1 - x) log(1 - p), p = sigmoid(logits): [batch].
+
+    For grey x in (0, 1) this is the cross-entropy that texts train on, not a normalised density.
+    """
+    return (images * logits - F.softplus(logits)).flatten(1).sum(1)
+
+
+def clip_logits(logits: Tensor) -> Tensor:
+    """What the format's clipping of probabilities is on logits. For measuring only: it has no gradient outside."""
+    return logits.clamp(-LOGIT_LIMIT, LOGIT_LIMIT)
+
+
+def gaussian_kl(mean: Tensor, logvar: Tensor) -> Tensor:
+    """KL(N(mean, exp(logvar)) || N(0, 1)) summed over latents: [batch]. Kingma and Welling 2014, appendix B."""
+    return kl_per_latent(mean, logvar).sum(1)
+
+
+def kl_per_latent(mean: Tensor, logvar: Tensor) -> Tensor:
+    """The same, one number a latent: [batch, latent_size]."""
+    return 0.5 * (mean**2 + logvar.exp() - 1.0 - logvar)
+
+
+def log_normal(z: Tensor, mean: Tensor | float, logvar: Tensor | float) -> Tensor:
+    """log N(z; mean, exp(logvar)) summed over the last axis."""
+    logvar = torch.as_tensor(logvar, dtype=z.dtype, device=z.device)
+    return -0.5 * ((z - mean) ** 2 / logvar.exp() + logvar + math.log(2 * math.pi)).sum(-1)

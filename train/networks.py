@@ -1,0 +1,143 @@
+"""The networks q(z|x) and p(x|z): an MLP and a residual convolutional pair, mirror images of each other.
+
+Kingma and Welling 2014, "Auto-encoding variational Bayes", appendix C: a diagonal Gaussian posterior whose mean and
+log-variance an encoder gives, and a decoder that gives the parameters of p(x|z), here Bernoulli logits.
+
+The convolutional decoder upsamples by Conv + PixelShuffle (Shi et al. 2016) and not by transposed convolution: the same
+function class, without checkerboards, and integer kernels exist for it.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vae_runtime.errors import InputError
+
+from .config import Config
+
+# exp of these is far outside any trained posterior and far inside float32: hostile pixels cannot give infinity.
+LOGVAR_LIMITS = (-30.0, 20.0)
+
+
+class VAE(nn.Module):
+    """Encoder and decoder as one module; names in a checkpoint are `encoder.*` and `decoder.*`."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        if config.network == "mlp":
+            self.encoder: nn.Sequential = mlp_encoder(config)
+            self.decoder: nn.Sequential = mlp_decoder(config)
+        else:
+            self.encoder = conv_encoder(config)
+            self.decoder = conv_decoder(config)
+
+    def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """images [batch, channels, height, width] in [0, 1] -> mean, logvar of q(z|x), each [batch, latent_size]."""
+        mean, logvar = self.encoder(images).chunk(2, dim=1)
+        return mean, logvar.clamp(*LOGVAR_LIMITS)
+
+    def decode(self, z: Tensor) -> Tensor:
+        """z [batch, latent_size] -> Bernoulli logits of p(x|z), [batch, channels, height, width]."""
+        logits: Tensor = self.decoder(z)
+        return logits
+
+
+def mlp_encoder(config: Config) -> nn.Sequential:
+    """Flatten, hidden layers, one linear head for mean and log-variance together."""
+    sizes = (_pixels(config), *config.widths)
+    return nn.Sequential(
+        nn.Flatten(),
+        *_hidden(sizes),
+        nn.Linear(sizes[-1], 2 * config.latent_size),
+    )
+
+
+def mlp_decoder(config: Config) -> nn.Sequential:
+    """The hidden layers backwards, then one logit a pixel."""
+    sizes = (config.latent_size, *reversed(config.widths))
+    return nn.Sequential(
+        *_hidden(sizes),
+        nn.Linear(sizes[-1], _pixels(config)),
+        nn.Unflatten(1, config.image_shape),
+    )
+
+
+class Residual(nn.Module):
+    """x + conv(relu(conv(x))), then ReLU; starts as the identity, so that depth costs nothing at first."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv_1 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv_2 = nn.Conv2d(channels, channels, 3, padding=1)
+        nn.init.zeros_(self.conv_2.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(x + self.conv_2(F.relu(self.conv_1(x))))
+
+
+def conv_encoder(config: Config) -> nn.Sequential:
+    """Two strided convolutions, each followed by residual blocks, then one linear head."""
+    channels, height, width = _quarter(config)
+    half, quarter = config.widths
+    return nn.Sequential(
+        nn.Conv2d(channels, half, 4, stride=2, padding=1),
+        nn.ReLU(),
+        *(Residual(half) for _ in range(config.blocks)),
+        nn.Conv2d(half, quarter, 4, stride=2, padding=1),
+        nn.ReLU(),
+        *(Residual(quarter) for _ in range(config.blocks)),
+        nn.Flatten(),
+        nn.Linear(quarter * height * width, 2 * config.latent_size),
+    )
+
+
+def conv_decoder(config: Config) -> nn.Sequential:
+    """The encoder backwards: linear, residual blocks, Conv + PixelShuffle twice."""
+    channels, height, width = _quarter(config)
+    half, quarter = config.widths
+    return nn.Sequential(
+        nn.Linear(config.latent_size, quarter * height * width),
+        nn.Unflatten(1, (quarter, height, width)),
+        nn.ReLU(),
+        *(Residual(quarter) for _ in range(config.blocks)),
+        nn.Conv2d(quarter, 4 * half, 3, padding=1),
+        nn.PixelShuffle(2),
+        nn.ReLU(),
+        *(Residual(half) for _ in range(config.blocks)),
+        nn.Conv2d(half, 4 * channels, 3, padding=1),
+        nn.PixelShuffle(2),
+    )
+
+
+def _hidden(sizes: tuple[int, ...]) -> list[nn.Module]:
+    layers: list[nn.Module] = []
+    for inputs, outputs in itertools.pairwise(sizes):
+        layers += [nn.Linear(inputs, outputs), nn.ReLU()]
+    return layers
+
+
+def _pixels(config: Config) -> int:
+    channels, height, width = config.image_shape
+    return channels * height * width
+
+
+def _quarter(config: Config) -> tuple[int, int, int]:
+    channels, height, width = config.image_shape
+    if height % 4 or width % 4:
+        raise InputError(f"the conv networks halve a picture twice, and {height}x{width} is not divisible by 4.")
+    return channels, height // 4, width // 4
+
+
+def parameter_count(module: nn.Module) -> int:
+    """How many numbers a module has learnt."""
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def build(config: Config, device: torch.device) -> VAE:
+    """A fresh model of the config on a device, its weights drawn from torch's seeded generator."""
+    torch.manual_seed(config.seed)
+    return VAE(config).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -1,0 +1,74 @@
+"""What a run says while it runs: a line on stderr, metrics.jsonl, TensorBoard if it is installed."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+
+def say(text: str) -> None:
+    """A line for people, on stderr."""
+    print(text, file=sys.stderr, flush=True)
+
+
+class ProgressLine:
+    """One line that rewrites itself on a terminal, at most once a second; nothing where stderr is not a terminal."""
+
+    def __init__(self) -> None:
+        self._live = sys.stderr.isatty()
+        self._shown_at = 0.0
+
+    def show(self, text: str) -> None:
+        now = time.monotonic()
+        if self._live and now - self._shown_at >= 1.0:
+            self._shown_at = now
+            print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+
+    def clear(self) -> None:
+        if self._live:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def clock(seconds: float) -> str:
+    """Seconds as h:mm:ss."""
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
+
+
+class Metrics:
+    """One JSON object an epoch in metrics.jsonl, and the same numbers to TensorBoard where it is installed."""
+
+    def __init__(self, folder: Path, *, epochs_done: int) -> None:
+        """Continue the file of a run: lines of epochs after `epochs_done` belong to work that a resume repeats."""
+        self._path = folder / "metrics.jsonl"
+        kept = [row for row in read_metrics(folder) if row["epoch"] <= epochs_done]
+        self._path.write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
+        self._tensorboard: Any = None
+        if importlib.util.find_spec("tensorboard"):
+            from torch.utils.tensorboard import SummaryWriter
+
+            self._tensorboard = SummaryWriter(str(folder / "tensorboard"), purge_step=epochs_done + 1)
+
+    def write(self, row: dict[str, Any]) -> None:
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+        if self._tensorboard:
+            for name, number in row.items():
+                self._tensorboard.add_scalar(name, number, row["epoch"])
+            self._tensorboard.flush()
+
+
+def read_metrics(folder: Path) -> list[dict[str, Any]]:
+    """The rows of a run's metrics.jsonl; a last line that a crash tore is left out."""
+    path = folder / "metrics.jsonl"
+    rows: list[dict[str, Any]] = []
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+        try:
+            rows.append(json.loads(line))
+        except ValueError:
+            break
+    return rows

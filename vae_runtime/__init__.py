@@ -1,0 +1,72 @@
+"""Variational autoencoders without torch: sample, encode, decode, interpolate and score on onnxruntime.
+
+Names load on first use, so that `import vae_runtime` and `vae --help` cost next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .errors import InputError, IntegrityError, ManifestError, ProviderError, VAEError
+    from .maths.bounds import ELBO
+    from .maths.noise import standard_normal
+    from .maths.posterior import Posterior
+    from .model.manifest import Manifest
+    from .pictures.grids import image_grid
+    from .pictures.pixels import from_uint8, to_uint8
+    from .pictures.reading import read_images
+    from .pictures.writing import write_image
+    from .spec import ImageSpec
+    from .vae import VAE
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ELBO",
+    "VAE",
+    "ImageSpec",
+    "InputError",
+    "IntegrityError",
+    "Manifest",
+    "ManifestError",
+    "Posterior",
+    "ProviderError",
+    "VAEError",
+    "from_uint8",
+    "image_grid",
+    "read_images",
+    "standard_normal",
+    "to_uint8",
+    "write_image",
+]
+
+_HOMES = {
+    "ELBO": "maths.bounds",
+    "VAE": "vae",
+    "ImageSpec": "spec",
+    "InputError": "errors",
+    "IntegrityError": "errors",
+    "Manifest": "model.manifest",
+    "ManifestError": "errors",
+    "Posterior": "maths.posterior",
+    "ProviderError": "errors",
+    "VAEError": "errors",
+    "from_uint8": "pictures.pixels",
+    "image_grid": "pictures.grids",
+    "read_images": "pictures.reading",
+    "standard_normal": "maths.noise",
+    "to_uint8": "pictures.pixels",
+    "write_image": "pictures.writing",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -1,0 +1,1 @@
+"""What a device says about itself and its model."""

@@ -1,0 +1,83 @@
+"""Does this machine run this model as torch did? Every hash, then the golden vectors on the asked provider."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..errors import IntegrityError
+from ..maths.noise import standard_normal
+from ..model import manifest as manifests
+from ..model.golden import GoldenVectors, read_golden
+from ..model.integrity import read_file, unlisted_files
+from ..vae import VAE
+
+
+class TensorCheck(NamedTuple):
+    """The largest absolute difference of one tensor from its golden values, and what the manifest allows."""
+
+    tensor: str
+    difference: float
+    tolerance: float
+
+    @property
+    def passed(self) -> bool:
+        return self.difference <= self.tolerance
+
+
+class Report(NamedTuple):
+    """What `verify` found."""
+
+    files_checked: int
+    unlisted: list[str]
+    provider: str
+    tensors: list[TensorCheck]
+
+    @property
+    def passed(self) -> bool:
+        return all(check.passed for check in self.tensors)
+
+
+def verify(folder: Path, *, providers: str | Iterable[str], threads: int | None, precision: str) -> Report:
+    """Check a model folder, deterministic; damage is an IntegrityError, a number that is off is in the report."""
+    manifest = manifests.read(folder)
+    for file in manifest.files:
+        read_file(folder, file)
+    vae = VAE.load(folder, providers=providers, threads=threads, precision=precision)
+    golden = read_golden(folder, manifest)
+    try:
+        found = _replay(vae, golden)
+    except ValueError as error:  # shapes that do not fit: the file is not of this model, whatever its hash
+        raise IntegrityError(f"{manifest.golden.file.file} does not fit the model: {error}") from error
+    tolerance = {"eps": 1e-6, **manifest.golden.tolerance}
+    tensors = [TensorCheck(name, difference, tolerance[name]) for name, difference in found.items()]
+    return Report(len(manifest.files) + 1, unlisted_files(folder, manifest), vae.providers[0], tensors)
+
+
+def _replay(vae: VAE, golden: GoldenVectors) -> dict[str, float]:
+    posterior = vae.encode(golden.images)
+    elbo = vae.elbo(golden.images, samples=int(golden.draws))
+    eps = standard_normal(*golden.eps.shape, seed=0)
+    nats = {
+        "log_likelihood": elbo.log_likelihood,
+        "kl": elbo.kl,
+        "iwae": elbo.iwae,
+        "score": vae.score(golden.images),
+    }
+    return {
+        "eps": _difference(eps, golden.eps),
+        "mean": _difference(posterior.mean, golden.mean),
+        "logvar": _difference(posterior.logvar, golden.logvar),
+        "images": _difference(vae.decode(golden.z), golden.decoded),
+        "nats": max(_difference(value, getattr(golden, name)) for name, value in nats.items()),
+    }
+
+
+def _difference(found: Any, expected: Any) -> float:
+    if found.shape != expected.shape:
+        raise ValueError(f"{list(found.shape)} against {list(expected.shape)}")
+    difference = float(np.abs(found.astype(np.float64) - expected).max(initial=0.0))
+    return difference if np.isfinite(difference) else float("inf")  # NaN would compare as neither more nor less

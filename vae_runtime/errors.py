@@ -1,0 +1,30 @@
+"""What can go wrong, as one small tree.
+
+    VAEError
+    ├── ManifestError    a model folder that does not say, in the known form, what it is
+    ├── IntegrityError   bytes that are not the ones the manifest promises
+    ├── InputError       an array, picture, path or option that the call cannot take
+    └── ProviderError    onnxruntime is missing, or the asked execution provider did not come
+
+Every message is one sentence or two: what came, what was expected, what to do.
+"""
+
+
+class VAEError(Exception):
+    """Root of every error that this package raises on purpose."""
+
+
+class ManifestError(VAEError):
+    """The model folder has no manifest, a torn one, or one that this version cannot read."""
+
+
+class IntegrityError(VAEError):
+    """A file of the model is missing, damaged, or belongs to another model."""
+
+
+class InputError(VAEError, ValueError):
+    """The caller's array, picture, path or option is not what the call takes."""
+
+
+class ProviderError(VAEError):
+    """onnxruntime is not installed, or the asked execution provider did not come."""

@@ -1,0 +1,56 @@
+"""Files that appear whole or not at all: written beside their place, then renamed into it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from pathlib import Path
+
+from .errors import InputError
+
+
+def write_file(path: str | os.PathLike[str], data: bytes) -> None:
+    """Write `data` so that a crash, a full disk or a power cut leaves the old file or the new one, never a torn one.
+
+    A device or pipe (/dev/null, a fifo) is written to as it is. A full disk raises OSError and leaves no trace.
+    """
+    path = Path(os.path.realpath(path))  # a link stays a link: its target is replaced
+    check_output(path)
+    if path.exists() and not path.is_file():
+        path.write_bytes(data)
+        return
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with open(temporary, "xb") as file:
+            if path.exists():
+                os.chmod(temporary, path.stat().st_mode & 0o777)
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+    sync_directory(path.parent)
+
+
+def check_output(path: str | os.PathLike[str]) -> None:
+    """Refuse, before any work is done, a path that no file can be written to."""
+    path = Path(path)
+    if path.is_dir():
+        raise InputError(f"{path} is a directory; give the name of a file to write.")
+    if not path.parent.is_dir():
+        raise InputError(f"the directory {path.parent} does not exist; make it first, or write elsewhere.")
+
+
+def sync_directory(path: str | os.PathLike[str]) -> None:
+    """Make a rename inside `path` outlive a power cut, where the system can."""
+    if os.name == "nt":  # Windows opens no directories; its rename is journalled
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,1 @@
+"""Mathematics: arrays in, arrays out. No files, no state, no models."""

@@ -1,0 +1,67 @@
+"""What arrays a model takes: each check says what came, what was expected and what to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InputError
+
+Float32 = npt.NDArray[np.float32]
+
+
+def check_images(images: Any, shape: tuple[int, int, int]) -> Float32:
+    """Check images: float [batch, channels, height, width] in [0, 1]; returned as contiguous float32."""
+    array = _floats(images, "images", f"float32 {_batch_of(shape)} in [0, 1]", "Use from_uint8() or read_images().")
+    if array.ndim != 4 or array.shape[1:] != shape:
+        hint = ""
+        if array.shape == shape:
+            hint = " For one image, pass images[None]."
+        elif array.ndim == 4 and array.shape[1:] == (*shape[1:], shape[0]):
+            hint = " This looks like [batch, height, width, channels]: use images.transpose(0, 3, 1, 2)."
+        raise InputError(f"images are {array.dtype} {list(array.shape)}; expected {_batch_of(shape)}.{hint}")
+    array = _finite(array, "images")
+    if array.size and not (array.min() >= 0 and array.max() <= 1):
+        raise InputError(
+            f"images reach from {array.min():g} to {array.max():g}; expected [0, 1]. Divide bytes by 255: from_uint8()."
+        )
+    return array
+
+
+def check_image(image: Any, shape: tuple[int, int, int], name: str) -> Float32:
+    """Check one image, [channels, height, width] or a batch of one; returned as a batch of one."""
+    array = np.asarray(image)
+    if array.ndim == 4 and len(array) != 1:
+        raise InputError(f"{name} holds {len(array)} images; expected one, {list(shape)}.")
+    return check_images(array if array.ndim == 4 else array[None], shape)
+
+
+def check_latents(z: Any, size: int) -> Float32:
+    """Check latents: float [batch, size], finite; returned as contiguous float32."""
+    array = _floats(z, "z", f"float32 [batch, {size}]", "Use .astype('float32').")
+    if array.ndim != 2 or array.shape[1] != size:
+        hint = " For one latent, pass z[None]." if array.shape == (size,) else ""
+        raise InputError(f"z is {array.dtype} {list(array.shape)}; expected [batch, {size}].{hint}")
+    return _finite(array, "z")
+
+
+def _floats(value: Any, name: str, expected: str, hint: str) -> npt.NDArray[Any]:
+    array = np.asarray(value)
+    if array.dtype.kind != "f":
+        raise InputError(f"{name}: {array.dtype} {list(array.shape)} came; expected {expected}. {hint}")
+    return array
+
+
+def _finite(array: npt.NDArray[Any], name: str) -> Float32:
+    with np.errstate(over="ignore"):  # a float64 too large for float32 becomes infinity, and is refused below
+        array = np.ascontiguousarray(array, dtype=np.float32)
+    if not np.isfinite(array).all():
+        place = np.argwhere(~np.isfinite(array))[0]
+        raise InputError(f"{name} hold {array[tuple(place)]} at {place.tolist()}; expected finite float32 numbers.")
+    return array
+
+
+def _batch_of(shape: tuple[int, ...]) -> str:
+    return f"[batch, {', '.join(map(str, shape))}]"

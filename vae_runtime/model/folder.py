@@ -1,0 +1,74 @@
+"""A model folder opened: manifest read, bytes checked, sessions started, the two graphs checked to be one pair."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from ..errors import InputError, IntegrityError, ProviderError
+from . import manifest as manifests
+from .integrity import read_file
+from .manifest import FORMAT_VERSION, Manifest
+from .sessions import Session, import_onnxruntime
+
+
+class Model(NamedTuple):
+    """An open model."""
+
+    manifest: Manifest
+    encoder: Session
+    decoder: Session
+
+
+def open_model(folder: Path, *, providers: tuple[str, ...], threads: int | None, precision: str) -> Model:
+    """Open the model of a folder on exactly these providers."""
+    manifest = manifests.read(folder)
+    _require_version(manifest)
+    sessions = {}
+    for role, graph in manifest.graphs.items():
+        if precision not in graph:
+            raise InputError(f"the model {manifest.name!r} has no {precision!r} {role}; it has {', '.join(graph)}.")
+        file = graph[precision]
+        session = Session(read_file(folder, file), file.file, providers=providers, threads=threads)
+        _check_stamps(session, role, manifest)
+        _check_signature(session, role, manifest)
+        sessions[role] = session
+    return Model(manifest, sessions["encoder"], sessions["decoder"])
+
+
+def stamps(role: str, pair_id: str) -> dict[str, str]:
+    """What a graph's metadata must say for it to be this role of this pair."""
+    return {"vae.format_version": str(FORMAT_VERSION), "vae.role": role, "vae.pair_id": pair_id}
+
+
+def _require_version(manifest: Manifest) -> None:
+    found = import_onnxruntime().__version__
+    if _numbers(found) < _numbers(manifest.min_onnxruntime):
+        raise ProviderError(
+            f"the model {manifest.name!r} needs onnxruntime {manifest.min_onnxruntime} or newer, this is {found}."
+        )
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".")[:2])
+
+
+def _check_stamps(session: Session, role: str, manifest: Manifest) -> None:
+    metadata = session.metadata
+    for key, expected in stamps(role, manifest.pair_id).items():
+        if metadata.get(key) != expected:
+            raise IntegrityError(
+                f"{session.name} carries {key} = {metadata.get(key)!r}, the manifest needs {expected!r}: "
+                "the graphs and the manifest are of different models. Copy the whole folder again."
+            )
+
+
+def _check_signature(session: Session, role: str, manifest: Manifest) -> None:
+    images, latents = list(manifest.image.shape), [manifest.latent_size]
+    expected = {
+        "encoder": ({"images": images}, {"mean": latents, "logvar": latents}),
+        "decoder": ({"z": latents}, {"images": images}),
+    }[role]
+    for found, wanted in zip(session.signature(), expected, strict=True):
+        if {name: shape[1:] for name, shape in found.items()} != wanted:
+            raise IntegrityError(f"{session.name} has the tensors {found}; the manifest needs {wanted} after the batch.")

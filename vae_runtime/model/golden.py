@@ -1,0 +1,51 @@
+"""golden.npz: inputs and the outputs that torch gave for them, so that any device can check itself without torch."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import IntegrityError
+from .integrity import read_file
+from .manifest import Manifest
+
+Float32 = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
+
+
+class GoldenVectors(NamedTuple):
+    """What docs/FORMAT.md lists under golden vectors; n images, k draws each, all with noise of seed 0."""
+
+    images: Float32  # [n, channels, height, width]
+    mean: Float32  # [n, latent_size]
+    logvar: Float32  # [n, latent_size]
+    eps: Float32  # [n, latent_size], rows 0 .. n - 1
+    z: Float32  # [n, latent_size]
+    decoded: Float32  # [n, channels, height, width], from z
+    log_likelihood: Float64  # [n], mean over k draws
+    kl: Float64  # [n]
+    iwae: Float64  # [n]
+    score: Float64  # [n]
+    draws: npt.NDArray[np.int64]  # [], k
+
+    def to_bytes(self) -> bytes:
+        """As an uncompressed .npz, the same bytes each time."""
+        buffer = io.BytesIO()
+        np.savez(buffer, **self._asdict())
+        return buffer.getvalue()
+
+
+def read_golden(folder: Path, manifest: Manifest) -> GoldenVectors:
+    """Read and check the golden vectors of a model folder."""
+    file = manifest.golden.file
+    content = read_file(folder, file)
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            return GoldenVectors(**{name: arrays[name] for name in arrays.files})
+    except (ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
+        raise IntegrityError(f"{file.file} does not hold the golden vectors of the format: {error}") from error

@@ -1,0 +1,45 @@
+"""The bytes that a manifest promises: each file read once, its size and sha256 checked, and used from memory."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from ..errors import IntegrityError
+from .manifest import FILE_NAME, Manifest, ModelFile
+
+
+def read_file(folder: Path, file: ModelFile) -> bytes:
+    """Read a file of a model and check it against the manifest; the caller uses these bytes and no others."""
+    path = folder / file.file
+    try:
+        with open(path, "rb") as stream:
+            content = stream.read(file.bytes + 1)  # never more than promised, however long the file is
+    except FileNotFoundError:
+        raise IntegrityError(f"{path} is missing, though the manifest names it; copy the model again.") from None
+    except OSError as error:
+        raise IntegrityError(f"{path} cannot be read ({error.strerror}).") from error
+    if len(content) != file.bytes:
+        size = f"{len(content):,}" if len(content) < file.bytes else f"more than {file.bytes:,}"
+        raise IntegrityError(f"{path} has {size} bytes, the manifest says {file.bytes:,}; {_advice(content)}")
+    found = hashlib.sha256(content).hexdigest()
+    if found != file.sha256:
+        raise IntegrityError(
+            f"{path} is not the file of this manifest (sha256 {found[:12]}…, expected {file.sha256[:12]}…): "
+            "damaged, edited, or of another model. Copy or download the model again."
+        )
+    return content
+
+
+def unlisted_files(folder: Path, manifest: Manifest) -> list[str]:
+    """Names in the folder that the manifest does not know; a `checkpoint` folder may lie beside a model."""
+    known = {FILE_NAME, "checkpoint", *(file.file for file in manifest.files)}
+    return sorted(path.name for path in folder.iterdir() if path.name not in known)
+
+
+def _advice(content: bytes) -> str:
+    if content.startswith(b"version https://git-lfs"):
+        return "it is a Git LFS pointer. Try: git lfs pull."
+    if content.lstrip()[:1] == b"<":
+        return "it is a web page, not a model. Download it again."
+    return "the copy was interrupted, or the file is of another model. Copy or download it again."

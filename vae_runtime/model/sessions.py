@@ -1,0 +1,126 @@
+"""onnxruntime: the only module that imports it. Opens a session from checked bytes and runs it in batches."""
+
+from __future__ import annotations
+
+import os
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InputError, IntegrityError, ProviderError, VAEError
+from .providers import INSTALL, OPTIONS
+from .threads import available_processors
+
+Float32 = npt.NDArray[np.float32]
+
+
+class Session:
+    """One graph, open. Safe to run from many threads at once (onnxruntime's own promise, and tested)."""
+
+    def __init__(self, model: bytes, name: str, *, providers: tuple[str, ...], threads: int | None) -> None:
+        """Open `model`, the bytes of the file `name`, on exactly these providers."""
+        onnxruntime = import_onnxruntime()
+        _require_listed(onnxruntime, providers)
+        try:
+            self._session = onnxruntime.InferenceSession(
+                model,
+                _options(onnxruntime, threads),
+                providers=[(provider, OPTIONS.get(provider, {})) for provider in providers],
+                enable_fallback=0,  # else onnxruntime prints to stdout and tries again on the CPU
+                read_config_from_model=0,  # else a model may set threads and write profiles
+            )
+        except Exception as error:  # onnxruntime's errors share no base class
+            raise _load_error(name, onnxruntime.__version__, error) from error
+        self._session._model_bytes = None  # it keeps a second copy of the file otherwise
+        self.name = name
+        self.providers: tuple[str, ...] = tuple(self._session.get_providers())
+        missing = [provider for provider in providers if provider not in self.providers]
+        if missing:
+            raise ProviderError(_not_opened(missing[0], self.providers, "its device or a library it needs is missing"))
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """The stamps that the graph carries."""
+        return dict(self._session.get_modelmeta().custom_metadata_map)
+
+    def signature(self) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
+        """Names and shapes of inputs and outputs; a shape is a list of sizes, the batch axis being a name."""
+        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        return {item.name: item.shape for item in inputs}, {item.name: item.shape for item in outputs}
+
+    def run(self, array: Float32, *, batch_size: int) -> tuple[Float32, ...]:
+        """Run the one-input graph over axis 0 in batches; returns its outputs, each [batch, …], deterministic.
+
+        Small batches keep the memory of a big call small; the outputs are written into place, not concatenated.
+        """
+        if not isinstance(batch_size, int) or batch_size < 1:
+            raise InputError(f"batch_size is {batch_size!r}; expected a whole number from 1.")
+        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
+        results = tuple(np.empty((len(array), *output.shape[1:]), np.float32) for output in outputs)
+        for begin in range(0, len(array), batch_size):
+            rows = slice(begin, begin + batch_size)
+            try:
+                batch = self._session.run(None, {inputs[0].name: array[rows]})
+            except Exception as error:  # onnxruntime's errors share no base class
+                raise ProviderError(f"{self.providers[0]} failed in {self.name}: {_one_line(error)}") from error
+            for result, part in zip(results, batch, strict=True):
+                result[rows] = part
+        return results
+
+
+def import_onnxruntime() -> ModuleType:
+    """Import onnxruntime with its telemetry off, or say how to install it.
+
+    Since 1.29 it sends usage data from a background thread unless told not to before the import.
+    """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    try:
+        import onnxruntime
+    except ImportError as error:
+        if error.name != "onnxruntime":
+            raise ProviderError(f"onnxruntime is installed but cannot be loaded: {error}") from error
+        raise ProviderError(
+            'onnxruntime is not installed. Try: pip install "vae-runtime[cpu]" (or "vae-runtime[gpu]" for CUDA).'
+        ) from None
+    module: ModuleType = onnxruntime
+    return module
+
+
+def _options(onnxruntime: ModuleType, threads: int | None) -> Any:
+    """Defaults for small devices that share their processor with other work."""
+    if threads is not None and (not isinstance(threads, int) or threads < 1):
+        raise InputError(f"threads is {threads!r}; expected a whole number from 1, or None for all that are available.")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads or available_processors()
+    options.inter_op_num_threads = 1
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.enable_cpu_mem_arena = False  # the arena never returns the memory of its largest batch
+    options.enable_mem_pattern = False
+    options.log_severity_level = 4  # what goes wrong is raised; nothing is printed
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.load_model_format", "ONNX")
+    return options
+
+
+def _require_listed(onnxruntime: ModuleType, providers: tuple[str, ...]) -> None:
+    listed = onnxruntime.get_available_providers()
+    for provider in providers:
+        if provider not in listed:
+            raise ProviderError(_not_opened(provider, listed, "this onnxruntime was built without it"))
+
+
+def _not_opened(provider: str, there: Any, reason: str) -> str:
+    advice = f" Try: {INSTALL[provider]}." if provider in INSTALL else ""
+    return f"{provider} was asked for and did not come: {reason}. There is {', '.join(there)}.{advice}"
+
+
+def _load_error(name: str, version: str, error: Exception) -> VAEError:
+    if "Unsupported model IR version" in str(error) or "opset" in str(error).lower():
+        return ProviderError(f"onnxruntime {version} is too old for {name}; upgrade it. It said: {_one_line(error)}")
+    return IntegrityError(f"onnxruntime {version} refuses {name}: {_one_line(error)}")
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]

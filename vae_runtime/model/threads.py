@@ -1,0 +1,31 @@
+"""How many processors this process may really use: affinity and container quota, not what the machine has."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+
+_CGROUP = Path("/sys/fs/cgroup")
+
+
+def available_processors(cgroup: Path = _CGROUP) -> int:
+    """Processors of the affinity mask, at most the container's CPU quota (cgroup v2 or v1); at least 1."""
+    affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota = _quota(cgroup)
+    return max(1, min(affinity, math.ceil(quota)) if quota else affinity)
+
+
+def _quota(cgroup: Path) -> float | None:
+    """Processors' worth of time the container may use; None: no limit, or none that can be read."""
+    try:
+        fields = (cgroup / "cpu.max").read_text().split()
+        return int(fields[0]) / int(fields[1])
+    except (OSError, ValueError, IndexError, ZeroDivisionError):
+        pass
+    try:
+        quota = int((cgroup / "cpu" / "cpu.cfs_quota_us").read_text())
+        period = int((cgroup / "cpu" / "cpu.cfs_period_us").read_text())
+        return quota / period if quota > 0 and period > 0 else None
+    except (OSError, ValueError):
+        return None

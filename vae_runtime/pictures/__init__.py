@@ -1,0 +1,1 @@
+"""Pictures: files and streams to arrays and back. No models."""

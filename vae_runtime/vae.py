@@ -1,0 +1,199 @@
+"""class VAE: the one object that joins model, mathematics and pictures."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .errors import InputError
+from .maths import prior
+from .maths.arrays import check_image, check_images, check_latents
+from .maths.bounds import ELBO, log_mean_exp
+from .maths.gaussian import log_normal
+from .maths.likelihood import log_likelihood
+from .maths.noise import standard_normal, whole_number
+from .maths.paths import PATHS
+from .maths.posterior import Posterior
+from .model.folder import Model, open_model
+from .model.location import locate
+from .model.manifest import Manifest
+from .model.providers import full_names
+
+Float32 = npt.NDArray[np.float32]
+Float64 = npt.NDArray[np.float64]
+
+
+class VAE:
+    """A trained variational autoencoder: sample, encode, decode, reconstruct, interpolate, score.
+
+    Arrays in, arrays out. Images are float32 [batch, channels, height, width] in [0, 1]. On the CPU, results do not
+    depend on batch_size, on the number of threads, or on what else is in the batch. One object may be used from many
+    threads at once, and pickled: it opens its folder again.
+    """
+
+    def __init__(self, model: Model, *, reopen: tuple[Any, ...]) -> None:
+        """Not for callers: use `VAE.load`."""
+        self._model, self._reopen = model, reopen
+        self._encoder, self._decoder = model.encoder, model.decoder
+
+    @classmethod
+    def load(
+        cls,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        providers: str | Iterable[str] = ("CPUExecutionProvider",),
+        threads: int | None = None,
+        precision: str = "float32",
+    ) -> VAE:
+        """Open a model folder; None is the model that came with the package.
+
+        providers: execution providers, by onnxruntime's names or short ones ("cuda"); one that does not come is a
+        ProviderError, never a silent CPU run. threads: processor threads; None takes all that this process may use.
+        """
+        names = full_names(providers)
+        model = open_model(locate(path), providers=names, threads=threads, precision=precision)
+        return cls(model, reopen=(path if path is None else Path(path).absolute(), names, threads, precision))
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the model is: its probabilistic families, picture rules, files and training figures."""
+        return self._model.manifest
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """[channels, height, width] of one image."""
+        return self.manifest.image.shape
+
+    @property
+    def latent_size(self) -> int:
+        """How many numbers a latent has."""
+        return self.manifest.latent_size
+
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """The execution providers that the opened sessions really have."""
+        return self._decoder.providers
+
+    def sample(
+        self, n: int = 1, *, seed: int = 0, start: int = 0, temperature: float = 1.0, batch_size: int = 64
+    ) -> Float32:
+        """Draw samples start .. start + n - 1 of a seed, seeded: the decoder's mean image for each latent of the prior.
+
+        Returns images float32 [n, channels, height, width]. A temperature below 1 keeps nearer the prior's centre.
+        """
+        n, start = whole_number(n, "n"), whole_number(start, "start")
+        if not (math.isfinite(temperature) and temperature >= 0):
+            raise InputError(f"temperature is {temperature}; expected a finite number from 0, 1 being the model's own.")
+        images = np.empty((n, *self.image_shape), np.float32)
+        for begin in range(0, n, 1024):
+            count = min(1024, n - begin)
+            eps = standard_normal(count, self.latent_size, seed=seed, start=start + begin)
+            z = prior.from_noise(eps, temperature=temperature)
+            images[begin : begin + count] = self._decode(z, batch_size)
+        return images
+
+    def encode(self, images: npt.ArrayLike, *, batch_size: int = 64) -> Posterior:
+        """Give q(z|x) of images, deterministic: mean and log-variance, each float32 [batch, latent_size]."""
+        return self._encode(check_images(images, self.image_shape), batch_size)
+
+    def decode(self, z: npt.ArrayLike, *, batch_size: int = 64) -> Float32:
+        """Give the mean of p(x|z), deterministic: z float [batch, latent_size] -> images."""
+        return self._decode(check_latents(z, self.latent_size), batch_size)
+
+    def reconstruct(self, images: npt.ArrayLike, *, batch_size: int = 64) -> Float32:
+        """Decode the posterior mean of images, deterministic: images -> images."""
+        return self._decode(self.encode(images, batch_size=batch_size).mean, batch_size)
+
+    def interpolate(
+        self, start: npt.ArrayLike, end: npt.ArrayLike, *, steps: int = 8, path: str = "linear"
+    ) -> Float32:
+        """Decode `steps` latents from one image to another, both ends included, deterministic.
+
+        start, end: one image each, [channels, height, width]; the way runs between their posterior means, along the
+        "linear" or the "spherical" path. Returns images [steps, channels, height, width].
+        """
+        if path not in PATHS:
+            raise InputError(f"path is {path!r}; expected one of {', '.join(map(repr, PATHS))}.")
+        if whole_number(steps, "steps") < 2:
+            raise InputError(f"steps is {steps}; expected 2 or more, for both ends are among them.")
+        ends = [check_image(image, self.image_shape, name) for image, name in ((start, "start"), (end, "end"))]
+        mean = self._encode(np.concatenate(ends), 2).mean
+        return self._decode(PATHS[path](mean[0], mean[1], steps), 64)
+
+    def elbo(
+        self, images: npt.ArrayLike, *, samples: int = 1, seed: int = 0, start: int = 0, batch_size: int = 64
+    ) -> ELBO:
+        """Estimate the evidence lower bound of images from `samples` draws each, seeded; nats, float64 [batch].
+
+        `iwae` is the importance-weighted bound of the same draws: with many, an estimate of log p(x). Images count from
+        `start`; more samples add draws and change none, so estimates with few and with many are comparable.
+        """
+        images = check_images(images, self.image_shape)
+        if whole_number(samples, "samples") < 1:
+            raise InputError("samples is 0; expected 1 or more.")
+        means, kl, iwae = (np.empty(len(images)) for _ in range(3))
+        for begin in range(0, len(images), batch_size):
+            rows = slice(begin, begin + batch_size)
+            posterior = self._encode(images[rows], batch_size)
+            likelihoods, weights = self._importance(images[rows], posterior, samples, seed, start + begin, batch_size)
+            means[rows], iwae[rows] = likelihoods.mean(axis=-1), log_mean_exp(weights)
+            kl[rows] = prior.kl_to_prior(posterior.mean, posterior.logvar)
+        return ELBO(means, kl, iwae, math.prod(self.image_shape))
+
+    def score(self, images: npt.ArrayLike, *, batch_size: int = 64) -> Float64:
+        """Score how strange images are, deterministic: float64 [batch], nats, higher is stranger.
+
+        -(log p(x|z) + log p(z) - log q(z|x)) at z = posterior mean: minus the log importance weight there.
+        """
+        images = check_images(images, self.image_shape)
+        posterior = self._encode(images, batch_size)
+        likelihood = self._log_likelihood(images, self._decode(posterior.mean, batch_size))
+        return -(likelihood + _log_ratio(posterior.mean, posterior))
+
+    def _encode(self, images: Float32, batch_size: int) -> Posterior:
+        mean, logvar = self._encoder.run(images, batch_size=batch_size)
+        return Posterior(mean, logvar)
+
+    def _decode(self, z: Float32, batch_size: int) -> Float32:
+        return self._decoder.run(z, batch_size=batch_size)[0]
+
+    def _log_likelihood(self, images: Float32, means: Float32) -> Float64:
+        family = self.manifest.likelihood
+        return log_likelihood(images, means, family=family.family, sigma=family.sigma)
+
+    def _importance(
+        self, images: Float32, posterior: Posterior, samples: int, seed: int, start: int, batch_size: int
+    ) -> tuple[Float64, Float64]:
+        """log p(x|z) and log p(x|z)p(z)/q(z|x) of every draw, each [batch, samples]; few latents at a time."""
+        likelihoods, weights = (np.empty((len(images), samples)) for _ in range(2))
+        at_once = max(1, 1024 // len(images))
+        for first in range(0, samples, at_once):
+            columns = slice(first, min(first + at_once, samples))
+            z = posterior.draws(first, columns.stop - first, seed=seed, start=start)
+            means = self._decode(z.reshape(-1, self.latent_size), batch_size).reshape(*z.shape[:2], *self.image_shape)
+            likelihoods[:, columns] = self._log_likelihood(images[:, None], means)
+            spread = Posterior(posterior.mean[:, None], posterior.logvar[:, None])
+            weights[:, columns] = likelihoods[:, columns] + _log_ratio(z, spread)
+        return likelihoods, weights
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _reopen, self._reopen
+
+    def __repr__(self) -> str:
+        shape = "x".join(map(str, self.image_shape))
+        return f"<VAE {self.manifest.name!r}: images {shape}, latent {self.latent_size}, {self.providers[0]}>"
+
+
+def _log_ratio(z: Float32, posterior: Posterior) -> Float64:
+    """log p(z) - log q(z|x), summed over the last axis."""
+    return prior.log_prior(z) - log_normal(z, posterior.mean, posterior.logvar)
+
+
+def _reopen(path: Path | None, providers: tuple[str, ...], threads: int | None, precision: str) -> VAE:
+    return VAE.load(path, providers=providers, threads=threads, precision=precision)
