@@ -132,6 +132,8 @@ def _stripped(graph: onnx.ModelProto) -> onnx.ModelProto:
     for value in (*graph.graph.input, *graph.graph.output):
         del value.metadata_props[:]
         value.doc_string = ""
+        if value.name == "images":  # the tensor that ONNX's standard Image.* metadata speaks of
+            value.type.denotation = "IMAGE"
     return graph
 
 

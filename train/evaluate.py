@@ -143,6 +143,7 @@ def evaluate(
     return {
         "data": config.data,
         "targets": config.targets,
+        "train_images": len(dataset.train_images) - config.validation_images,
         "test_images": len(test),
         "parameters": parameter_count(model),
         "elbo_nats": float((found.log_likelihood - found.kl).mean()),

@@ -1,0 +1,78 @@
+"""The model card: README.md of an artifact, made from its manifest's facts, with a grid of samples."""
+
+from __future__ import annotations
+
+from vae_runtime.model.manifest import Manifest
+
+_FIGURES = (
+    ("elbo_nats", "ELBO (nats an image; higher is better)", "{:.2f}"),
+    ("log_likelihood_nats", "its log-likelihood term", "{:.2f}"),
+    ("kl_nats", "its KL term", "{:.2f}"),
+    ("nll_nats", "NLL by importance weighting (nats; lower is better)", "{:.2f}"),
+    ("nll_draws", "draws for the NLL", "{}"),
+    ("bits_per_dim", "NLL in bits a pixel", "{:.4f}"),
+    ("elbo_grey_nats", "ELBO on grey test images (cross-entropy)", "{:.2f}"),
+    ("reconstruction_rmse_grey", "reconstruction error of grey test images (RMSE)", "{:.4f}"),
+    ("active_units", "active units", "{}"),
+    ("probe_accuracy_100", "linear probe on latent means, 100 labels", "{:.1%}"),
+    ("probe_accuracy_1000", "linear probe, 1000 labels", "{:.1%}"),
+    ("probe_accuracy_all", "linear probe, all labels", "{:.1%}"),
+)
+
+
+def card(manifest: Manifest, sizes: dict[str, int], differences: dict[str, float]) -> str:
+    """Markdown with the front matter that model hubs read."""
+    training = manifest.training
+    channels, height, width = manifest.image.shape
+    figures = [(label, form.format(training[key])) for key, label, form in _FIGURES if key in training]
+    measured = f"{training['test_images']:,} test images" if "test_images" in training else "no images: not evaluated"
+    front = [
+        "---",
+        f"license: {manifest.license.lower()}",
+        "library_name: vae_runtime",
+        "pipeline_tag: unconditional-image-generation",
+        "tags: [onnx, vae, anomaly-detection]",
+        f"datasets: [{training['data']}]",
+        "---",
+    ]
+    body = [
+        f"# {manifest.name}",
+        "",
+        "![samples](samples.png)",
+        "",
+        f"A variational autoencoder of {width}x{height} images, {channels} channel{'s' * (channels > 1)}, with "
+        f"{manifest.latent_size} latents and {training['parameters']:,} parameters: preset `{training['preset']}`, "
+        f"trained for {training['epochs']} epochs on `{training['data']}`"
+        + (f" ({training['train_images']:,} images)." if "train_images" in training else "."),
+        f"Prior {manifest.prior}, posterior {manifest.posterior}, likelihood {manifest.likelihood.family}; "
+        f"targets {_TARGETS[training['targets']]}.",
+        "",
+        f"Measured on {measured}:",
+        "",
+        "| figure | value |",
+        "|---|---|",
+        *(f"| {label} | {shown} |" for label, shown in figures),
+        "",
+        "| file | bytes |",
+        "|---|---|",
+        *(f"| {name} | {size:,} |" for name, size in sizes.items()),
+        "",
+        "Largest difference from the torch model, over batches of 0 to 64 random and extreme inputs: "
+        + ", ".join(f"{name} {difference:.1e}" for name, difference in differences.items())
+        + ".",
+        "",
+        "```python",
+        "from vae_runtime import VAE",
+        "",
+        f'vae = VAE.load("{manifest.name}")  # this folder',
+        "images = vae.sample(25, seed=0)",
+        "```",
+        "",
+    ]
+    return "\n".join([*front, *body])
+
+
+_TARGETS = {
+    "binarised": "binarised anew each time an image is seen (test images once, seed 0)",
+    "grey": "the grey levels themselves",
+}

@@ -1,0 +1,155 @@
+"""A run becomes a model folder: graphs, golden vectors, manifest and card; checked whole, then renamed into place."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import vae_runtime
+from train import checkpoint as checkpoints
+from train.checkpoint import Checkpoint, load_model
+from train.config import Config
+from train.data import IMAGE_SPEC
+from train.networks import VAE as TorchVAE
+from train.networks import parameter_count
+from vae_runtime import VAE, image_grid, standard_normal
+from vae_runtime.checks.verify import verify
+from vae_runtime.files import write_file
+from vae_runtime.maths.posterior import Posterior, reparameterise
+from vae_runtime.model.golden import GoldenVectors
+from vae_runtime.model.manifest import Golden, Likelihood, Manifest
+from vae_runtime.model.writing import check_target, describe, write_model
+from vae_runtime.pictures.writing import encode_image
+
+from .card import card
+from .errors import ExportError
+from .graphs import MIN_ONNXRUNTIME, OPSET, export_pair
+from .parity import differences, likely_images, require_parity, torch_numbers
+
+EVALUATION = "evaluation.json"
+GOLDEN_IMAGES, GOLDEN_DRAWS = 8, 4
+# What another processor, library version or provider may differ by: a tenth of a grey level, a hundredth of a nat.
+TOLERANCE = {"mean": 1e-4, "logvar": 1e-4, "images": 1e-4, "nats": 1e-2}
+
+
+def export(run: Path, folder: Path, *, license: str = "Apache-2.0") -> dict[str, float]:
+    """Export a run, or an artifact's checkpoint folder, to a model folder; returns the differences from torch.
+
+    Nothing is left at `folder` unless every check passed.
+    """
+    check_target(folder)
+    model, config = load_model(run)
+    graphs, pair_id = export_pair(model, config, metadata=_metadata(config, license))
+    contents = {f"{role}.onnx": content for role, content in graphs.items()}
+    contents["golden.npz"] = golden_vectors(model, config).to_bytes()
+    manifest = Manifest(
+        name=folder.absolute().name,
+        license=license,
+        created_by=f"vae-runtime {vae_runtime.__version__}",
+        pair_id=pair_id,
+        opset=OPSET,
+        min_onnxruntime=MIN_ONNXRUNTIME,
+        image=IMAGE_SPEC,
+        latent_size=config.latent_size,
+        prior="standard_normal",
+        posterior="diagonal_gaussian",
+        likelihood=Likelihood(family="bernoulli"),
+        graphs={role: {"float32": describe(f"{role}.onnx", content)} for role, content in graphs.items()},
+        golden=Golden(file=describe("golden.npz", contents["golden.npz"]), tolerance=TOLERANCE),
+        card=(),
+        training=_training(run, model, config),
+    )
+    with tempfile.TemporaryDirectory() as scratch:
+        trial = Path(scratch) / manifest.name
+        write_model(trial, manifest, contents)
+        vae = VAE.load(trial)
+        found = differences(model, config, vae)
+        require_parity(found)
+        samples = image_grid(vae.sample(64, seed=0), columns=16)
+    contents["samples.png"] = encode_image(samples)
+    sizes = {name: len(content) for name, content in contents.items() if name.endswith(".onnx")}
+    contents["README.md"] = card(manifest, sizes, found).encode()
+    manifest = _with_card(manifest, contents)
+    with tempfile.TemporaryDirectory() as scratch:
+        trial = Path(scratch) / manifest.name
+        write_model(trial, manifest, contents)
+        report = verify(trial, providers="cpu", threads=None, precision="float32")
+        if not report.passed:
+            raise ExportError(f"the runtime's own reader does not reproduce the golden vectors: {report.tensors}")
+    write_model(folder, manifest, contents)
+    write_checkpoint(folder / "checkpoint", run, model, config)
+    return found
+
+
+def golden_vectors(model: TorchVAE, config: Config) -> GoldenVectors:
+    """What torch gives for a few images, so that any device can check itself without torch."""
+    images = likely_images(model, config, GOLDEN_IMAGES)
+    numbers = torch_numbers(model, images, draws=GOLDEN_DRAWS)
+    eps = standard_normal(GOLDEN_IMAGES, config.latent_size, seed=0)
+    z = reparameterise(Posterior(numbers.mean, numbers.logvar), eps)
+    with torch.inference_mode():
+        decoded = model.decode(torch.from_numpy(z)).sigmoid().numpy()
+    return GoldenVectors(
+        images=images,
+        mean=numbers.mean,
+        logvar=numbers.logvar,
+        eps=eps,
+        z=z,
+        decoded=decoded,
+        log_likelihood=numbers.log_likelihood,
+        kl=numbers.kl,
+        iwae=numbers.iwae,
+        score=numbers.score,
+        draws=np.array(GOLDEN_DRAWS, np.int64),
+    )
+
+
+def write_checkpoint(folder: Path, run: Path, model: TorchVAE, config: Config) -> None:
+    """The torch side of an artifact: weights, config and figures, enough to export it again."""
+    folder.mkdir(exist_ok=True)
+    checkpoints.save(folder / "model.safetensors", Checkpoint(dict(model.state_dict()), {}))
+    write_file(folder / "config.json", config.to_json().encode())
+    if (run / EVALUATION).exists():
+        write_file(folder / EVALUATION, (run / EVALUATION).read_bytes())
+
+
+def _metadata(config: Config, license: str) -> dict[str, str]:
+    """ONNX's standard image keys, and the model in short: an orphaned graph still says what it is."""
+    return {
+        "Image.BitmapPixelFormat": "Gray8" if config.image_shape[0] == 1 else "Rgb8",
+        "Image.ColorSpaceGamma": "SRGB",
+        "Image.NominalPixelRange": "Normalized_0_1",
+        "model_license": license,
+        "vae.image_shape": ",".join(map(str, config.image_shape)),
+        "vae.latent_size": str(config.latent_size),
+        "vae.likelihood": "bernoulli",
+        "vae.prior": "standard_normal",
+    }
+
+
+def _training(run: Path, model: TorchVAE, config: Config) -> dict[str, Any]:
+    path = run / EVALUATION
+    figures: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    probes = figures.pop("linear_probe_accuracy", {})
+    rounded = {name: round(value, 4) if isinstance(value, float) else value for name, value in figures.items()}
+    return {
+        "data": config.data,
+        "preset": config.preset,
+        "targets": config.targets,
+        "epochs": config.epochs,
+        "parameters": parameter_count(model),
+        **rounded,
+        **{f"probe_accuracy_{labels}": round(accuracy, 4) for labels, accuracy in probes.items()},
+    }
+
+
+def _with_card(manifest: Manifest, contents: dict[str, bytes]) -> Manifest:
+    return dataclasses.replace(
+        manifest, card=tuple(describe(name, contents[name]) for name in ("README.md", "samples.png"))
+    )

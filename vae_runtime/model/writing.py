@@ -1,0 +1,97 @@
+"""Writing a model folder so that at every instant it holds the old model or the new one, never neither, never a mix."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import os
+import secrets
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from ..errors import InputError
+from ..files import sync_directory, write_file
+from . import manifest as manifests
+from .manifest import FILE_NAME, Manifest, ModelFile
+
+
+def describe(name: str, content: bytes) -> ModelFile:
+    """The manifest's entry for a file."""
+    return ModelFile(file=name, bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
+
+
+def check_target(folder: Path) -> None:
+    """Refuse, before any work is done, a place where a model cannot or should not be written."""
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"{folder} is a file; give the folder of a model.")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / FILE_NAME).exists():
+        raise InputError(f"{folder} is not empty and holds no model; give a new folder, or that of a model to replace.")
+
+
+def write_model(folder: Path, manifest: Manifest, contents: Mapping[str, bytes]) -> None:
+    """Write the files that the manifest names, and the manifest, as one change.
+
+    A new folder is written aside and renamed. In an existing one, files whose name is taken by other content get a name
+    with their hash, the manifest goes over in one rename, and only then the old model's files are removed: whatever
+    instant the power fails, a manifest stands there with all graphs that it names. The card (README.md) keeps its name
+    and may for that instant be the other model's.
+    """
+    check_target(folder)
+    if not folder.exists():
+        _write_new(folder, manifest, contents)
+        return
+    old = _names(folder)
+    renamed = {file.file: _free_name(folder, file) for file in manifest.files if file not in manifest.card}
+    manifest = _with_names(manifest, renamed)
+    for name, content in contents.items():
+        if name in renamed and not (folder / renamed[name]).exists():
+            write_file(folder / renamed[name], content)
+    write_file(folder / FILE_NAME, manifest.to_json().encode())
+    for file in manifest.card:
+        write_file(folder / file.file, contents[file.file])
+    for name in old - {file.file for file in manifest.files}:
+        with contextlib.suppress(OSError):
+            (folder / name).unlink()
+
+
+def _write_new(folder: Path, manifest: Manifest, contents: Mapping[str, bytes]) -> None:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.tmp")
+    temporary.mkdir()
+    try:
+        for file in manifest.files:
+            write_file(temporary / file.file, contents[file.file])
+        write_file(temporary / FILE_NAME, manifest.to_json().encode())
+        os.rename(temporary, folder)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    sync_directory(folder.parent)
+
+
+def _names(folder: Path) -> set[str]:
+    """What the model there now is made of; a manifest that cannot be read owns nothing."""
+    with contextlib.suppress(Exception):
+        return {file.file for file in manifests.read(folder).files}
+    return set()
+
+
+def _free_name(folder: Path, file: ModelFile) -> str:
+    path = folder / file.file
+    if not path.exists() or hashlib.sha256(path.read_bytes()).hexdigest() == file.sha256:
+        return file.file
+    stem, suffix = os.path.splitext(file.file)
+    return f"{stem}-{file.sha256[:12]}{suffix}"
+
+
+def _with_names(manifest: Manifest, names: Mapping[str, str]) -> Manifest:
+    def renamed(file: ModelFile) -> ModelFile:
+        return dataclasses.replace(file, file=names[file.file])
+
+    graphs = {
+        role: {precision: renamed(file) for precision, file in graph.items()} for role, graph in manifest.graphs.items()
+    }
+    golden = dataclasses.replace(manifest.golden, file=renamed(manifest.golden.file))
+    return dataclasses.replace(manifest, graphs=graphs, golden=golden)
