@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import logging
 import re
 import warnings
@@ -96,7 +95,6 @@ def check_graph(graph: onnx.ModelProto, role: str) -> None:
 
 def _export(module: nn.Module, example: Tensor, input_name: str, output_names: list[str]) -> onnx.ModelProto:
     batch = torch.export.Dim("batch")
-    buffer = io.BytesIO()
     with _quiet():
         program = torch.onnx.export(
             module.eval().to(memory_format=torch.contiguous_format),  # type: ignore[call-overload]
@@ -111,8 +109,7 @@ def _export(module: nn.Module, example: Tensor, input_name: str, output_names: l
             verbose=False,
         )
         assert program is not None
-        program.save(buffer, external_data=False)
-    return _renamed(_stripped(onnx.load_from_string(buffer.getvalue())))
+    return _renamed(_stripped(program.model_proto))
 
 
 def _stripped(graph: onnx.ModelProto) -> onnx.ModelProto:

@@ -13,7 +13,7 @@ from torch import Tensor
 from train.config import Config
 from train.loss import bernoulli_log_likelihood, clip_logits, gaussian_kl, log_normal
 from train.networks import VAE as TorchVAE
-from vae_runtime import VAE
+from vae_runtime import VAE, from_uint8, to_uint8
 from vae_runtime.maths.noise import standard_normal
 from vae_runtime.maths.posterior import Posterior
 
@@ -47,9 +47,7 @@ def torch_numbers(model: TorchVAE, images: npt.NDArray[np.float32], *, draws: in
     weights = likelihoods + log_normal(z.double(), 0.0, 0.0) - log_normal(z.double(), *spread)
     at_mean = mean.double()
     score = -(
-        _log_likelihood(model, x, mean)
-        + log_normal(at_mean, 0.0, 0.0)
-        - log_normal(at_mean, at_mean, logvar.double())
+        _log_likelihood(model, x, mean) + log_normal(at_mean, 0.0, 0.0) - log_normal(at_mean, at_mean, logvar.double())
     )
     return TorchNumbers(
         mean.numpy(),
@@ -101,9 +99,9 @@ def likely_images(model: TorchVAE, config: Config, n: int) -> npt.NDArray[np.flo
     a few float32 steps, and its logarithm is known to a few hundredths only: the price of a mean image as output.
     """
     z = torch.from_numpy(standard_normal(n - 1, config.latent_size, seed=1))
-    pixels = np.rint(model.decode(z).sigmoid().numpy() * 255).astype(np.float32)
-    black = np.zeros((1, *config.image_shape), np.float32)
-    return np.concatenate([pixels, black]) / np.float32(255)
+    pixels = to_uint8(model.decode(z).sigmoid().numpy())
+    black = np.zeros((1, *config.image_shape), np.uint8)
+    return from_uint8(np.concatenate([pixels, black]))
 
 
 def _images(config: Config, batch: int) -> list[npt.NDArray[np.float32]]:

@@ -11,7 +11,7 @@ import click
 
 from vae_runtime.errors import InputError, VAEError
 
-from .config import PRESETS, Config
+from .config import PRESETS
 
 
 class _Group(click.Group):

@@ -28,7 +28,9 @@ class Config:
     # The data's side of the likelihood. "binarised": each pixel is drawn anew as Bernoulli(grey level) every time it is
     # seen (Burda et al. 2016, section 5). "grey": the grey level itself is the target of the same cross-entropy.
     targets: Literal["binarised", "grey"] = "binarised"
-    validation_images: int = 0  # taken from the end of the training set to choose `best`; 0: choose by the training ELBO
+    validation_images: int = (
+        0  # taken from the end of the training set to choose `best`; 0: choose by the training ELBO
+    )
 
     # Adam (Kingma and Ba 2015).
     epochs: int

@@ -1,4 +1,4 @@
-"""What a trained model is worth: bounds on the test set, what its latents carry, and how well a linear probe reads them."""
+"""What a trained model is worth: bounds on the test set, and what its latents carry."""
 
 from __future__ import annotations
 
@@ -91,7 +91,9 @@ def active_units(mean: Tensor) -> int:
 
 
 def linear_probe(
-    train: tuple[npt.NDArray[Any], npt.NDArray[Any]], test: tuple[npt.NDArray[Any], npt.NDArray[Any]], labels: int | None
+    train: tuple[npt.NDArray[Any], npt.NDArray[Any]],
+    test: tuple[npt.NDArray[Any], npt.NDArray[Any]],
+    labels: int | None,
 ) -> float:
     """Test accuracy of logistic regression on latent means with few labels, the same number of each class.
 

@@ -63,7 +63,9 @@ class Trainer:
     @property
     def averaged_model(self) -> VAE:
         """The weights a run is worth: the moving average where there is one."""
-        return self.average.module if self.average else self.model
+        averaged = self.average.module if self.average else self.model
+        assert isinstance(averaged, VAE)
+        return averaged
 
     def batch(self) -> Tensor:
         """The next step's images, float in [0, 1]; the order is drawn from the seed and the epoch alone."""
@@ -86,7 +88,7 @@ class Trainer:
             log_likelihood, kl = elbo(self.model, images, eps)
         loss = -(log_likelihood - kl_weight(config, self.step, self.steps_per_epoch) * kl).mean()
         self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         if config.gradient_norm_limit:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.gradient_norm_limit)
         self.optimizer.step()

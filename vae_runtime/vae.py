@@ -110,9 +110,7 @@ class VAE:
         """Decode the posterior mean of images, deterministic: images -> images."""
         return self._decode(self.encode(images, batch_size=batch_size).mean, batch_size)
 
-    def interpolate(
-        self, start: npt.ArrayLike, end: npt.ArrayLike, *, steps: int = 8, path: str = "linear"
-    ) -> Float32:
+    def interpolate(self, start: npt.ArrayLike, end: npt.ArrayLike, *, steps: int = 8, path: str = "linear") -> Float32:
         """Decode `steps` latents from one image to another, both ends included, deterministic.
 
         start, end: one image each, [channels, height, width]; the way runs between their posterior means, along the

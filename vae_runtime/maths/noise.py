@@ -32,9 +32,9 @@ def standard_normal(n: int, size: int, *, seed: int, start: int = 0) -> npt.NDAr
 def normal_rows(rows: npt.NDArray[np.uint64], size: int, *, seed: int) -> npt.NDArray[np.float32]:
     """Draw the given rows of a seed, seeded: float32 [len(rows), size]; row i as in `standard_normal`."""
     key = _mix(np.array([whole_number(seed, "seed")], dtype=np.uint64))
-    k = rows[:, None] * np.uint64(size) + np.arange(size, dtype=np.uint64)  # wraps modulo 2^64
-    a = _mix(key + k * np.uint64(2))
-    b = _mix(key + k * np.uint64(2) + np.uint64(1))
+    rows, columns = rows.astype(np.uint64)[:, None], np.arange(size, dtype=np.uint64)
+    k2 = np.uint64(2) * (rows * np.uint64(size) + columns)  # wraps modulo 2^64, as the format says
+    a, b = _mix(key + k2), _mix(key + k2 + np.uint64(1))
     u1 = ((a >> np.uint64(11)).astype(np.float64) + 0.5) / 2.0**53  # in (0, 1]: the logarithm is finite
     u2 = (b >> np.uint64(11)).astype(np.float64) / 2.0**53
     return (np.sqrt(-2.0 * np.log(u1)) * np.cos(2.0 * np.pi * u2)).astype(np.float32)

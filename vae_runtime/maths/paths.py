@@ -17,9 +17,9 @@ def linear(start: Float32, end: Float32, steps: int) -> Float32:
 def spherical(start: Float32, end: Float32, steps: int) -> Float32:
     """The great arc, with the length going over evenly: [size], [size] -> float32 [steps, size].
 
-    Shoemake 1985, "Animating rotation with quaternion curves". It stays where a Gaussian prior in many dimensions has its
-    mass, at a distance from the origin, where the straight line cuts through. Parallel, opposite or zero ends have no
-    arc of their own and are joined by the line.
+    Shoemake 1985, "Animating rotation with quaternion curves". It stays at the distance from
+    the origin where a Gaussian prior in many dimensions has its mass; the straight line cuts through. Parallel,
+    opposite or zero ends have no arc of their own and are joined by the line.
     """
     a, b = start.astype(np.float64), end.astype(np.float64)
     length_a, length_b = np.linalg.norm(a), np.linalg.norm(b)
@@ -29,7 +29,8 @@ def spherical(start: Float32, end: Float32, steps: int) -> Float32:
     t = np.linspace(0.0, 1.0, steps)[:, None]
     angle = np.arccos(cosine)
     direction = (np.sin((1 - t) * angle) * (a / length_a) + np.sin(t * angle) * (b / length_b)) / np.sin(angle)
-    return (direction * ((1 - t) * length_a + t * length_b)).astype(np.float32)
+    points: Float32 = (direction * ((1 - t) * length_a + t * length_b)).astype(np.float32)
+    return points
 
 
 PATHS = {"linear": linear, "spherical": spherical}

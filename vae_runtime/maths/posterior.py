@@ -11,7 +11,9 @@ from .noise import normal_rows, standard_normal
 
 Float32 = npt.NDArray[np.float32]
 
-DRAW_STRIDE = 2**32  # draw s of image i is row s * stride + i of a seed: neither the batch nor the count of draws moves it
+DRAW_STRIDE = (
+    2**32
+)  # draw s of image i is row s * stride + i of a seed: neither the batch nor the count of draws moves it
 
 
 class Posterior(NamedTuple):
@@ -37,4 +39,5 @@ class Posterior(NamedTuple):
 
 def reparameterise(posterior: Posterior, eps: Float32) -> Float32:
     """z = mean + exp(logvar / 2) * eps, the reparameterisation trick (Kingma and Welling 2014, section 2.4)."""
-    return posterior.mean + np.exp(posterior.logvar * np.float32(0.5)) * eps
+    z: Float32 = posterior.mean + np.exp(posterior.logvar * np.float32(0.5)) * eps
+    return z

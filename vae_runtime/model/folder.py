@@ -71,4 +71,6 @@ def _check_signature(session: Session, role: str, manifest: Manifest) -> None:
     }[role]
     for found, wanted in zip(session.signature(), expected, strict=True):
         if {name: shape[1:] for name, shape in found.items()} != wanted:
-            raise IntegrityError(f"{session.name} has the tensors {found}; the manifest needs {wanted} after the batch.")
+            raise IntegrityError(
+                f"{session.name} has the tensors {found}; the manifest needs {wanted} after the batch."
+            )

@@ -29,4 +29,5 @@ def to_uint8(images: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
         raise InputError(f"images are {images.dtype}; expected floating point in [0, 1].")
     if not np.isfinite(images).all():
         raise InputError("images hold NaN or infinity; expected numbers in [0, 1].")
-    return np.rint(np.clip(images, 0, 1) * images.dtype.type(255)).astype(np.uint8)
+    pixels: npt.NDArray[np.uint8] = np.rint(np.clip(images, 0, 1) * images.dtype.type(255)).astype(np.uint8)
+    return pixels

@@ -55,7 +55,7 @@ def read_images(sources: Source | Iterable[Source], spec: ImageSpec) -> npt.NDAr
     """
     if isinstance(sources, (str, os.PathLike, bytes)) or hasattr(sources, "read"):
         sources = [sources]  # type: ignore[list-item]
-    pixels = [fit_picture(read_picture(source), spec) for source in sources]  # type: ignore[union-attr]
+    pixels = [fit_picture(read_picture(source), spec) for source in sources]
     return from_uint8(np.stack(pixels) if pixels else np.empty((0, *spec.shape), np.uint8))
 
 

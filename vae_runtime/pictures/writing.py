@@ -36,9 +36,7 @@ def write_animation(path: str | os.PathLike[str], images: npt.NDArray[Any], *, s
     kind = _format(Path(path), _ANIMATED)
     frames = [_to_pil(image) for image in (*images, *images[-2:0:-1])]
     buffer = io.BytesIO()
-    frames[0].save(
-        buffer, format=kind, save_all=True, append_images=frames[1:], duration=round(seconds * 1000), loop=0
-    )
+    frames[0].save(buffer, format=kind, save_all=True, append_images=frames[1:], duration=round(seconds * 1000), loop=0)
     write_file(path, buffer.getvalue())
 
 
@@ -68,6 +66,8 @@ def _format(path: Path, formats: Mapping[str, str]) -> str:
 def _to_pil(image: npt.NDArray[Any]) -> Image.Image:
     image = np.asarray(image)
     if image.ndim != 3 or image.shape[0] not in (1, 3):
-        raise InputError(f"the image has shape {list(image.shape)}; expected [channels, height, width], 1 or 3 channels.")
+        raise InputError(
+            f"the image has shape {list(image.shape)}; expected [channels, height, width], 1 or 3 channels."
+        )
     pixels = to_uint8(image)
     return Image.fromarray(pixels[0] if len(pixels) == 1 else np.ascontiguousarray(pixels.transpose(1, 2, 0)))

@@ -1,0 +1,144 @@
+"""Pictures of a run, with matplotlib: what it draws, what it keeps, how its latents lie, how it learnt."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")  # files only: works where there is no screen
+
+import matplotlib.pyplot as plt
+import numpy as np
+import numpy.typing as npt
+import torch
+from scipy.stats import norm
+
+from vae_runtime.maths.noise import standard_normal
+from vae_runtime.maths.paths import linear
+from vae_runtime.pictures.grids import image_grid
+
+from .config import Config
+from .data import Dataset
+from .evaluate import posteriors
+from .loop import to_float
+from .networks import VAE
+from .progress import read_metrics
+
+Float32 = npt.NDArray[np.float32]
+
+MAP_POINTS = 3000  # t-SNE of more takes minutes and shows no more
+MANIFOLD_STEPS = 20
+
+
+def plot_run(run: Path, model: VAE, config: Config, dataset: Dataset, device: torch.device) -> Iterator[Path]:
+    """Draw every picture that the run has matter for into RUN/plots; yields each path as it is written."""
+    folder = run / "plots"
+    folder.mkdir(exist_ok=True)
+    plot = _Plots(model, config, dataset, device)
+    figures = {
+        "samples-row": plot.samples(5, columns=5),
+        "samples-grid": plot.samples(100, columns=10),
+        "reconstructions": plot.reconstructions(10),
+        "interpolation": plot.interpolation(10),
+        "latent-map": plot.latent_map(),
+    }
+    if config.latent_size == 2:
+        figures["manifold"] = plot.manifold()
+    rows = read_metrics(run)
+    if rows:
+        figures["loss"] = loss_curves(rows)
+    for name, figure in figures.items():
+        path = folder / f"{name}.png"
+        figure.savefig(path, dpi=150, bbox_inches="tight")
+        plt.close(figure)
+        yield path
+
+
+class _Plots:
+    """The pictures that need the model."""
+
+    def __init__(self, model: VAE, config: Config, dataset: Dataset, device: torch.device) -> None:
+        self.model, self.config, self.dataset, self.device = model, config, dataset, device
+
+    def samples(self, n: int, *, columns: int) -> Any:
+        """Draws from the prior, seed 0."""
+        images = self.decode(standard_normal(n, self.config.latent_size, seed=0))
+        return _picture(image_grid(images, columns=columns), "Samples from the prior")
+
+    def reconstructions(self, n: int) -> Any:
+        """Test images over the decoded means of their posteriors."""
+        originals = to_float(torch.from_numpy(self.dataset.test_images[:n])).numpy()
+        mean, _ = posteriors(self.model, self.dataset.test_images[:n], self.device)
+        images = np.concatenate([originals, self.decode(mean.numpy())])
+        return _picture(image_grid(images, columns=n), "Test images and their reconstructions")
+
+    def interpolation(self, steps: int) -> Any:
+        """Straight lines between the posterior means of five pairs of test images of different labels."""
+        labels = self.dataset.test_labels
+        firsts = [int(np.flatnonzero(labels == label)[0]) for label in np.unique(labels)]
+        mean, _ = posteriors(self.model, self.dataset.test_images[firsts], self.device)
+        pairs = zip(mean.numpy()[0::2], mean.numpy()[1::2], strict=False)
+        lines = np.concatenate([linear(start, end, steps) for start, end in pairs])
+        return _picture(image_grid(self.decode(lines), columns=steps), "Interpolation between posterior means")
+
+    def latent_map(self) -> Any:
+        """Posterior means of test images by label: the plane itself for two latents, t-SNE above."""
+        mean, _ = posteriors(self.model, self.dataset.test_images, self.device)
+        points, labels = mean.numpy(), self.dataset.test_labels
+        title = "Posterior means of the test images"
+        if self.config.latent_size > 2:
+            from sklearn.manifold import TSNE
+
+            points, labels = points[:MAP_POINTS], labels[:MAP_POINTS]
+            points = TSNE(random_state=0, init="pca").fit_transform(points)
+            title += f" (t-SNE of the first {len(points):,})"
+        figure, axes = plt.subplots(figsize=(8, 7))
+        for label in np.unique(labels):
+            chosen = points[labels == label]
+            axes.scatter(chosen[:, 0], chosen[:, 1], s=4, color=plt.get_cmap("tab10")(label), label=str(label))
+        axes.legend(markerscale=4, loc="center left", bbox_to_anchor=(1, 0.5))
+        axes.set(title=title, xlabel="z[0]", ylabel="z[1]", aspect="equal")
+        return figure
+
+    def manifold(self) -> Any:
+        """The latent plane decoded at the quantiles of the prior (Kingma and Welling 2014, figure 4)."""
+        quantiles = norm.ppf(np.linspace(0.02, 0.98, MANIFOLD_STEPS))
+        z = np.array([(x, y) for y in quantiles[::-1] for x in quantiles], np.float32)
+        grid = image_grid(self.decode(z), columns=MANIFOLD_STEPS, gap=0)
+        return _picture(grid, "The latent plane, at quantiles of the prior")
+
+    @torch.inference_mode()
+    def decode(self, z: Float32) -> Float32:
+        """z [batch, latent_size] -> mean images."""
+        parts = [self.model.decode(rows.to(self.device)).sigmoid().cpu() for rows in torch.from_numpy(z).split(500)]
+        return torch.cat(parts).numpy()
+
+
+def loss_curves(rows: list[dict[str, Any]]) -> Any:
+    """-ELBO and its two terms over the epochs."""
+    epochs = [row["epoch"] for row in rows]
+    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4))
+    left.plot(epochs, [-row["elbo"] for row in rows], label="training")
+    if "validation_elbo" in rows[0]:
+        left.plot(epochs, [-row["validation_elbo"] for row in rows], label="validation")
+    right.plot(epochs, [-row["log_likelihood"] for row in rows], label="-log-likelihood")
+    right.plot(epochs, [row["kl"] for row in rows], label="KL")
+    for axes, title in ((left, "-ELBO"), (right, "its terms")):
+        axes.set(title=title, xlabel="epoch", ylabel="nats an image")
+        axes.grid(alpha=0.3)
+        axes.legend()
+    return figure
+
+
+def _picture(grid: Float32, title: str) -> Any:
+    channels, height, width = grid.shape
+    scale = 10 / math.hypot(height, width)
+    figure, axes = plt.subplots(figsize=(width * scale, height * scale))
+    axes.imshow(grid.transpose(1, 2, 0) if channels == 3 else grid[0], cmap="gray", vmin=0, vmax=1)
+    axes.set_title(title)
+    axes.axis("off")
+    return figure

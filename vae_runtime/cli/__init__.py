@@ -1,0 +1,66 @@
+"""The command `vae`: each verb a thin skin over one method. Imports click alone until a verb runs.
+
+Exit codes: 0 done; 1 some inputs failed and the rest is written; 2 usage or bad input; 3 backend or provider missing;
+4 model invalid.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import click
+
+from .. import __version__
+from ..errors import IntegrityError, ManifestError, ProviderError, VAEError
+from .generate import decode, interpolate, sample, vary
+from .inspect import info, verify
+from .look import encode, reconstruct, score
+
+SOME_FAILED, BAD_INPUT, NO_BACKEND, BAD_MODEL = 1, 2, 3, 4
+
+
+class _Group(click.Group):
+    """Turns every expected error into one line on stderr and its exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise  # the reader of a pipe left; click ends quietly
+        except (VAEError, OSError) as error:
+            click.echo(f"vae: error: {_sentence(error)}", err=True)
+            sys.exit(_exit_code(error))
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="vae")
+def main() -> None:
+    """Sample, encode, reconstruct, interpolate and score images with a variational autoencoder, without torch.
+
+    A folder given as input stands for the pictures in it, recursively; - is standard input or output. Results go to
+    stdout, everything else to stderr.
+
+    Exit codes: 0 done, 1 some inputs failed (the rest is written), 2 usage or bad input, 3 backend or provider missing,
+    4 model invalid.
+
+    \b
+    Example:
+      vae sample -n 25 -o samples.png
+    """
+
+
+for _verb in (sample, encode, decode, reconstruct, vary, interpolate, score, info, verify):
+    main.add_command(_verb)
+
+
+def _exit_code(error: Exception) -> int:
+    if isinstance(error, ProviderError):
+        return NO_BACKEND
+    return BAD_MODEL if isinstance(error, (ManifestError, IntegrityError)) else BAD_INPUT
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename or 'a file'}: {error.strerror}."
+    return str(error)

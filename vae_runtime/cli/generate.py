@@ -1,0 +1,141 @@
+"""Verbs that make pictures from latents: sample, decode, vary, interpolate."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from ..errors import InputError
+from . import outputs
+from .inputs import read_one
+from .options import ModelChoice, model_options, output_option, seed_option
+
+
+@click.command()
+@click.option("-n", "count", type=click.IntRange(1), default=25, show_default=True, help="How many.")
+@seed_option
+@click.option("--start", type=click.IntRange(0), default=0, show_default=True, help="Number of the first sample.")
+@click.option("--temperature", type=click.FloatRange(0), default=1.0, show_default=True, help="Below 1: tamer.")
+@output_option("A grid as FILE.png; one file a sample as DIR/ or img-%04d.png; - for stdout.")
+@model_options
+def sample(count: int, seed: int, start: int, temperature: float, output: str, **choice: Any) -> None:
+    """Draw new images from the prior. Sample i of a seed is the same whatever -n, --start and the machine.
+
+    \b
+    Example:
+      vae sample -n 25 --seed 0 -o samples.png
+    """
+    outputs.check(output)
+    vae = ModelChoice(**choice).open()
+    images = vae.sample(count, seed=seed, start=start, temperature=temperature)
+    facts = {
+        "vae.model": vae.manifest.name,
+        "vae.pair_id": vae.manifest.pair_id,
+        "vae.seed": str(seed),
+        "vae.temperature": str(temperature),
+    }
+    if outputs.is_many(output):
+        outputs.write_each(output, images, first=start, text=lambda index: {**facts, "vae.index": str(index)})
+    else:
+        outputs.write_grid(output, images, text={**facts, "vae.index": f"{start}-{start + count - 1}"})
+    outputs.wrote(output, f"{count} samples")
+
+
+@click.command()
+@click.argument("latents")
+@output_option("One file an image as DIR/ or img-%04d.png; a grid as FILE.png; - for stdout.")
+@model_options
+def decode(latents: str, output: str, **choice: Any) -> None:
+    """Decode LATENTS, an .npz as `vae encode` writes it (its `mean`, or `z`) or an .npy [batch, latent_size].
+
+    \b
+    Example:
+      vae decode latents.npz -o decoded/
+    """
+    outputs.check(output)
+    z = _read_latents(latents)
+    images = ModelChoice(**choice).open().decode(z)
+    if outputs.is_many(output):
+        outputs.write_each(output, images)
+    else:
+        outputs.write_grid(output, images)
+    outputs.wrote(output, f"{len(images)} images")
+
+
+@click.command()
+@click.argument("image")
+@click.option("-n", "count", type=click.IntRange(1), default=8, show_default=True, help="How many.")
+@seed_option
+@output_option("A grid as FILE.png, IMAGE first; one file each as DIR/ or img-%04d.png; - for stdout.")
+@model_options
+def vary(image: str, count: int, seed: int, output: str, **choice: Any) -> None:
+    """Make images like IMAGE: draws from the posterior q(z given the image), decoded.
+
+    \b
+    Example:
+      vae vary seven.png -n 8 --seed 0 -o like-seven.png
+    """
+    import numpy as np
+
+    outputs.check(output)
+    vae = ModelChoice(**choice).open()
+    original = read_one(image, vae.manifest.image)
+    images = vae.decode(vae.encode(original).draws(0, count, seed=seed)[0])
+    if outputs.is_many(output):
+        outputs.write_each(output, images)
+    else:
+        outputs.write_grid(output, np.concatenate([original, images]))
+    outputs.wrote(output, f"{count} variations")
+
+
+@click.command()
+@click.argument("start")
+@click.argument("end")
+@click.option("--steps", type=click.IntRange(2), default=8, show_default=True, help="Images, both ends included.")
+@click.option("--path", "way", type=click.Choice(["linear", "spherical"]), default="linear", show_default=True)
+@output_option("A strip as FILE.png; an animation as FILE.gif or FILE.apng; one file each as DIR/; - for stdout.")
+@model_options
+def interpolate(start: str, end: str, steps: int, way: str, output: str, **choice: Any) -> None:
+    """Go from the picture START to the picture END through the latent space.
+
+    \b
+    Example:
+      vae interpolate three.png eight.png --steps 8 -o strip.png
+    """
+    from ..pictures.writing import is_animation, write_animation
+
+    outputs.check(output)
+    vae = ModelChoice(**choice).open()
+    ends = [read_one(argument, vae.manifest.image) for argument in (start, end)]
+    images = vae.interpolate(*ends, steps=steps, path=way)
+    if outputs.is_many(output):
+        outputs.write_each(output, images)
+    elif is_animation(output):
+        write_animation(output, images)
+    else:
+        outputs.write_grid(output, images, columns=steps)
+    outputs.wrote(output, f"{steps} images")
+
+
+def _read_latents(path: str) -> Any:
+    import io
+    import sys
+    import zipfile
+
+    import numpy as np
+
+    try:
+        file: Any = io.BytesIO(sys.stdin.buffer.read()) if path == "-" else path
+        content = np.load(file, allow_pickle=False)
+        if isinstance(content, np.ndarray):
+            return content
+        with content as arrays:
+            names = [name for name in ("z", "mean") if name in arrays]
+            if not names:
+                raise InputError(f"{path} holds {', '.join(arrays) or 'nothing'}; expected an array named z or mean.")
+            return arrays[names[0]]
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path} is not an .npz or .npy file of latents ({error}).") from None

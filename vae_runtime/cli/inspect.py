@@ -1,0 +1,87 @@
+"""Verbs about the model itself: info, verify."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import click
+
+from .options import ModelChoice, model_options
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="The manifest, as it is.")
+@model_options
+def info(as_json: bool, **choice: Any) -> None:
+    """Say what the model is, from its manifest; opens no graph.
+
+    \b
+    Example:
+      vae info --json
+    """
+    from ..model import manifest as manifests
+    from ..model.location import locate
+
+    folder = locate(ModelChoice(**choice).path)
+    manifest = manifests.read(folder)
+    if as_json:
+        click.echo(manifest.to_json(), nl=False)
+        return
+    channels, height, width = manifest.image.shape
+    sigma = f", sigma {manifest.likelihood.sigma:g}" if manifest.likelihood.sigma else ""
+    facts = {
+        "model": f"{manifest.name} ({folder})",
+        "images": f"{width}x{height}, {channels} channels, mode {manifest.image.mode}",
+        "fit": f"{manifest.image.fit}, {manifest.image.resample}{', inverted' * manifest.image.invert}",
+        "latent": str(manifest.latent_size),
+        "prior": manifest.prior,
+        "posterior": manifest.posterior,
+        "likelihood": manifest.likelihood.family + sigma,
+        "license": manifest.license,
+        "needs": f"onnxruntime {manifest.min_onnxruntime} or newer",
+        **{
+            f"{role} {precision}": f"{file.bytes:,} bytes"
+            for role, graph in manifest.graphs.items()
+            for precision, file in graph.items()
+        },
+        **{f"training {key}": str(value) for key, value in manifest.training.items() if not isinstance(value, list)},
+    }
+    for name, fact in facts.items():
+        click.echo(f"{name:36}{fact}")
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="The report as JSON.")
+@model_options
+def verify(as_json: bool, **choice: Any) -> None:
+    """Check every hash and replay the golden vectors on this machine: PASS or FAIL, with each tensor's largest error.
+
+    \b
+    Example:
+      vae verify -m artifacts/mnist --provider cuda
+    """
+    from ..checks.verify import verify as check
+    from ..model.location import locate
+
+    model = ModelChoice(**choice)
+    report = check(locate(model.path), providers=model.provider, threads=model.threads, precision=model.precision)
+    verdict = "PASS" if report.passed else "FAIL"
+    if as_json:
+        tensors = {
+            item.tensor: {"difference": item.difference, "tolerance": item.tolerance, "passed": item.passed}
+            for item in report.tensors
+        }
+        facts = {"verdict": verdict, "provider": report.provider, "files_checked": report.files_checked}
+        click.echo(json.dumps({**facts, "unlisted_files": report.unlisted, "tensors": tensors}, indent=2))
+    else:
+        click.echo(f"{report.files_checked} files are those of the manifest.")
+        for name in report.unlisted:
+            click.echo(f"{name} is in the folder but not in the manifest.")
+        for item in report.tensors:
+            mark = "ok" if item.passed else "TOO FAR"
+            click.echo(f"{item.tensor:8} largest error {item.difference:.2e}, allowed {item.tolerance:.0e}  {mark}")
+        click.echo(f"{verdict} on {report.provider}")
+    if not report.passed:
+        sys.exit(4)

@@ -1,0 +1,89 @@
+"""Where results go: a file, one file an image, or standard output."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..errors import InputError
+from ..files import check_output, write_file
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+_PATTERN = re.compile(r"%0?\d*d")
+
+
+def check(output: str) -> None:
+    """Refuse a bad -o before the model is loaded."""
+    if output == "-":
+        if sys.stdout.isatty():
+            raise InputError("binary output does not go to a terminal; give -o FILE, or pipe it on.")
+    elif not is_many(output):
+        check_output(output)
+    elif "%" in Path(output).name:
+        check_output(Path(output).parent / "x")
+
+
+def is_many(output: str) -> bool:
+    """Whether -o asks for one file an image: a folder (existing, or with a slash at its end) or img-%04d.png."""
+    return bool(_PATTERN.search(Path(output).name)) or output.endswith(("/", os.sep)) or Path(output).is_dir()
+
+
+def write_grid(
+    output: str,
+    images: npt.NDArray[np.float32],
+    *,
+    columns: int | None = None,
+    text: Mapping[str, str] | None = None,
+) -> None:
+    """All images as one picture."""
+    from ..pictures.grids import image_grid
+    from ..pictures.writing import encode_image, write_image
+
+    grid = image_grid(images, columns=columns)
+    if output == "-":
+        write_bytes(output, encode_image(grid, text=text))
+    else:
+        write_image(output, grid, text=text)
+
+
+def write_each(
+    output: str,
+    images: npt.NDArray[np.float32],
+    *,
+    first: int = 0,
+    text: Callable[[int], Mapping[str, str]] | None = None,
+) -> None:
+    """One file an image, numbered from `first`."""
+    from ..pictures.writing import write_image
+
+    if not _PATTERN.search(Path(output).name):
+        Path(output).mkdir(parents=True, exist_ok=True)
+        output = str(Path(output) / "%06d.png")
+    folder, pattern = Path(output).parent, Path(output).name
+    for index, image in enumerate(images, start=first):
+        name = _PATTERN.sub(lambda match, number=index: match.group() % number, pattern, count=1)  # type: ignore[misc]
+        write_image(folder / name, image, text=text(index) if text else None)
+
+
+def write_bytes(output: str, content: bytes) -> None:
+    """A whole file, or standard output."""
+    if output == "-":
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+    else:
+        write_file(output, content)
+
+
+def wrote(output: str, what: str) -> None:
+    """Say on stderr what is where."""
+    if output != "-":
+        click.echo(f"Wrote {what} to {output}", err=True)
