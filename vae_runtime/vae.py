@@ -135,6 +135,8 @@ class VAE:
         images = check_images(images, self.image_shape)
         if whole_number(samples, "samples") < 1:
             raise InputError("samples is 0; expected 1 or more.")
+        if whole_number(batch_size, "batch_size") < 1:
+            raise InputError("batch_size is 0; expected 1 or more.")
         means, kl, iwae = (np.empty(len(images)) for _ in range(3))
         for begin in range(0, len(images), batch_size):
             rows = slice(begin, begin + batch_size)

@@ -45,4 +45,4 @@ def gaussian(images: npt.NDArray[np.float32], means: npt.NDArray[np.float32], si
 
 
 def _sum_pixels(terms: npt.NDArray[np.floating]) -> Float64:
-    return np.asarray(terms.reshape(*terms.shape[:-3], -1).sum(axis=-1, dtype=np.float64))
+    return np.asarray(terms.reshape(*terms.shape[:-3], math.prod(terms.shape[-3:])).sum(axis=-1, dtype=np.float64))

@@ -23,10 +23,11 @@ class Session:
         """Open `model`, the bytes of the file `name`, on exactly these providers."""
         onnxruntime = import_onnxruntime()
         _require_listed(onnxruntime, providers)
+        options = _options(onnxruntime, threads)
         try:
             self._session = onnxruntime.InferenceSession(
                 model,
-                _options(onnxruntime, threads),
+                options,
                 providers=[(provider, OPTIONS.get(provider, {})) for provider in providers],
                 enable_fallback=0,  # else onnxruntime prints to stdout and tries again on the CPU
                 read_config_from_model=0,  # else a model may set threads and write profiles

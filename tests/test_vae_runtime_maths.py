@@ -1,0 +1,154 @@
+"""The mathematics against definitions, quadrature and limits."""
+
+import math
+
+import numpy as np
+import pytest
+
+from vae_runtime import InputError, Posterior, standard_normal
+from vae_runtime.maths.bounds import log_mean_exp
+from vae_runtime.maths.gaussian import kl_to_standard_normal, log_normal
+from vae_runtime.maths.likelihood import bernoulli, gaussian, log_likelihood
+from vae_runtime.maths.noise import normal_rows
+from vae_runtime.maths.paths import linear, spherical
+
+MASK = 2**64 - 1
+
+
+def _mix(x):
+    x = (x + 0x9E3779B97F4A7C15) & MASK
+    x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & MASK
+    x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & MASK
+    return x ^ (x >> 31)
+
+
+def _element(seed, k):
+    """The noise again, in Python integers."""
+    key = _mix(seed)
+    a, b = _mix((key + 2 * k) & MASK), _mix((key + 2 * k + 1) & MASK)
+    u1, u2 = ((a >> 11) + 0.5) / 2**53, (b >> 11) / 2**53
+    return math.sqrt(-2 * math.log(u1)) * math.cos(2 * math.pi * u2)
+
+
+def test_the_noise_is_that_of_the_published_vector():
+    np.testing.assert_allclose(
+        standard_normal(1, 4, seed=0)[0], [0.4634313, 1.1470288, 1.3444031, 0.2656848], rtol=2e-7
+    )
+
+
+@pytest.mark.parametrize(("seed", "start", "size"), [(0, 0, 3), (7, 5, 40), (2**64 - 1, 2**40, 2), (123, 2**63, 7)])
+def test_the_noise_equals_a_second_implementation(seed, start, size):
+    expected = [[_element(seed, ((start + i) * size + j) & MASK) for j in range(size)] for i in range(20)]
+    found = standard_normal(20, size, seed=seed, start=start)
+    np.testing.assert_array_max_ulp(found, np.array(expected, np.float32), maxulp=1)
+
+
+def test_a_row_of_noise_does_not_depend_on_how_many_are_drawn():
+    whole = standard_normal(1000, 3, seed=1)
+    for n, start in ((1, 0), (1, 999), (7, 500), (333, 333)):
+        np.testing.assert_array_equal(standard_normal(n, 3, seed=1, start=start), whole[start : start + n])
+    rows = np.array([5, 999, 5, 0], np.uint64)
+    np.testing.assert_array_equal(normal_rows(rows, 3, seed=1), whole[[5, 999, 5, 0]])
+
+
+def test_the_noise_is_normal():
+    """Moments of a million draws, within five standard errors, and the tail of a Kolmogorov-Smirnov test."""
+    draws = np.sort(standard_normal(1000, 1000, seed=3).ravel().astype(np.float64))
+    n = len(draws)
+    assert abs(draws.mean()) < 5 / math.sqrt(n)
+    assert abs(draws.var() - 1) < 5 * math.sqrt(2 / n)
+    assert abs((draws**4).mean() - 3) < 5 * math.sqrt(96 / n)
+    normal = np.array([0.5 * (1 + math.erf(x / math.sqrt(2))) for x in draws[::1000]])
+    assert np.abs(normal - np.arange(0, n, 1000) / n).max() < 1.95 / math.sqrt(n)  # p = 0.001
+
+
+def test_neighbouring_seeds_are_unrelated():
+    a, b = (standard_normal(1, 10_000, seed=seed)[0] for seed in (0, 1))
+    assert abs(float(np.corrcoef(a, b)[0, 1])) < 0.05
+
+
+@pytest.mark.parametrize("seed", [-1, 2**64, 1.0, "1", None])
+def test_a_seed_is_a_whole_number_of_64_bits(seed):
+    with pytest.raises(InputError, match="seed is"):
+        standard_normal(1, 1, seed=seed)
+
+
+def test_numpy_integers_are_seeds_too():
+    np.testing.assert_array_equal(standard_normal(2, 2, seed=np.int32(5)), standard_normal(2, 2, seed=5))
+
+
+def test_log_normal_integrates_to_one():
+    z = np.linspace(-12, 12, 4001)[:, None]
+    density = np.exp(log_normal(z, np.array([0.7]), np.array([-0.4])))
+    assert np.trapezoid(density, z[:, 0]) == pytest.approx(1, abs=1e-9)
+
+
+def test_the_kl_formula_equals_its_integral():
+    mean, logvar = np.array([[0.7]]), np.array([[-0.4]])
+    z = np.linspace(-12, 12, 8001)[:, None]
+    log_q, log_p = log_normal(z, mean, logvar), log_normal(z, np.zeros(1), np.zeros(1))
+    integral = np.trapezoid(np.exp(log_q) * (log_q - log_p), z[:, 0])
+    assert kl_to_standard_normal(mean, logvar)[0] == pytest.approx(integral, abs=1e-8)
+
+
+def test_the_kl_of_the_prior_from_itself_is_zero():
+    assert kl_to_standard_normal(np.zeros((2, 5)), np.zeros((2, 5))).tolist() == [0, 0]
+
+
+def test_bernoulli_probabilities_of_all_images_sum_to_one():
+    means = np.array([0.1, 0.5, 0.9, 0.25], np.float32).reshape(1, 1, 2, 2)
+    every = np.array([[(number >> bit) & 1 for bit in range(4)] for number in range(16)], np.float32)
+    assert np.exp(bernoulli(every.reshape(16, 1, 2, 2), means)).sum() == pytest.approx(1, abs=1e-6)
+
+
+def test_bernoulli_probabilities_are_clipped_at_a_millionth():
+    black, white = np.zeros((1, 1, 1, 1), np.float32), np.ones((1, 1, 1, 1), np.float32)
+    assert bernoulli(white, black)[0] == pytest.approx(math.log(1e-6), rel=1e-6)
+    assert bernoulli(black, white)[0] == pytest.approx(math.log(1e-6), rel=2e-3)  # 1 - 1e-6 is no float32
+    assert bernoulli(black, black)[0] == pytest.approx(math.log1p(-1e-6), rel=2e-2)
+
+
+def test_the_gaussian_likelihood_integrates_to_one():
+    x = np.linspace(-2, 3, 4001)
+    density = np.exp(gaussian(x.astype(np.float32).reshape(-1, 1, 1, 1), np.full((1, 1, 1, 1), 0.4, np.float32), 0.3))
+    assert np.trapezoid(density, x) == pytest.approx(1, abs=1e-6)
+
+
+def test_likelihoods_broadcast_draws_over_images():
+    images = np.random.default_rng(0).random((3, 1, 1, 2, 2), np.float32)
+    means = np.random.default_rng(1).random((3, 5, 1, 2, 2), np.float32)
+    found = log_likelihood(images, means, family="bernoulli")
+    assert found.shape == (3, 5)
+    assert found[2, 4] == bernoulli(images[2], means[2])[4]
+
+
+def test_log_mean_exp_does_not_overflow():
+    weights = np.array([[-1e4, -1e4 + math.log(3)], [0, 0], [800.0, 800.0]])
+    np.testing.assert_allclose(log_mean_exp(weights), [-1e4 + math.log(2), 0, 800])
+
+
+def test_the_arc_between_perpendicular_unit_latents_stays_on_the_circle():
+    arc = spherical(np.array([1, 0], np.float32), np.array([0, 1], np.float32), 5)
+    angles = np.linspace(0, np.pi / 2, 5)
+    np.testing.assert_allclose(arc, np.stack([np.cos(angles), np.sin(angles)], 1), atol=1e-6)
+
+
+@pytest.mark.parametrize(("start", "end"), [([0, 0], [1, 2]), ([1, 1], [2, 2]), ([1, 0], [-1, 0]), ([0, 0], [0, 0])])
+def test_ends_without_an_arc_of_their_own_are_joined_by_the_line(start, end):
+    start, end = np.array(start, np.float32), np.array(end, np.float32)
+    found = spherical(start, end, 7)
+    assert np.isfinite(found).all()
+    np.testing.assert_array_equal(found, linear(start, end, 7))
+
+
+def test_both_paths_include_their_ends():
+    start, end = standard_normal(2, 8, seed=0)
+    for path in (linear, spherical):
+        np.testing.assert_allclose(path(start, end, 4)[[0, -1]], [start, end], atol=1e-6)
+
+
+def test_posterior_draws_have_the_posteriors_mean_and_variance():
+    posterior = Posterior(np.array([[1, -2]], np.float32), np.array([[0, -1]], np.float32))
+    draws = posterior.draws(0, 100_000, seed=0)[0]
+    np.testing.assert_allclose(draws.mean(0), [1, -2], atol=0.02)
+    np.testing.assert_allclose(draws.var(0), [1, math.exp(-1)], rtol=0.03)
