@@ -37,8 +37,9 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint whole or not at all, stamped with the sha256 of its tensors and state."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in checkpoint.tensors.items()}
     state = json.dumps(checkpoint.state, sort_keys=True)
-    metadata = {"state": state, "sha256": _digest(tensors, state)}
-    write_file(path, safetensors.torch.save(tensors, metadata))
+    # One key: safetensors writes several in any order, and the same checkpoint should be the same bytes.
+    stamp = json.dumps({"sha256": _digest(tensors, state), "state": state})
+    write_file(path, safetensors.torch.save(tensors, {"checkpoint": stamp}))
 
 
 def save_last(folder: Path, checkpoint: Checkpoint) -> None:
@@ -54,13 +55,14 @@ def read(path: Path) -> Checkpoint:
         with safetensors.safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
-        state = metadata["state"]
-        if metadata["sha256"] != _digest(tensors, state):
+        stamp = json.loads(metadata["checkpoint"])
+        state: str = stamp["state"]
+        if stamp["sha256"] != _digest(tensors, state):
             raise TrainingError(f"{path} is damaged: its content does not have the sha256 that it carries.")
         return Checkpoint(tensors, json.loads(state))
     except FileNotFoundError:
         raise TrainingError(f"{path} does not exist.") from None
-    except (safetensors.SafetensorError, OSError, KeyError, ValueError) as error:
+    except (safetensors.SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise TrainingError(f"{path} is damaged: {error}.") from error
 
 

@@ -1,0 +1,226 @@
+"""The loop: it learns, resumes bit for bit, saves on Ctrl-C and stops at NaN."""
+
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+
+from train import loop
+from train.checkpoint import BEST, LAST, PREVIOUS, load_model, read
+from train.cli import main
+from train.config import PRESETS, Config
+from train.data import Dataset
+from train.errors import TrainingError
+from train.loop import Trainer, fit
+from train.progress import read_metrics
+from train.schedule import kl_weight, learning_rate
+
+CPU = torch.device("cpu")
+
+
+def small(preset, **changes):
+    """A preset on 8x8 pictures with narrow layers."""
+    config = PRESETS[preset]()
+    widths = {"mlp-2d": (16,), "mlp": (16, 8), "conv": (4, 6)}[preset]
+    defaults = {"image_shape": (1, 8, 8), "widths": widths, "batch_size": 16, "epochs": 3, "precision": "float32"}
+    return dataclasses.replace(config, **{**defaults, "learning_rate_warmup_steps": 3, **changes})
+
+
+@pytest.fixture(scope="module")
+def dataset():
+    """Bars of random width: enough to learn something from."""
+    random = np.random.default_rng(0)
+    images = np.zeros((100, 1, 8, 8), np.uint8)
+    for image in images:
+        start, width = random.integers(0, 6), random.integers(1, 4)
+        image[0, :, start : start + width] = 255
+    labels = np.arange(100, dtype=np.uint8) % 2
+    return Dataset(images[:70], labels[:70], images[70:], labels[70:])
+
+
+def interrupt_at(monkeypatch, *steps):
+    """Send Ctrl-C to this process when the trainer has taken each of these steps."""
+    usual = Trainer.take_step
+
+    def take_step(self, images):
+        usual(self, images)
+        if self.step in steps:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(Trainer, "take_step", take_step)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        small("mlp-2d"),
+        small("mlp", validation_images=20),
+        small("conv"),
+        small("conv", ema_decay=0.0, kl_warmup_epochs=0.0, targets="grey", gradient_norm_limit=0.0),
+    ],
+    ids=["mlp-2d", "mlp", "conv", "conv-plain"],
+)
+def test_an_interrupted_run_resumes_to_the_same_bits(config, dataset, tmp_path, monkeypatch):
+    straight, broken = tmp_path / "straight", tmp_path / "broken"
+    assert fit(config, straight, dataset, CPU)
+    interrupt_at(monkeypatch, 2, 7)  # within an epoch, and later again
+    assert not fit(config, broken, dataset, CPU)
+    assert not fit(config, broken, dataset, CPU, resume=True)
+    assert fit(config, broken, dataset, CPU, resume=True)
+    for name in (LAST, BEST):
+        assert (straight / name).read_bytes() == (broken / name).read_bytes(), name
+    timings = {"images_per_second", "seconds"}
+    rows = [
+        [{k: v for k, v in row.items() if k not in timings} for row in read_metrics(run)] for run in (straight, broken)
+    ]
+    assert rows[0] == rows[1] and len(rows[0]) == 3
+
+
+def test_the_same_config_trains_to_the_same_bits_and_another_seed_does_not(dataset, tmp_path):
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        fit(small("conv", seed=seed), tmp_path / name, dataset, CPU)
+    content = {name: (tmp_path / name / LAST).read_bytes() for name in "abc"}
+    assert content["a"] == content["b"] != content["c"]
+
+
+def test_training_raises_the_elbo(dataset, tmp_path):
+    fit(small("conv", epochs=12, learning_rate=5e-3), tmp_path / "run", dataset, CPU)
+    rows = read_metrics(tmp_path / "run")
+    assert rows[-1]["elbo"] > rows[0]["elbo"] + 5
+    assert rows[-1]["elbo"] == pytest.approx(rows[-1]["log_likelihood"] - rows[-1]["kl"])
+
+
+def test_every_epoch_sees_every_image_once(dataset):
+    trainer = Trainer(small("mlp"), dataset, CPU)
+    orders = []
+    for _ in range(2):
+        seen = []
+        for _ in range(trainer.steps_per_epoch):
+            seen += [image.tobytes() for image in trainer.batch().numpy()]
+            trainer.step += 1
+        orders.append(seen)
+    expected = [image.tobytes() for image in (dataset.train_images / np.float32(255)).astype(np.float32)]
+    assert sorted(orders[0]) == sorted(orders[1]) == sorted(expected)
+    assert orders[0] != orders[1]
+
+
+def test_a_run_leaves_config_metrics_checkpoints_and_pictures(dataset, tmp_path):
+    config = small("mlp-2d")
+    fit(config, tmp_path / "run", dataset, CPU)
+    names = {str(path.relative_to(tmp_path / "run")) for path in (tmp_path / "run").rglob("*") if path.is_file()}
+    assert {"config.json", "metrics.jsonl", LAST, PREVIOUS, BEST, "pictures/epoch-003.png"} <= names
+    model, loaded = load_model(tmp_path / "run")
+    assert loaded == config == Config.from_json(config.to_json())
+    best = read(tmp_path / "run" / BEST).tensors
+    assert all(torch.equal(tensor, best[name]) for name, tensor in model.state_dict().items())
+
+
+def test_the_best_weights_are_the_averaged_ones(dataset, tmp_path):
+    fit(small("mlp"), tmp_path / "run", dataset, CPU)
+    last, best = read(tmp_path / "run" / LAST).tensors, read(tmp_path / "run" / BEST).tensors
+    name = "encoder.1.weight"
+    assert torch.equal(best[name], last[f"average.module.{name}"]) or read(tmp_path / "run" / BEST).state["epoch"] < 3
+    assert not torch.equal(best[name], last[f"model.{name}"])
+
+
+def test_a_loss_that_is_not_finite_stops_with_a_sentence_and_keeps_the_last_checkpoint(dataset, tmp_path):
+    config = small("mlp-2d")
+    fit(config, tmp_path / "run", dataset, CPU)
+    before = (tmp_path / "run" / LAST).read_bytes()
+    worse = dataclasses.replace(config, learning_rate=1e38, epochs=20)
+    with pytest.raises(TrainingError, match="not finite at step .*lower --learning-rate"):
+        fit(worse, tmp_path / "run", dataset, CPU, resume=True)
+    assert (tmp_path / "run" / LAST).read_bytes() == before
+
+
+def test_the_schedules_are_those_of_the_papers():
+    config = dataclasses.replace(
+        PRESETS["conv"](), learning_rate=1.0, learning_rate_warmup_steps=10, kl_warmup_epochs=2
+    )
+    assert [learning_rate(config, step, 1000) for step in (0, 4, 9)] == [0.1, 0.5, 1.0]
+    assert learning_rate(config, 500, 1000) == pytest.approx(0.505)
+    assert learning_rate(config, 1000, 1000) == pytest.approx(0.01)
+    constant = dataclasses.replace(config, learning_rate_schedule="constant")
+    assert learning_rate(constant, 999, 1000) == 1.0
+    assert [kl_weight(config, step, 50) for step in (0, 49, 99, 5000)] == [0.01, 0.5, 1.0, 1.0]
+    assert kl_weight(dataclasses.replace(config, kl_warmup_epochs=0), 0, 50) == 1.0
+
+
+@pytest.fixture
+def cli(monkeypatch, dataset):
+    monkeypatch.setattr("train.data.load", lambda name, folder: dataset)
+    return lambda *arguments: CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def test_a_dry_run_prints_the_resolved_config_and_writes_nothing(cli, tmp_path):
+    result = cli("fit", "--preset", "conv", "--out", tmp_path / "run", "--epochs", 7, "--dry-run", "--device", "cpu")
+    config = json.loads(result.stdout)
+    assert result.exit_code == 0 and config["epochs"] == 7 and config["precision"] in ("float32", "bfloat16")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--preset", "mlp"], "--out folder"),
+        (["--out", "x"], "which --preset"),
+        (["--resume", "RUN", "--seed", "3"], "only --epochs"),
+        (["--resume", "nowhere"], "no config.json"),
+        (["--preset", "mlp", "--out", "RUN"], "is a run already"),
+        (["--preset", "mlp", "--out", "x", "--device", "abacus"], "'abacus' cannot be used"),
+    ],
+)
+def test_arguments_that_make_no_run_are_refused_in_one_line(cli, tmp_path, arguments, words):
+    (tmp_path / "RUN").mkdir()
+    (tmp_path / "RUN" / "config.json").write_text(small("mlp").to_json())
+    result = cli("fit", *(tmp_path / part if part in ("RUN", "x", "nowhere") else part for part in arguments))
+    assert result.exit_code == 2
+    assert words in result.stderr and result.stderr.startswith("error: ") and result.stderr.count("\n") == 1
+
+
+def test_a_resumed_run_can_be_made_longer(cli, dataset, tmp_path):
+    fit(small("mlp-2d"), tmp_path / "run", dataset, CPU)
+    result = cli("fit", "--resume", tmp_path / "run", "--epochs", 5, "--device", "cpu")
+    assert result.exit_code == 0, result.output
+    assert [row["epoch"] for row in read_metrics(tmp_path / "run")] == [1, 2, 3, 4, 5]
+
+
+def test_resuming_a_damaged_checkpoint_falls_back_and_says_so(cli, dataset, tmp_path):
+    fit(small("mlp-2d"), tmp_path / "run", dataset, CPU)
+    (tmp_path / "run" / LAST).write_bytes(b"torn")
+    result = cli("fit", "--resume", tmp_path / "run", "--device", "cpu")
+    assert result.exit_code == 0
+    assert "damaged" in result.stderr and "Resuming from previous.safetensors, step 10" in result.stderr
+    assert [row["epoch"] for row in read_metrics(tmp_path / "run")] == [1, 2, 3]
+
+
+def test_ctrl_c_saves_and_prints_the_line_that_resumes(root, tmp_path):
+    arguments = ["fit", "--preset", "mlp", "--data", "digits", "--out", "run", "--epochs", "500", "--threads", "1"]
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    run = subprocess.Popen(
+        [sys.executable, "-m", "train", *arguments], cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
+    )
+    for line in run.stderr:
+        if line.startswith("epoch 2/"):
+            run.send_signal(signal.SIGINT)
+            break
+    rest = run.stderr.read()
+    run.stderr.close()
+    assert run.wait(60) == 130
+    assert "Go on with: python -m train fit --resume run" in rest
+    assert read(tmp_path / "run" / LAST).state["step"] >= 24
+
+
+def test_sums_are_reset_at_each_epoch(dataset):
+    trainer = Trainer(small("mlp"), dataset, CPU)
+    for _ in range(trainer.steps_per_epoch):
+        trainer.take_step(trainer.batch())
+    row = loop._end_of_epoch(trainer, 1.0)
+    assert trainer.sums.tolist() == [0, 0, 0] and row["epoch"] == 1

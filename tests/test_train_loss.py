@@ -1,0 +1,135 @@
+"""The loss against torch.distributions, and the bounds against quadrature."""
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch.distributions import Bernoulli, Independent, Normal, kl_divergence
+
+from train.config import mlp_2d
+from train.evaluate import active_units, binarise, bounds, dataset_bounds, linear_probe
+from train.loss import (
+    LOGIT_LIMIT,
+    bernoulli_log_likelihood,
+    clip_logits,
+    elbo,
+    gaussian_kl,
+    kl_per_latent,
+    log_normal,
+    reparameterise,
+)
+from train.networks import build
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def model():
+    """A little VAE with one latent, so that log p(x) can be had by summing over z."""
+    config = dataclasses.replace(mlp_2d(), latent_size=1, widths=(8,), image_shape=(1, 2, 2))
+    model = build(config, CPU)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(3)
+    return model.eval()
+
+
+@pytest.fixture
+def images():
+    return torch.bernoulli(torch.full((5, 1, 2, 2), 0.5), generator=torch.Generator().manual_seed(0))
+
+
+def test_the_bernoulli_term_is_torchs(images):
+    logits = torch.randn(images.shape, generator=torch.Generator().manual_seed(1)) * 4
+    expected = Independent(Bernoulli(logits=logits), 3).log_prob(images)
+    torch.testing.assert_close(bernoulli_log_likelihood(images, logits), expected)
+
+
+def test_clipped_logits_are_clipped_probabilities():
+    logits = torch.tensor([-40.0, -13.0, 0.0, 13.0, 40.0], dtype=torch.float64)
+    expected = logits.sigmoid().clamp(1e-6, 1 - 1e-6)
+    torch.testing.assert_close(clip_logits(logits).sigmoid(), expected, rtol=1e-9, atol=0)
+    assert math.isclose(LOGIT_LIMIT, math.log((1 - 1e-6) / 1e-6))
+
+
+def test_the_kl_term_is_torchs():
+    mean, logvar = torch.randn(2, 7, 3, generator=torch.Generator().manual_seed(2))
+    expected = kl_divergence(Normal(mean, (logvar / 2).exp()), Normal(0.0, 1.0))
+    torch.testing.assert_close(kl_per_latent(mean, logvar), expected)
+    torch.testing.assert_close(gaussian_kl(mean, logvar), expected.sum(1))
+
+
+def test_the_normal_density_is_torchs():
+    z, mean, logvar = torch.randn(3, 7, 3, generator=torch.Generator().manual_seed(3))
+    expected = Normal(mean, (logvar / 2).exp()).log_prob(z).sum(1)
+    torch.testing.assert_close(log_normal(z, mean, logvar), expected)
+    torch.testing.assert_close(log_normal(z, 0.0, 0.0), Normal(0.0, 1.0).log_prob(z).sum(1))
+
+
+def test_gradients_pass_through_the_draw():
+    mean, logvar = torch.zeros(1, 1, requires_grad=True), torch.zeros(1, 1, requires_grad=True)
+    reparameterise(mean, logvar, torch.full((1, 1), 3.0)).sum().backward()
+    assert (mean.grad.item(), logvar.grad.item()) == (1.0, 1.5)
+
+
+def test_the_elbo_is_the_sum_of_its_terms_at_the_given_noise(model, images):
+    eps = torch.randn(5, 1, generator=torch.Generator().manual_seed(4))
+    terms = elbo(model, images, eps)
+    mean, logvar = model.encode(images)
+    expected = bernoulli_log_likelihood(images, model.decode(mean + (logvar / 2).exp() * eps))
+    torch.testing.assert_close(terms.log_likelihood, expected)
+    torch.testing.assert_close(terms.kl, gaussian_kl(mean, logvar))
+
+
+@torch.no_grad()
+def evidence(model, images):
+    """log p(x) by the trapezoid rule over the one latent."""
+    z = torch.linspace(-9, 9, 4001, dtype=torch.float32)[:, None]
+    logits, prior = model.decode(z), Normal(0.0, 1.0).log_prob(z[:, 0]).double()
+    joint = torch.stack([bernoulli_log_likelihood(x.expand(logits.shape), logits).double() + prior for x in images])
+    return joint.logsumexp(1) + math.log(18 / 4000)
+
+
+def test_the_evidence_sums_to_one_over_all_images(model):
+    every = torch.tensor([[(number >> bit) & 1 for bit in range(4)] for number in range(16)]).float().view(16, 1, 2, 2)
+    assert evidence(model, every).exp().sum().item() == pytest.approx(1, abs=1e-5)
+
+
+def test_the_importance_weighted_bound_reaches_the_evidence_and_the_elbo_lies_below(model, images):
+    found = bounds(model, images, draws=40_000, generator=torch.Generator().manual_seed(0))
+    expected = evidence(model, images)
+    torch.testing.assert_close(found.iwae, expected, atol=0.02, rtol=0)
+    assert bool((found.log_likelihood - found.kl < expected).all())
+
+
+def test_bounds_of_a_set_are_those_of_its_parts(model, images):
+    whole = dataset_bounds(model, images, draws=3)
+    assert [len(part) for part in whole] == [5, 5, 5]
+    progress = []
+    dataset_bounds(model, images.repeat(300, 1, 1, 1), draws=100, progress=progress.append)
+    assert progress[-1] == 1500 and progress == sorted(progress)
+
+
+def test_binarised_images_have_the_grey_levels_as_means():
+    grey = torch.full((400, 1, 10, 10), 0.3)
+    drawn = binarise(grey, seed=0)
+    assert set(drawn.unique().tolist()) == {0.0, 1.0}
+    assert drawn.mean().item() == pytest.approx(0.3, abs=0.01)
+    assert torch.equal(drawn, binarise(grey, seed=0)) and not torch.equal(drawn, binarise(grey, seed=1))
+
+
+def test_units_whose_means_never_move_are_not_active():
+    mean = torch.randn(1000, 3, generator=torch.Generator().manual_seed(0)) * torch.tensor([1.0, 0.2, 0.05])
+    assert active_units(mean) == 2
+
+
+def test_a_linear_probe_reads_what_is_linear_and_nothing_from_noise():
+    random = np.random.default_rng(0)
+    labels = random.integers(0, 2, 2000)
+    told, noise = labels[:, None] * 4 + random.normal(size=(2000, 3)), random.normal(size=(2000, 3))
+    halves = slice(0, 1000), slice(1000, 2000)
+    for latents, low, high in ((told, 0.97, 1.0), (noise, 0.4, 0.6)):
+        train, test = ((latents[half], labels[half]) for half in halves)
+        assert low <= linear_probe(train, test, 100) <= high
