@@ -67,7 +67,7 @@ def test_a_mirror_that_gives_something_else_is_not_cached(mnist, monkeypatch, tm
 
 def test_without_a_network_the_way_out_is_named(mnist, monkeypatch, tmp_path):
     monkeypatch.setattr(data, "MNIST_MIRRORS", ((tmp_path / "nothing").as_uri() + "/",))
-    with pytest.raises(InputError, match="--data-dir.*--data digits"):
+    with pytest.raises(InputError, match=r"--data-dir.*--data digits"):
         load("mnist")
 
 

@@ -135,7 +135,7 @@ def test_a_loss_that_is_not_finite_stops_with_a_sentence_and_keeps_the_last_chec
     fit(config, tmp_path / "run", dataset, CPU)
     before = (tmp_path / "run" / LAST).read_bytes()
     worse = dataclasses.replace(config, learning_rate=1e38, epochs=20)
-    with pytest.raises(TrainingError, match="not finite at step .*lower --learning-rate"):
+    with pytest.raises(TrainingError, match=r"not finite at step .*lower --learning-rate"):
         fit(worse, tmp_path / "run", dataset, CPU, resume=True)
     assert (tmp_path / "run" / LAST).read_bytes() == before
 

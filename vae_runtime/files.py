@@ -17,9 +17,17 @@ def write_file(path: str | os.PathLike[str], data: bytes) -> None:
     """
     path = Path(os.path.realpath(path))  # a link stays a link: its target is replaced
     check_output(path)
-    if path.exists() and not path.is_file():
-        path.write_bytes(data)
-        return
+    try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)
+        else:
+            _replace(path, data)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a write that fails does not say where
+        raise
+
+
+def _replace(path: Path, data: bytes) -> None:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         with open(temporary, "xb") as file:

@@ -56,7 +56,7 @@ class Session:
 
         Small batches keep the memory of a big call small; the outputs are written into place, not concatenated.
         """
-        if not isinstance(batch_size, int) or batch_size < 1:
+        if not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
             raise InputError(f"batch_size is {batch_size!r}; expected a whole number from 1.")
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         results = tuple(np.empty((len(array), *output.shape[1:]), np.float32) for output in outputs)
