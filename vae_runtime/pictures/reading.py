@@ -72,7 +72,7 @@ def read_picture(source: Source) -> Image.Image:
         raise
     except UnidentifiedImageError:
         raise InputError(f"{name} is {_kind(content)}; expected a picture as PNG, JPEG, WebP or BMP.") from None
-    except Image.DecompressionBombError:
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise InputError(f"{name} has too many pixels; the limit is {LIMIT_PIXELS:,}. Make it smaller.") from None
     except (OSError, *_DAMAGE) as error:
         raise InputError(f"{name} is cut off or damaged ({error}); copy or save it again.") from None

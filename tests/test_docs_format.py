@@ -1,0 +1,101 @@
+"""docs/FORMAT.md names everything that a model holds, and its formulas give the golden vectors."""
+
+import json
+import math
+import re
+import struct
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from vae_runtime import standard_normal
+
+MODELS = ["mnist", "mnist-mlp", "mnist-2d"]
+MASK = 2**64 - 1
+
+
+@pytest.fixture(scope="module")
+def text(root):
+    return (root / "docs" / "FORMAT.md").read_text(encoding="utf-8")
+
+
+def mix(x):
+    x = (x + 0x9E3779B97F4A7C15) & MASK
+    x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & MASK
+    x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & MASK
+    return x ^ (x >> 31)
+
+
+def eps(seed, k):
+    a, b = mix((mix(seed) + 2 * k) & MASK), mix((mix(seed) + 2 * k + 1) & MASK)
+    u1, u2 = ((a >> 11) + 0.5) / 2**53, (b >> 11) / 2**53
+    normal = math.sqrt(-2 * math.log(u1)) * math.cos(2 * math.pi * u2)
+    return struct.unpack("f", struct.pack("f", normal))[0]
+
+
+def rows(indices, size, seed=0):
+    return np.array([[eps(seed, (i * size + j) & MASK) for j in range(size)] for i in indices], np.float32)
+
+
+def test_the_printed_vector_is_that_of_the_generator(text):
+    printed = [float(number) for number in re.search(r"```text\n([\d. ]+)\n```", text)[1].split()]
+    assert printed == pytest.approx([eps(0, k) for k in range(4)], rel=2e-7)
+    assert printed == pytest.approx(standard_normal(1, 4, seed=0)[0].tolist(), rel=2e-7)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_every_key_and_every_array_is_described(text, root, model):
+    manifest = json.loads((root / "artifacts" / model / "manifest.json").read_text())
+    for key in manifest:
+        assert f"`{key}`" in text, key
+    with np.load(root / "artifacts" / model / "golden.npz") as golden:
+        for name in golden.files:
+            assert f"`{name}`" in text, name
+    for role in ("encoder", "decoder"):
+        session = onnxruntime.InferenceSession(root / "artifacts" / model / f"{role}.onnx")
+        for key in session.get_modelmeta().custom_metadata_map:
+            assert f"`{key}`" in text, key
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_host_written_from_the_page_gives_the_golden_vectors(root, model):
+    """Sections 5 to 7 again, in plain double precision, sharing no line with the package."""
+    folder = root / "artifacts" / model
+    allowed = json.loads((folder / "manifest.json").read_text())["golden"]["tolerance"]
+    run = {role: onnxruntime.InferenceSession(folder / f"{role}.onnx").run for role in ("encoder", "decoder")}
+    with np.load(folder / "golden.npz") as file:
+        golden = {name: file[name] for name in file.files}
+    images, n, draws = golden["images"], len(golden["images"]), int(golden["draws"])
+    size = golden["mean"].shape[1]
+
+    mean, logvar = run["encoder"](None, {"images": images})
+    np.testing.assert_allclose(mean, golden["mean"], atol=allowed["mean"], rtol=0)
+    np.testing.assert_allclose(logvar, golden["logvar"], atol=allowed["logvar"], rtol=0)
+    np.testing.assert_allclose(rows(range(n), size), golden["eps"], atol=1e-6, rtol=0)
+    z = golden["mean"] + np.exp(golden["logvar"] / 2) * golden["eps"]
+    np.testing.assert_allclose(z, golden["z"], atol=1e-5, rtol=0)
+    decoded = run["decoder"](None, {"z": golden["z"]})[0]
+    np.testing.assert_allclose(decoded, golden["decoded"], atol=allowed["images"], rtol=0)
+
+    m, v = mean.astype(float), logvar.astype(float)
+
+    def log_normal(z, m, v):
+        return -0.5 * ((z - m) ** 2 * np.exp(-v) + v + math.log(2 * math.pi)).sum(1)
+
+    def terms(z):
+        p = run["decoder"](None, {"z": z.astype(np.float32)})[0]
+        p, q = (np.clip(part.astype(float), 1e-6, 1 - 1e-6) for part in (p, np.float32(1) - p))
+        likelihood = (images * np.log(p) + (1 - images) * np.log(q)).reshape(n, -1).sum(1)
+        return likelihood, likelihood + log_normal(z, 0.0, np.zeros((1, size))) - log_normal(z, m, v)
+
+    drawn = [terms(m + np.exp(v / 2) * rows([s * 2**32 + i for i in range(n)], size)) for s in range(draws)]
+    weights = np.array([weight for _, weight in drawn])
+    found = {
+        "log_likelihood": np.mean([likelihood for likelihood, _ in drawn], axis=0),
+        "kl": 0.5 * (m**2 + np.exp(v) - 1 - v).sum(1),
+        "iwae": np.log(np.exp(weights - weights.max(0)).mean(0)) + weights.max(0),
+        "score": -terms(m)[1],
+    }
+    for name, nats in found.items():
+        np.testing.assert_allclose(nats, golden[name], atol=allowed["nats"], rtol=0, err_msg=name)
