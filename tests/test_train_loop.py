@@ -18,9 +18,10 @@ from train.cli import main
 from train.config import PRESETS, Config
 from train.data import Dataset
 from train.errors import TrainingError
-from train.loop import Trainer, fit
+from train.loop import fit
 from train.progress import read_metrics
 from train.schedule import kl_weight, learning_rate
+from train.trainer import Trainer
 
 CPU = torch.device("cpu")
 

@@ -13,7 +13,6 @@ from torch import Tensor
 
 from .config import Config
 from .data import Dataset
-from .loop import to_float
 from .loss import (
     bernoulli_log_likelihood,
     clip_logits,
@@ -23,6 +22,7 @@ from .loss import (
     reparameterise,
 )
 from .networks import VAE, parameter_count
+from .trainer import to_float
 
 ROWS = 500  # latents decoded at once: small enough for a processor's cache
 PROBE_LABELS = (100, 1000, None)  # None: all

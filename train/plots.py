@@ -24,9 +24,9 @@ from vae_runtime.pictures.grids import image_grid
 from .config import Config
 from .data import Dataset
 from .evaluate import posteriors
-from .loop import to_float
 from .networks import VAE
 from .progress import read_metrics
+from .trainer import to_float
 
 Float32 = npt.NDArray[np.float32]
 
@@ -101,7 +101,9 @@ class _Plots:
             chosen = points[labels == label]
             axes.scatter(chosen[:, 0], chosen[:, 1], s=4, color=plt.get_cmap("tab10")(label), label=str(label))
         axes.legend(markerscale=4, loc="center left", bbox_to_anchor=(1, 0.5))
-        axes.set(title=title, xlabel="z[0]", ylabel="z[1]", aspect="equal")
+        axes.set(title=title, aspect="equal")
+        if self.config.latent_size == 2:
+            axes.set(xlabel="z[0]", ylabel="z[1]")
         return figure
 
     def manifold(self) -> Any:

@@ -6,15 +6,15 @@ docs/FORMAT.md is the normative description; this module is the only reader and 
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NoReturn
+from typing import Any
 
 from ..errors import InputError, ManifestError
 from ..spec import ImageSpec
+from .strict_json import Reader, read_object
 
 FORMAT, FORMAT_VERSION = "vae-onnx", 1
 FILE_NAME = "manifest.json"
@@ -124,73 +124,10 @@ def read(folder: Path) -> Manifest:
 
 def parse(text: str, where: str = FILE_NAME) -> Manifest:
     """Check every key, type and value of a manifest's text; anything unknown is a ManifestError."""
-    try:
-        content = json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constants)
-    except ValueError as error:
-        raise ManifestError(f"{where} is not valid JSON ({error}); copy or download the model again.") from None
-    except RecursionError:
-        raise ManifestError(f"{where} is nested too deeply to be a manifest.") from None
-    return _parse(_Reader(content, where))
+    return _parse(read_object(text, where))
 
 
-class _Reader:
-    """A JSON object being read: hands out checked values and, at the end, complains of keys nobody asked for."""
-
-    def __init__(self, content: Any, where: str) -> None:
-        if not isinstance(content, dict):
-            raise ManifestError(f"{where} is {_shown(content)}; expected a JSON object.")
-        self._content, self._where, self._left = content, where, set(content)
-
-    def __iter__(self) -> Any:
-        return iter(self._content)
-
-    def get(self, key: str, *types: type) -> Any:
-        if key not in self._content:
-            raise ManifestError(f"{self._where} lacks the key {key!r}.")
-        self._left.discard(key)
-        found = self._content[key]
-        if type(found) not in types:  # not isinstance: true is no integer here
-            names = " or ".join(kind.__name__ for kind in types)
-            self.refuse(key, found, f"a value of type {names}")
-        return found
-
-    def choice(self, key: str, known: tuple[str, ...]) -> str:
-        found: str = self.get(key, str)
-        if found not in known:
-            newer = "; a newer vae-runtime may know it (pip install -U vae-runtime)"
-            self.refuse(key, found, f"one of {', '.join(known)}{newer}")
-        return found
-
-    def size(self, key: str, minimum: int = 1) -> int:
-        found: int = self.get(key, int)
-        if not minimum <= found < 2**31:
-            self.refuse(key, found, f"a whole number from {minimum} to 2^31 - 1")
-        return found
-
-    def positive(self, key: str) -> float:
-        found = float(self.get(key, float, int))
-        if not found > 0:
-            self.refuse(key, found, "a positive number")
-        return found
-
-    def matching(self, key: str, pattern: str, meaning: str) -> str:
-        found: str = self.get(key, str)
-        if not re.fullmatch(pattern, found):
-            self.refuse(key, found, meaning)
-        return found
-
-    def object(self, key: str) -> _Reader:
-        return _Reader(self.get(key, dict), f"{self._where}: {key}")
-
-    def refuse(self, key: str, found: Any, expected: str) -> NoReturn:
-        raise ManifestError(f"{self._where}: {key} is {_shown(found)}; expected {expected}.")
-
-    def end(self) -> None:
-        if self._left:
-            raise ManifestError(f"{self._where} has the unknown key {sorted(self._left)[0]!r}.")
-
-
-def _parse(top: _Reader) -> Manifest:
+def _parse(top: Reader) -> Manifest:
     top.choice("format", (FORMAT,))
     version = top.size("format_version")
     if version != FORMAT_VERSION:
@@ -214,7 +151,7 @@ def _parse(top: _Reader) -> Manifest:
         likelihood=_likelihood(top.object("likelihood")),
         graphs=_graphs(top.object("graphs")),
         golden=_golden(top.object("golden")),
-        card=tuple(_file(_Reader(entry, "card")) for entry in top.get("card", list)),
+        card=tuple(_file(Reader(entry, "card")) for entry in top.get("card", list)),
         training=MappingProxyType(training),
     )
     for reader in (latent, prior, posterior, top):
@@ -225,7 +162,7 @@ def _parse(top: _Reader) -> Manifest:
     return manifest
 
 
-def _image(reader: _Reader) -> ImageSpec:
+def _image(reader: Reader) -> ImageSpec:
     try:
         spec = ImageSpec(
             shape=tuple(reader.get("shape", list)),
@@ -240,14 +177,14 @@ def _image(reader: _Reader) -> ImageSpec:
     return spec
 
 
-def _likelihood(reader: _Reader) -> Likelihood:
+def _likelihood(reader: Reader) -> Likelihood:
     family = reader.choice("family", LIKELIHOODS)
     likelihood = Likelihood(family=family, sigma=reader.positive("sigma") if family == "gaussian" else None)
     reader.end()
     return likelihood
 
 
-def _graphs(reader: _Reader) -> Mapping[str, Mapping[str, ModelFile]]:
+def _graphs(reader: Reader) -> Mapping[str, Mapping[str, ModelFile]]:
     graphs = {}
     for role in ROLES:
         graph = reader.object(role)
@@ -260,14 +197,14 @@ def _graphs(reader: _Reader) -> Mapping[str, Mapping[str, ModelFile]]:
     return MappingProxyType(graphs)
 
 
-def _golden(reader: _Reader) -> Golden:
+def _golden(reader: Reader) -> Golden:
     tolerances = reader.object("tolerance")
     tolerance = {name: tolerances.positive(name) for name in GOLDEN_TENSORS}
     tolerances.end()
     return Golden(file=_file(reader), tolerance=MappingProxyType(tolerance))
 
 
-def _file(reader: _Reader) -> ModelFile:
+def _file(reader: Reader) -> ModelFile:
     # One plain name inside the folder: no separator, no drive, no leading dot, so no way out of it.
     file = ModelFile(
         file=reader.matching("file", r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", "a plain file name inside the folder"),
@@ -276,19 +213,3 @@ def _file(reader: _Reader) -> ModelFile:
     )
     reader.end()
     return file
-
-
-def _shown(found: Any) -> str:
-    text = repr(found)
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    content = dict(pairs)
-    if len(content) != len(pairs):
-        raise ValueError("an object has the same key twice")
-    return content
-
-
-def _no_constants(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")

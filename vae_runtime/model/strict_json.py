@@ -1,0 +1,94 @@
+"""JSON read strictly: every key is asked for by name and type, and a key that nobody asked for is refused."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+from ..errors import ManifestError
+
+
+def read_object(text: str, where: str) -> Reader:
+    """Parse a text that must be one JSON object, without duplicate keys or numbers that JSON does not have."""
+    try:
+        content = json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constants)
+    except ValueError as error:
+        raise ManifestError(f"{where} is not valid JSON ({error}); copy or download the model again.") from None
+    except RecursionError:
+        raise ManifestError(f"{where} is nested too deeply to be a manifest.") from None
+    return Reader(content, where)
+
+
+class Reader:
+    """A JSON object being read: hands out checked values and, at the end, complains of keys nobody asked for."""
+
+    def __init__(self, content: Any, where: str) -> None:
+        if not isinstance(content, dict):
+            raise ManifestError(f"{where} is {_shown(content)}; expected a JSON object.")
+        self._content, self._where, self._left = content, where, set(content)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._content)
+
+    def get(self, key: str, *types: type) -> Any:
+        if key not in self._content:
+            raise ManifestError(f"{self._where} lacks the key {key!r}.")
+        self._left.discard(key)
+        found = self._content[key]
+        if type(found) not in types:  # not isinstance: true is no integer here
+            names = " or ".join(kind.__name__ for kind in types)
+            self.refuse(key, found, f"a value of type {names}")
+        return found
+
+    def choice(self, key: str, known: tuple[str, ...]) -> str:
+        found: str = self.get(key, str)
+        if found not in known:
+            newer = "; a newer vae-runtime may know it (pip install -U vae-runtime)"
+            self.refuse(key, found, f"one of {', '.join(known)}{newer}")
+        return found
+
+    def size(self, key: str, minimum: int = 1) -> int:
+        found: int = self.get(key, int)
+        if not minimum <= found < 2**31:
+            self.refuse(key, found, f"a whole number from {minimum} to 2^31 - 1")
+        return found
+
+    def positive(self, key: str) -> float:
+        found = float(self.get(key, float, int))
+        if not found > 0:
+            self.refuse(key, found, "a positive number")
+        return found
+
+    def matching(self, key: str, pattern: str, meaning: str) -> str:
+        found: str = self.get(key, str)
+        if not re.fullmatch(pattern, found):
+            self.refuse(key, found, meaning)
+        return found
+
+    def object(self, key: str) -> Reader:
+        return Reader(self.get(key, dict), f"{self._where}: {key}")
+
+    def refuse(self, key: str, found: Any, expected: str) -> NoReturn:
+        raise ManifestError(f"{self._where}: {key} is {_shown(found)}; expected {expected}.")
+
+    def end(self) -> None:
+        if self._left:
+            raise ManifestError(f"{self._where} has the unknown key {sorted(self._left)[0]!r}.")
+
+
+def _shown(found: Any) -> str:
+    text = repr(found)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) != len(pairs):
+        raise ValueError("an object has the same key twice")
+    return content
+
+
+def _no_constants(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
