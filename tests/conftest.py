@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from vae_runtime import VAE
+from tests.linear_gaussian import LinearGaussian
+from vae_runtime import VAE, read_images, write_image
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +18,25 @@ def root():
 def vae(root):
     """The default model."""
     return VAE.load(root / "artifacts" / "mnist", threads=1)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A small model folder of its own."""
+    return LinearGaussian.make().write(tmp_path / "model")
+
+
+@pytest.fixture(scope="session")
+def photos(vae, tmp_path_factory):
+    """Four pictures in a tree: the model's own samples."""
+    folder = tmp_path_factory.mktemp("photos")
+    (folder / "b").mkdir()
+    for name, image in zip(("a.png", "b/c.png", "b/d.bmp", "e.png"), vae.sample(4, seed=9), strict=True):
+        write_image(folder / name, image)
+    return folder
+
+
+@pytest.fixture
+def images(vae, photos):
+    """The pictures of `photos` as read, in sorted order."""
+    return read_images([photos / name for name in ("a.png", "b/c.png", "b/d.bmp", "e.png")], vae.manifest.image)

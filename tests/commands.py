@@ -1,0 +1,27 @@
+"""The command `vae`, called by tests."""
+
+import os
+import subprocess
+import sys
+
+from click.testing import CliRunner
+
+from vae_runtime.cli import main
+
+
+def vae_(*arguments, code=0, **options):
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments], **options)
+    assert result.exit_code == code, result.output
+    assert "Traceback" not in result.output
+    return result
+
+
+def process(*arguments, cwd, root, stdin=None, environment=None):
+    """The command in a process of its own, bytes in and out."""
+    return subprocess.run(
+        [sys.executable, "-m", "vae_runtime", *map(str, arguments)],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(root), **(environment or {})},
+        input=stdin,
+        capture_output=True,
+    )

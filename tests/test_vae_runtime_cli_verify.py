@@ -1,0 +1,74 @@
+"""`vae verify` finds what is damaged and what is off."""
+
+import dataclasses
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from tests.commands import vae_
+from tests.folders import edit
+from vae_runtime.model.writing import describe
+
+
+@pytest.fixture
+def copy(root, tmp_path):
+    return shutil.copytree(root / "artifacts" / "mnist", tmp_path / "copy", ignore=shutil.ignore_patterns("checkpoint"))
+
+
+@pytest.mark.parametrize("model", ["mnist", "mnist-mlp", "mnist-2d"])
+def test_verify_passes_what_is_shipped(root, model):
+    result = vae_("verify", "-m", root / "artifacts" / model)
+    assert result.stdout.endswith("PASS on CPUExecutionProvider\n") and "not in the manifest" not in result.stdout
+    report = json.loads(vae_("verify", "--json", "-m", root / "artifacts" / model).stdout)
+    assert report["verdict"] == "PASS" and report["files_checked"] == 6
+    assert set(report["tensors"]) == {"eps", "mean", "logvar", "images", "nats"}
+    assert all(0 <= item["difference"] <= item["tolerance"] for item in report["tensors"].values())
+
+
+@pytest.mark.parametrize("name", ["encoder.onnx", "decoder.onnx", "golden.npz", "README.md", "samples.png"])
+def test_verify_finds_a_flipped_bit_in_any_file(copy, name):
+    content = bytearray((copy / name).read_bytes())
+    content[len(content) // 2] ^= 4
+    (copy / name).write_bytes(content)
+    assert name in vae_("verify", "-m", copy, code=4).stderr
+
+
+@pytest.mark.parametrize(
+    ("array", "tensor"),
+    [
+        ("mean", "mean"),
+        ("logvar", "logvar"),
+        ("decoded", "images"),
+        ("eps", "eps"),
+        ("iwae", "nats"),
+        ("score", "nats"),
+    ],
+)
+def test_verify_fails_where_a_number_is_off(copy, array, tensor):
+    with np.load(copy / "golden.npz") as file:
+        golden = {name: file[name] for name in file.files}
+    golden[array] = golden[array] + golden[array].dtype.type(0.02)
+    np.savez(copy / "golden.npz", **golden)
+    entry = dataclasses.asdict(describe("golden.npz", (copy / "golden.npz").read_bytes()))
+    edit(copy, lambda m: m["golden"].update(entry))
+    result = vae_("verify", "-m", copy, code=4)
+    assert result.stdout.endswith("FAIL on CPUExecutionProvider\n")
+    assert [line.split()[0] for line in result.stdout.splitlines() if "TOO FAR" in line] == [tensor]
+    report = json.loads(vae_("verify", "--json", "-m", copy, code=4).stdout)
+    assert report["verdict"] == "FAIL" and not report["tensors"][tensor]["passed"]
+
+
+def test_verify_reports_a_file_that_is_not_listed(copy):
+    (copy / "evil.so").touch()
+    result = vae_("verify", "-m", copy)
+    assert "evil.so is in the folder but not in the manifest" in result.stdout
+
+
+def test_graphs_of_two_models_are_refused(root, copy):
+    content = (root / "artifacts" / "mnist-mlp" / "decoder.onnx").read_bytes()
+    (copy / "decoder.onnx").write_bytes(content)
+    entry = dataclasses.asdict(describe("decoder.onnx", content))
+    edit(copy, lambda m: m["graphs"]["decoder"].update(float32=entry))
+    assert "of different models" in vae_("sample", "-m", copy, "-o", "x.png", code=4).stderr

@@ -1,0 +1,75 @@
+"""Writing a model folder: the old model or the new one at every instant."""
+
+import os
+import shutil
+
+import pytest
+
+from tests.linear_gaussian import LinearGaussian
+from vae_runtime import VAE, InputError
+from vae_runtime.model import manifest as manifests
+from vae_runtime.model import writing
+
+
+def model_at(path):
+    return path, manifests.read(path), {item.name: item.read_bytes() for item in path.iterdir() if item.is_file()}
+
+
+def test_a_model_folder_that_is_replaced_is_the_old_model_or_the_new_at_every_step(tmp_path, monkeypatch):
+    """Stop before every rename and removal in turn; each time the folder loads, and is wholly one of the two."""
+    old = LinearGaussian.make().write(tmp_path / "old")
+    _, manifest, contents = model_at(LinearGaussian.make(logvar_error=1.0).write(tmp_path / "new"))
+    images = LinearGaussian.make().draw(3, seed=0)
+    answers = {bytes(VAE.load(tmp_path / name).encode(images).logvar) for name in ("old", "new")}
+    assert len(answers) == 2
+    seen = set()
+    for stop in range(20):
+        target = shutil.copytree(old, tmp_path / f"target-{stop}")
+        steps = 0
+
+        def step(usual, stop=stop):
+            def checked(*args):
+                nonlocal steps
+                steps += 1
+                if steps > stop:
+                    raise KeyboardInterrupt
+                return usual(*args)
+
+            return checked
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "replace", step(os.replace))
+            patch.setattr("pathlib.Path.unlink", step(type(target).unlink))
+            try:
+                writing.write_model(target, manifest, contents)
+                finished = True
+            except KeyboardInterrupt:
+                finished = False
+        answer = bytes(VAE.load(target).encode(images).logvar)
+        assert answer in answers
+        seen.add(answer)
+        if finished:
+            break
+    assert finished and seen == answers
+    assert sorted(item.name for item in target.iterdir()) == sorted(
+        ["manifest.json", *(file.file for file in manifests.read(target).files)]
+    )
+
+
+def test_a_new_model_folder_appears_whole_or_not_at_all(tmp_path, monkeypatch):
+    _, manifest, contents = model_at(LinearGaussian.make().write(tmp_path / "source"))
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        writing.write_model(tmp_path / "target", manifest, contents)
+    assert [item.name for item in tmp_path.iterdir()] == ["source"]
+
+
+def test_a_folder_of_other_things_is_not_written_into(tmp_path):
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(InputError, match="holds no model"):
+        LinearGaussian.make().write(tmp_path)
+    assert [item.name for item in tmp_path.iterdir()] == ["thesis.txt"]
