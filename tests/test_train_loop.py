@@ -181,6 +181,7 @@ def test_a_dry_run_prints_the_resolved_config_and_writes_nothing(cli, tmp_path):
 def test_arguments_that_make_no_run_are_refused_in_one_line(cli, tmp_path, arguments, words):
     (tmp_path / "RUN").mkdir()
     (tmp_path / "RUN" / "config.json").write_text(small("mlp").to_json())
+    (tmp_path / "RUN" / LAST).touch()
     result = cli("fit", *(tmp_path / part if part in ("RUN", "x", "nowhere") else part for part in arguments))
     assert result.exit_code == 2
     assert words in result.stderr and result.stderr.startswith("error: ") and result.stderr.count("\n") == 1

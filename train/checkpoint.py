@@ -79,6 +79,11 @@ def read_last(folder: Path, warn: Any) -> Checkpoint:
         return checkpoint
 
 
+def has_checkpoint(folder: Path) -> bool:
+    """Whether a run that can be resumed lies here; one that failed before its first checkpoint may be begun again."""
+    return any((folder / name).exists() for name in (LAST, PREVIOUS))
+
+
 def read_config(folder: Path) -> Config:
     """Read the config.json of a run or checkpoint folder."""
     path = folder / "config.json"

@@ -75,7 +75,7 @@ def fit(
       python -m train fit --preset conv --data mnist --out runs/conv
       python -m train fit --resume runs/conv --epochs 80
     """
-    from .checkpoint import read_config
+    from .checkpoint import has_checkpoint, read_config
     from .devices import choose_device, resolve_precision
 
     changes = {name: change for name, change in changes.items() if change is not None}
@@ -85,7 +85,7 @@ def fit(
         config, folder = read_config(resume), resume
     elif preset and out:
         config, folder = PRESETS[preset](), out
-        if (folder / "config.json").exists() and not dry_run:
+        if has_checkpoint(folder) and not dry_run:
             raise InputError(f"{folder} is a run already; choose another --out, or go on with --resume {folder}.")
     else:
         raise InputError("say which --preset to train and the --out folder of the run, or give --resume RUN.")

@@ -50,6 +50,6 @@ def model_options(command: Command) -> Command:
 seed_option = click.option("--seed", type=click.IntRange(0, 2**64 - 1), default=0, show_default=True)
 
 
-def output_option(help: str, **more: Any) -> Callable[[Command], Command]:
+def output_option(help: str) -> Callable[[Command], Command]:
     """The -o option; `-` is standard output."""
-    return click.option("-o", "--output", required=True, help=help, **more)
+    return click.option("-o", "--output", required=True, help=help)
