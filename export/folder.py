@@ -29,13 +29,13 @@ from vae_runtime.pictures.writing import encode_image
 
 from .card import card
 from .errors import ExportError
-from .graphs import MIN_ONNXRUNTIME, OPSET, export_pair
+from .graphs import MIN_ONNXRUNTIME, OPSET, export_graphs
 from .parity import differences, likely_images, require_parity, torch_numbers
 
 EVALUATION = "evaluation.json"
 GOLDEN_IMAGES, GOLDEN_DRAWS = 8, 4
 # What another processor, library version or provider may differ by: a tenth of a grey level, a hundredth of a nat.
-TOLERANCE = {"mean": 1e-4, "logvar": 1e-4, "images": 1e-4, "nats": 1e-2}
+TOLERANCE = {"mean": 1e-4, "logvar": 1e-4, "z": 1e-4, "images": 1e-4, "nats": 1e-2}
 
 
 def export(run: Path, folder: Path, *, license: str = "Apache-2.0") -> dict[str, float]:
@@ -45,7 +45,7 @@ def export(run: Path, folder: Path, *, license: str = "Apache-2.0") -> dict[str,
     """
     check_target(folder)
     model, config = load_model(run)
-    graphs, pair_id = export_pair(model, config, metadata=_metadata(config, license))
+    graphs, pair_id = export_graphs(model, config, metadata=_metadata(config, license))
     contents = {f"{role}.onnx": content for role, content in graphs.items()}
     contents["golden.npz"] = golden_vectors(model, config).to_bytes()
     manifest = Manifest(
@@ -57,7 +57,7 @@ def export(run: Path, folder: Path, *, license: str = "Apache-2.0") -> dict[str,
         min_onnxruntime=MIN_ONNXRUNTIME,
         image=IMAGE_SPEC,
         latent_size=config.latent_size,
-        prior="standard_normal",
+        prior=config.prior,
         posterior="diagonal_gaussian",
         likelihood=Likelihood(family="bernoulli"),
         graphs={role: {"float32": describe(f"{role}.onnx", content)} for role, content in graphs.items()},
@@ -95,12 +95,16 @@ def golden_vectors(model: TorchVAE, config: Config) -> GoldenVectors:
     z = reparameterise(Posterior(numbers.mean, numbers.logvar), eps)
     with torch.inference_mode():
         decoded = model.decode(torch.from_numpy(z)).sigmoid().numpy()
+        prior_z = model.prior.from_noise(torch.from_numpy(eps)).numpy()
+        prior_log_prob = model.prior.log_prob(torch.from_numpy(z)).double().numpy()
     return GoldenVectors(
         images=images,
         mean=numbers.mean,
         logvar=numbers.logvar,
         eps=eps,
         z=z,
+        prior_z=prior_z,
+        prior_log_prob=prior_log_prob,
         decoded=decoded,
         log_likelihood=numbers.log_likelihood,
         kl=numbers.kl,
@@ -129,7 +133,7 @@ def _metadata(config: Config, license: str) -> dict[str, str]:
         "vae.image_shape": ",".join(map(str, config.image_shape)),
         "vae.latent_size": str(config.latent_size),
         "vae.likelihood": "bernoulli",
-        "vae.prior": "standard_normal",
+        "vae.prior": config.prior,
     }
 
 

@@ -1,4 +1,4 @@
-"""A torch model as two ONNX graphs: pure functions, self-contained, stripped, stamped, the same bytes each time."""
+"""A torch model as ONNX graphs: pure functions, self-contained, stripped, stamped, the same bytes each time."""
 
 from __future__ import annotations
 
@@ -19,15 +19,21 @@ from torch import Tensor, nn
 
 from train.config import Config
 from train.networks import LOGVAR_LIMITS, VAE
+from train.prior import Flow
 from vae_runtime.model.folder import stamps
 
 from .errors import ExportError
+from .flow import PriorLogProbGraph, PriorSampleGraph
+from .linear import linear
 
 OPSET, IR_VERSION = 18, 8  # what onnxruntime 1.15 reads; the exporter itself writes IR 10
 MIN_ONNXRUNTIME = "1.15"
 
-# What the presets need, and no more: every operator here has an integer kernel or is elementwise.
-OPERATORS = frozenset({"Add", "Clip", "Conv", "DepthToSpace", "Gemm", "Relu", "Reshape", "Sigmoid"})
+# What the presets and the flow need, and no more.
+OPERATORS = frozenset(
+    {"Add", "Clip", "Conv", "DepthToSpace", "Div", "Exp", "Gemm", "Mul", "Neg"}
+    | {"ReduceSum", "Relu", "Reshape", "Sigmoid", "Sub", "Tanh"}
+)
 
 
 class EncoderGraph(nn.Module):
@@ -39,8 +45,8 @@ class EncoderGraph(nn.Module):
         assert isinstance(head, nn.Linear)
         self.body = nn.Sequential(*body)
         (mean_weight, logvar_weight), (mean_bias, logvar_bias) = head.weight.chunk(2), head.bias.chunk(2)
-        self.mean = _linear(mean_weight, mean_bias)
-        self.logvar = _linear(logvar_weight, logvar_bias)
+        self.mean = linear(mean_weight, mean_bias)
+        self.logvar = linear(logvar_weight, logvar_bias)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         features = self.body(images)
@@ -59,14 +65,17 @@ class DecoderGraph(nn.Module):
         return images
 
 
-def export_pair(model: VAE, config: Config, *, metadata: dict[str, str]) -> tuple[dict[str, bytes], str]:
-    """Both graphs as bytes, by role, and the pair id that they carry."""
+def export_graphs(model: VAE, config: Config, *, metadata: dict[str, str]) -> tuple[dict[str, bytes], str]:
+    """The graphs as bytes, by role, and the id that they share: two, and two more where the prior is learned."""
     images = torch.zeros(2, *config.image_shape)  # a batch of 0 or 1 would be taken for a constant
     z = torch.zeros(2, config.latent_size)
     graphs = {
         "encoder": _export(EncoderGraph(model), images, "images", ["mean", "logvar"]),
         "decoder": _export(DecoderGraph(model), z, "z", ["images"]),
     }
+    if isinstance(model.prior, Flow):
+        graphs["prior_sample"] = _export(PriorSampleGraph(model.prior), z, "eps", ["z"])
+        graphs["prior_log_prob"] = _export(PriorLogProbGraph(model.prior), z, "z", ["eps", "log_prob"])
     pair_id = hashlib.sha256(b"".join(graph.SerializeToString(deterministic=True) for graph in graphs.values()))
     content = {}
     for role, graph in graphs.items():
@@ -148,12 +157,6 @@ def _renamed(graph: onnx.ModelProto) -> onnx.ModelProto:
         node.input[:] = [names[name] for name in node.input]
         node.output[:] = [names.setdefault(name, node.name) for name in node.output]
     return graph
-
-
-def _linear(weight: Tensor, bias: Tensor) -> nn.Linear:
-    layer = nn.Linear(weight.shape[1], weight.shape[0])
-    layer.weight, layer.bias = nn.Parameter(weight.detach().clone()), nn.Parameter(bias.detach().clone())
-    return layer
 
 
 @contextmanager

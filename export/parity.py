@@ -11,8 +11,10 @@ import torch
 from torch import Tensor
 
 from train.config import Config
-from train.loss import bernoulli_log_likelihood, clip_logits, gaussian_kl, log_normal
+from train.densities import gaussian_kl, log_normal
+from train.loss import bernoulli_log_likelihood, clip_logits
 from train.networks import VAE as TorchVAE
+from train.prior import StandardNormal
 from vae_runtime import VAE, from_uint8, to_uint8
 from vae_runtime.maths.noise import standard_normal
 from vae_runtime.maths.posterior import Posterior
@@ -21,7 +23,7 @@ from .errors import ExportError
 
 BATCHES = (0, 1, 2, 7, 64)
 # One float32 step at these sizes is near 1e-7; what is left is summation order over a few hundred terms.
-LIMITS = {"mean": 1e-4, "logvar": 1e-4, "images": 1e-5, "nats": 1e-3}
+LIMITS = {"mean": 1e-4, "logvar": 1e-4, "z": 1e-4, "images": 1e-5, "nats": 1e-3}
 
 
 class TorchNumbers(NamedTuple):
@@ -44,17 +46,17 @@ def torch_numbers(model: TorchVAE, images: npt.NDArray[np.float32], *, draws: in
     z = torch.from_numpy(posterior.draws(0, draws, seed=0))
     likelihoods = torch.stack([_log_likelihood(model, x, z[:, draw]) for draw in range(draws)], dim=1)
     spread = (mean[:, None].double(), logvar[:, None].double())
-    weights = likelihoods + log_normal(z.double(), 0.0, 0.0) - log_normal(z.double(), *spread)
+    ratios = model.prior.log_prob(z).double() - log_normal(z.double(), *spread)
+    kl = gaussian_kl(mean.double(), logvar.double()) if isinstance(model.prior, StandardNormal) else -ratios.mean(1)
     at_mean = mean.double()
-    score = -(
-        _log_likelihood(model, x, mean) + log_normal(at_mean, 0.0, 0.0) - log_normal(at_mean, at_mean, logvar.double())
-    )
+    ratio = model.prior.log_prob(mean).double() - log_normal(at_mean, at_mean, logvar.double())
+    score = -(_log_likelihood(model, x, mean) + ratio)
     return TorchNumbers(
         mean.numpy(),
         logvar.numpy(),
         likelihoods.mean(1).numpy(),
-        gaussian_kl(mean.double(), logvar.double()).numpy(),
-        (weights.logsumexp(1) - math.log(draws)).numpy(),
+        kl.numpy(),
+        ((likelihoods + ratios).logsumexp(1) - math.log(draws)).numpy(),
         score.numpy(),
     )
 
@@ -75,6 +77,9 @@ def differences(model: TorchVAE, config: Config, vae: VAE) -> dict[str, float]:
             note("mean", posterior.mean, expected[0].numpy())
             note("logvar", posterior.logvar, expected[1].numpy())
         for z in _latents(config, batch):
+            drawn = model.prior.from_noise(torch.from_numpy(z)).numpy()
+            size = np.maximum(1, np.abs(drawn))  # noise of 10 deviations may go very far out
+            note("z", vae.prior.from_noise(z, batch_size=64) / size, drawn / size)
             note("images", vae.decode(z), model.decode(torch.from_numpy(z)).sigmoid().numpy())
     images = likely_images(model, config, 16)
     numbers, elbo = torch_numbers(model, images, draws=4), vae.elbo(images, samples=4)
@@ -98,7 +103,7 @@ def likely_images(model: TorchVAE, config: Config, n: int) -> npt.NDArray[np.flo
     Nats are compared on these alone. Where an unlikely image is black at a pixel that the decoder calls white, 1 - p is
     a few float32 steps, and its logarithm is known to a few hundredths only: the price of a mean image as output.
     """
-    z = torch.from_numpy(standard_normal(n - 1, config.latent_size, seed=1))
+    z = model.prior.from_noise(torch.from_numpy(standard_normal(n - 1, config.latent_size, seed=1)))
     pixels = to_uint8(model.decode(z).sigmoid().numpy())
     black = np.zeros((1, *config.image_shape), np.uint8)
     return from_uint8(np.concatenate([pixels, black]))

@@ -42,11 +42,11 @@ def graphs(folder):
 def test_a_shipped_model_equals_its_torch_checkpoint(artifact):
     model, config = load_model(artifact / "checkpoint")
     found = differences(model, config, VAE.load(artifact, threads=1))
-    assert found.keys() == LIMITS.keys() == {"mean", "logvar", "images", "nats"}
-    assert LIMITS == {"mean": 1e-4, "logvar": 1e-4, "images": 1e-5, "nats": 1e-3}
+    assert found.keys() == LIMITS.keys() == {"mean", "logvar", "z", "images", "nats"}
+    assert LIMITS == {"mean": 1e-4, "logvar": 1e-4, "z": 1e-4, "images": 1e-5, "nats": 1e-3}
     for name, difference in found.items():
         assert difference <= LIMITS[name], f"{name} differs by {difference}"
-        assert difference > 0 or name == "images"  # two implementations of float32 sums never agree everywhere
+        assert difference > 0 or name in ("images", "z")  # two implementations of float32 sums never agree everywhere
 
 
 def test_the_bounds_equal_torchs_with_the_same_noise(artifact):
@@ -178,7 +178,7 @@ def test_a_difference_beyond_its_limit_is_refused(name):
 
 
 def test_a_model_that_differs_from_torch_leaves_nothing_behind(small, tmp_path, monkeypatch):
-    usual = exporting.export_pair
+    usual = exporting.export_graphs
 
     def wrong(model, config, **more):
         with torch.no_grad():
@@ -189,7 +189,7 @@ def test_a_model_that_differs_from_torch_leaves_nothing_behind(small, tmp_path, 
             with torch.no_grad():
                 model.decoder[0].bias -= 0.01
 
-    monkeypatch.setattr(exporting, "export_pair", wrong)
+    monkeypatch.setattr(exporting, "export_graphs", wrong)
     with pytest.raises(ExportError, match="images differs from torch"):
         export(small, tmp_path / "model")
     assert list(tmp_path.iterdir()) == []

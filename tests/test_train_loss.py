@@ -9,15 +9,13 @@ import torch
 from torch.distributions import Bernoulli, Independent, Normal, kl_divergence
 
 from train.config import mlp_2d
+from train.densities import gaussian_kl, kl_per_latent, log_normal
 from train.evaluate import active_units, binarise, bounds, dataset_bounds, linear_probe
 from train.loss import (
     LOGIT_LIMIT,
     bernoulli_log_likelihood,
     clip_logits,
     elbo,
-    gaussian_kl,
-    kl_per_latent,
-    log_normal,
     reparameterise,
 )
 from train.networks import build

@@ -23,7 +23,7 @@ def test_verify_passes_what_is_shipped(root, model):
     assert result.stdout.endswith("PASS on CPUExecutionProvider\n") and "not in the manifest" not in result.stdout
     report = json.loads(vae_("verify", "--json", "-m", root / "artifacts" / model).stdout)
     assert report["verdict"] == "PASS" and report["files_checked"] == 6
-    assert set(report["tensors"]) == {"eps", "mean", "logvar", "images", "nats"}
+    assert set(report["tensors"]) == {"eps", "mean", "logvar", "z", "images", "nats"}
     assert all(0 <= item["difference"] <= item["tolerance"] for item in report["tensors"].values())
 
 
@@ -36,17 +36,19 @@ def test_verify_finds_a_flipped_bit_in_any_file(copy, name):
 
 
 @pytest.mark.parametrize(
-    ("array", "tensor"),
+    ("array", "tensors"),
     [
-        ("mean", "mean"),
-        ("logvar", "logvar"),
-        ("decoded", "images"),
-        ("eps", "eps"),
-        ("iwae", "nats"),
-        ("score", "nats"),
+        ("mean", ["mean"]),
+        ("logvar", ["logvar"]),
+        ("decoded", ["images"]),
+        ("eps", ["eps", "z"]),  # the prior's draws are made from it
+        ("prior_z", ["z"]),
+        ("prior_log_prob", ["nats"]),
+        ("iwae", ["nats"]),
+        ("score", ["nats"]),
     ],
 )
-def test_verify_fails_where_a_number_is_off(copy, array, tensor):
+def test_verify_fails_where_a_number_is_off(copy, array, tensors):
     with np.load(copy / "golden.npz") as file:
         golden = {name: file[name] for name in file.files}
     golden[array] = golden[array] + golden[array].dtype.type(0.02)
@@ -55,9 +57,9 @@ def test_verify_fails_where_a_number_is_off(copy, array, tensor):
     edit(copy, lambda m: m["golden"].update(entry))
     result = vae_("verify", "-m", copy, code=4)
     assert result.stdout.endswith("FAIL on CPUExecutionProvider\n")
-    assert [line.split()[0] for line in result.stdout.splitlines() if "TOO FAR" in line] == [tensor]
+    assert [line.split()[0] for line in result.stdout.splitlines() if "TOO FAR" in line] == tensors
     report = json.loads(vae_("verify", "--json", "-m", copy, code=4).stdout)
-    assert report["verdict"] == "FAIL" and not report["tensors"][tensor]["passed"]
+    assert report["verdict"] == "FAIL" and not report["tensors"][tensors[0]]["passed"]
 
 
 def test_verify_reports_a_file_that_is_not_listed(copy):

@@ -49,6 +49,7 @@ _threads = click.option("--threads", type=click.IntRange(1), default=None, help=
 @click.option("--batch-size", type=click.IntRange(1), default=None)
 @click.option("--learning-rate", type=click.FloatRange(0, min_open=True), default=None)
 @click.option("--latent-size", type=click.IntRange(1), default=None)
+@click.option("--prior", type=click.Choice(["standard_normal", "flow"]), default=None, help="p(z).")
 @click.option("--targets", type=click.Choice(["binarised", "grey"]), default=None, help="Side of the likelihood.")
 @click.option("--validation-images", type=click.IntRange(0), default=None, help="Held out to choose the best epoch.")
 @click.option("--precision", type=click.Choice(["auto", "float32", "bfloat16"]), default=None)

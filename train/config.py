@@ -25,6 +25,11 @@ class Config:
     widths: tuple[int, ...]  # mlp: units of the hidden layers; conv: channels at half and at quarter resolution
     blocks: int = 0  # conv: residual blocks at each resolution
 
+    # The prior (train/prior.py); the two sizes are the flow's.
+    prior: Literal["standard_normal", "flow"] = "standard_normal"
+    flow_layers: int = 6
+    flow_width: int = 128
+
     # The data's side of the likelihood. "binarised": each pixel is drawn anew as Bernoulli(grey level) every time it is
     # seen (Burda et al. 2016, section 5). "grey": the grey level itself is the target of the same cross-entropy.
     targets: Literal["binarised", "grey"] = "binarised"

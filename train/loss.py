@@ -30,8 +30,11 @@ def elbo(model: VAE, images: Tensor, eps: Tensor, *, targets: Tensor | None = No
     """One-sample estimate of both terms, seeded by eps [batch, latent_size]; targets default to the images."""
     mean, logvar = model.encode(images)
     mean, logvar = mean.float(), logvar.float()
-    logits = model.decode(reparameterise(mean, logvar, eps)).float()
-    return ELBO(bernoulli_log_likelihood(images if targets is None else targets, logits), gaussian_kl(mean, logvar))
+    z = reparameterise(mean, logvar, eps)
+    logits = model.decode(z).float()
+    log_likelihood = bernoulli_log_likelihood(images if targets is None else targets, logits)
+    with torch.autocast(images.device.type, enabled=False):  # densities are differences of large numbers
+        return ELBO(log_likelihood, model.prior.kl(z, mean, logvar))
 
 
 def reparameterise(mean: Tensor, logvar: Tensor, eps: Tensor) -> Tensor:
@@ -50,19 +53,3 @@ def bernoulli_log_likelihood(images: Tensor, logits: Tensor) -> Tensor:
 def clip_logits(logits: Tensor) -> Tensor:
     """What the format's clipping of probabilities is on logits. For measuring only: it has no gradient outside."""
     return logits.clamp(-LOGIT_LIMIT, LOGIT_LIMIT)
-
-
-def gaussian_kl(mean: Tensor, logvar: Tensor) -> Tensor:
-    """KL(N(mean, exp(logvar)) || N(0, 1)) summed over latents: [batch]. Kingma and Welling 2014, appendix B."""
-    return kl_per_latent(mean, logvar).sum(1)
-
-
-def kl_per_latent(mean: Tensor, logvar: Tensor) -> Tensor:
-    """The same, one number a latent: [batch, latent_size]."""
-    return 0.5 * (mean**2 + logvar.exp() - 1.0 - logvar)
-
-
-def log_normal(z: Tensor, mean: Tensor | float, logvar: Tensor | float) -> Tensor:
-    """log N(z; mean, exp(logvar)) summed over the last axis."""
-    logvar = torch.as_tensor(logvar, dtype=z.dtype, device=z.device)
-    return -0.5 * ((z - mean) ** 2 / logvar.exp() + logvar + math.log(2 * math.pi)).sum(-1)

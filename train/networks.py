@@ -18,13 +18,14 @@ from torch import Tensor, nn
 from vae_runtime.errors import InputError
 
 from .config import Config
+from .prior import build_prior
 
 # exp of these is far outside any trained posterior and far inside float32: hostile pixels cannot give infinity.
 LOGVAR_LIMITS = (-30.0, 20.0)
 
 
 class VAE(nn.Module):
-    """Encoder and decoder as one module; names in a checkpoint are `encoder.*` and `decoder.*`."""
+    """Encoder, decoder and prior as one module; a checkpoint names weights `encoder.*`, `decoder.*`, `prior.*`."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -34,6 +35,7 @@ class VAE(nn.Module):
         else:
             self.encoder = conv_encoder(config)
             self.decoder = conv_decoder(config)
+        self.prior = build_prior(config)
 
     def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """images [batch, channels, height, width] in [0, 1] -> mean, logvar of q(z|x), each [batch, latent_size]."""

@@ -66,7 +66,10 @@ class _Plots:
 
     def samples(self, n: int, *, columns: int) -> Any:
         """Draws from the prior, seed 0."""
-        images = self.decode(standard_normal(n, self.config.latent_size, seed=0))
+        eps = torch.from_numpy(standard_normal(n, self.config.latent_size, seed=0)).to(self.device)
+        with torch.inference_mode():
+            z = self.model.prior.from_noise(eps).cpu().numpy()
+        images = self.decode(z)
         return _picture(image_grid(images, columns=columns), "Samples from the prior")
 
     def reconstructions(self, n: int) -> Any:

@@ -12,14 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import InputError
-from .maths import prior
 from .maths.arrays import check_image, check_images, check_latents
 from .maths.bounds import ELBO, log_mean_exp
 from .maths.gaussian import log_normal
 from .maths.likelihood import log_likelihood
 from .maths.noise import standard_normal, whole_number
-from .maths.paths import PATHS
+from .maths.paths import linear, spherical
 from .maths.posterior import Posterior
+from .maths.prior import Prior, StandardNormal
 from .model.folder import Model, open_model
 from .model.location import locate
 from .model.manifest import Manifest
@@ -41,6 +41,7 @@ class VAE:
         """Not for callers: use `VAE.load`."""
         self._model, self._reopen = model, reopen
         self._encoder, self._decoder = model.encoder, model.decoder
+        self.prior: Prior = model.flow or StandardNormal()
 
     @classmethod
     def load(
@@ -94,7 +95,7 @@ class VAE:
         for begin in range(0, n, 1024):
             count = min(1024, n - begin)
             eps = standard_normal(count, self.latent_size, seed=seed, start=start + begin)
-            z = prior.from_noise(eps, temperature=temperature)
+            z = self.prior.from_noise(eps * np.float32(temperature), batch_size=batch_size)
             images[begin : begin + count] = self._decode(z, batch_size)
         return images
 
@@ -113,16 +114,21 @@ class VAE:
     def interpolate(self, start: npt.ArrayLike, end: npt.ArrayLike, *, steps: int = 8, path: str = "linear") -> Float32:
         """Decode `steps` latents from one image to another, both ends included, deterministic.
 
-        start, end: one image each, [channels, height, width]; the way runs between their posterior means, along the
-        "linear" or the "spherical" path. Returns images [steps, channels, height, width].
+        start, end: one image each, [channels, height, width]; the way runs between their posterior means, along a line
+        ("linear") or, in the prior's noise, along an arc ("spherical"). Returns images [steps, channels, height,
+        width].
         """
-        if path not in PATHS:
-            raise InputError(f"path is {path!r}; expected one of {', '.join(map(repr, PATHS))}.")
+        if path not in ("linear", "spherical"):
+            raise InputError(f"path is {path!r}; expected 'linear' or 'spherical'.")
         if whole_number(steps, "steps") < 2:
             raise InputError(f"steps is {steps}; expected 2 or more, for both ends are among them.")
         ends = [check_image(image, self.image_shape, name) for image, name in ((start, "start"), (end, "end"))]
         mean = self._encode(np.concatenate(ends), 2).mean
-        return self._decode(PATHS[path](mean[0], mean[1], steps), 64)
+        if path == "linear":
+            return self._decode(linear(mean[0], mean[1], steps), 64)
+        noise = self.prior.to_noise(mean, batch_size=2)
+        arc = spherical(noise[0], noise[1], steps)
+        return self._decode(self.prior.from_noise(arc, batch_size=64), 64)
 
     def elbo(
         self, images: npt.ArrayLike, *, samples: int = 1, seed: int = 0, start: int = 0, batch_size: int = 64
@@ -141,9 +147,10 @@ class VAE:
         for begin in range(0, len(images), batch_size):
             rows = slice(begin, begin + batch_size)
             posterior = self._encode(images[rows], batch_size)
-            likelihoods, weights = self._importance(images[rows], posterior, samples, seed, start + begin, batch_size)
-            means[rows], iwae[rows] = likelihoods.mean(axis=-1), log_mean_exp(weights)
-            kl[rows] = prior.kl_to_prior(posterior.mean, posterior.logvar)
+            likelihoods, ratios = self._importance(images[rows], posterior, samples, seed, start + begin, batch_size)
+            means[rows], iwae[rows] = likelihoods.mean(axis=-1), log_mean_exp(likelihoods + ratios)
+            exact = self.prior.exact_kl(posterior)
+            kl[rows] = -ratios.mean(axis=-1) if exact is None else exact
         return ELBO(means, kl, iwae, math.prod(self.image_shape))
 
     def score(self, images: npt.ArrayLike, *, batch_size: int = 64) -> Float64:
@@ -154,14 +161,13 @@ class VAE:
         images = check_images(images, self.image_shape)
         posterior = self._encode(images, batch_size)
         likelihood = self._log_likelihood(images, self._decode(posterior.mean, batch_size))
-        return -(likelihood + _log_ratio(posterior.mean, posterior))
+        return -(likelihood + self._log_ratio(posterior.mean, posterior, batch_size))
 
     def _encode(self, images: Float32, batch_size: int) -> Posterior:
-        mean, logvar = self._encoder.run(images, batch_size=batch_size)
-        return Posterior(mean, logvar)
+        return Posterior(*self._encoder.run(images, ("mean", "logvar"), batch_size=batch_size))
 
     def _decode(self, z: Float32, batch_size: int) -> Float32:
-        return self._decoder.run(z, batch_size=batch_size)[0]
+        return self._decoder.run(z, ("images",), batch_size=batch_size)[0]
 
     def _log_likelihood(self, images: Float32, means: Float32) -> Float64:
         family = self.manifest.likelihood
@@ -170,8 +176,8 @@ class VAE:
     def _importance(
         self, images: Float32, posterior: Posterior, samples: int, seed: int, start: int, batch_size: int
     ) -> tuple[Float64, Float64]:
-        """log p(x|z) and log p(x|z)p(z)/q(z|x) of every draw, each [batch, samples]; few latents at a time."""
-        likelihoods, weights = (np.empty((len(images), samples)) for _ in range(2))
+        """log p(x|z) and log p(z)/q(z|x) of every draw, each [batch, samples]; few latents at a time."""
+        likelihoods, ratios = (np.empty((len(images), samples)) for _ in range(2))
         at_once = max(1, 1024 // len(images))
         for first in range(0, samples, at_once):
             columns = slice(first, min(first + at_once, samples))
@@ -179,8 +185,13 @@ class VAE:
             means = self._decode(z.reshape(-1, self.latent_size), batch_size).reshape(*z.shape[:2], *self.image_shape)
             likelihoods[:, columns] = self._log_likelihood(images[:, None], means)
             spread = Posterior(posterior.mean[:, None], posterior.logvar[:, None])
-            weights[:, columns] = likelihoods[:, columns] + _log_ratio(z, spread)
-        return likelihoods, weights
+            ratios[:, columns] = self._log_ratio(z, spread, batch_size)
+        return likelihoods, ratios
+
+    def _log_ratio(self, z: Float32, posterior: Posterior, batch_size: int) -> Float64:
+        """log p(z) - log q(z|x): [..., latent_size] -> [...]."""
+        log_prior = self.prior.log_prob(z.reshape(-1, self.latent_size), batch_size=batch_size)
+        return log_prior.reshape(z.shape[:-1]) - log_normal(z, posterior.mean, posterior.logvar)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _reopen, self._reopen
@@ -188,11 +199,6 @@ class VAE:
     def __repr__(self) -> str:
         shape = "x".join(map(str, self.image_shape))
         return f"<VAE {self.manifest.name!r}: images {shape}, latent {self.latent_size}, {self.providers[0]}>"
-
-
-def _log_ratio(z: Float32, posterior: Posterior) -> Float64:
-    """log p(z) - log q(z|x), summed over the last axis."""
-    return prior.log_prior(z) - log_normal(z, posterior.mean, posterior.logvar)
 
 
 def _reopen(path: Path | None, providers: tuple[str, ...], threads: int | None, precision: str) -> VAE:

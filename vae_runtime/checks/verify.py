@@ -66,11 +66,13 @@ def _replay(vae: VAE, golden: GoldenVectors) -> dict[str, float]:
         "kl": elbo.kl,
         "iwae": elbo.iwae,
         "score": vae.score(golden.images),
+        "prior_log_prob": vae.prior.log_prob(golden.z, batch_size=64),
     }
     return {
         "eps": _difference(eps, golden.eps),
         "mean": _difference(posterior.mean, golden.mean),
         "logvar": _difference(posterior.logvar, golden.logvar),
+        "z": _difference(vae.prior.from_noise(golden.eps, batch_size=64), golden.prior_z),
         "images": _difference(vae.decode(golden.z), golden.decoded),
         "nats": max(_difference(value, getattr(golden, name)) for name, value in nats.items()),
     }

@@ -31,6 +31,3 @@ def spherical(start: Float32, end: Float32, steps: int) -> Float32:
     direction = (np.sin((1 - t) * angle) * (a / length_a) + np.sin(t * angle) * (b / length_b)) / np.sin(angle)
     points: Float32 = (direction * ((1 - t) * length_a + t * length_b)).astype(np.float32)
     return points
-
-
-PATHS = {"linear": linear, "spherical": spherical}

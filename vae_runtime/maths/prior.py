@@ -1,26 +1,50 @@
-"""The prior p(z), by family. One today: "standard_normal". A learned prior adds its own functions of the same three."""
+"""The standard normal prior. `model/prior.py` has the learned one, with the same methods."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from .gaussian import Float64, kl_to_standard_normal, log_normal
+from .posterior import Posterior
+
+Float32 = npt.NDArray[np.float32]
 
 
-def from_noise(eps: npt.NDArray[np.float32], *, temperature: float = 1.0) -> npt.NDArray[np.float32]:
-    """Turn noise into draws from the prior, both float32 [batch, size]; the temperature scales the noise."""
-    return eps * np.float32(temperature)
+class Prior(Protocol):
+    """p(z), the image of standard normal noise under an invertible map."""
+
+    def from_noise(self, eps: Float32, *, batch_size: int) -> Float32:
+        """eps -> z, both float32 [batch, latent_size]."""
+
+    def to_noise(self, z: Float32, *, batch_size: int) -> Float32:
+        """z -> eps, the inverse of `from_noise`."""
+
+    def log_prob(self, z: Float32, *, batch_size: int) -> Float64:
+        """log p(z), nats: float32 [batch, latent_size] -> float64 [batch]."""
+
+    def exact_kl(self, posterior: Posterior) -> Float64 | None:
+        """KL(q(z|x) || p(z)), nats, float64 [batch], where it has a closed form; None where draws must estimate it."""
 
 
-def log_prior(z: npt.NDArray[Any]) -> Float64:
-    """log p(z), nats, summed over the last axis."""
-    zero = np.zeros(1)
-    return log_normal(z, zero, zero)
+class StandardNormal:
+    """p(z) = N(0, I): the noise is the latent."""
 
+    def from_noise(self, eps: Float32, *, batch_size: int) -> Float32:
+        """eps -> z, the same."""
+        return eps
 
-def kl_to_prior(mean: npt.NDArray[Any], logvar: npt.NDArray[Any]) -> Float64:
-    """KL(q(z|x) || p(z)), nats, exact: [batch, size] -> float64 [batch]."""
-    return kl_to_standard_normal(mean, logvar)
+    def to_noise(self, z: Float32, *, batch_size: int) -> Float32:
+        """z -> eps, the same."""
+        return z
+
+    def log_prob(self, z: npt.NDArray[Any], *, batch_size: int) -> Float64:
+        """log N(z; 0, I), nats, summed over the last axis."""
+        zero = np.zeros(1)
+        return log_normal(z, zero, zero)
+
+    def exact_kl(self, posterior: Posterior) -> Float64:
+        """Kingma and Welling 2014, appendix B."""
+        return kl_to_standard_normal(posterior.mean, posterior.logvar)

@@ -1,4 +1,4 @@
-"""A model folder opened: manifest read, bytes checked, sessions started, the two graphs checked to be one pair."""
+"""A model folder opened: manifest read, bytes checked, sessions started, the graphs checked to be of one export."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from ..errors import InputError, IntegrityError, ProviderError
 from . import manifest as manifests
 from .integrity import read_file
 from .manifest import FORMAT_VERSION, Manifest
+from .prior import Flow
 from .sessions import Session, import_onnxruntime
 
 
@@ -18,6 +19,7 @@ class Model(NamedTuple):
     manifest: Manifest
     encoder: Session
     decoder: Session
+    flow: Flow | None  # the learned prior, where the manifest has one
 
 
 def open_model(folder: Path, *, providers: tuple[str, ...], threads: int | None, precision: str) -> Model:
@@ -33,7 +35,8 @@ def open_model(folder: Path, *, providers: tuple[str, ...], threads: int | None,
         _check_stamps(session, role, manifest)
         _check_signature(session, role, manifest)
         sessions[role] = session
-    return Model(manifest, sessions["encoder"], sessions["decoder"])
+    flow = Flow(sessions["prior_sample"], sessions["prior_log_prob"]) if manifest.prior == "flow" else None
+    return Model(manifest, sessions["encoder"], sessions["decoder"], flow)
 
 
 def stamps(role: str, pair_id: str) -> dict[str, str]:
@@ -68,6 +71,8 @@ def _check_signature(session: Session, role: str, manifest: Manifest) -> None:
     expected = {
         "encoder": ({"images": images}, {"mean": latents, "logvar": latents}),
         "decoder": ({"z": latents}, {"images": images}),
+        "prior_sample": ({"eps": latents}, {"z": latents}),
+        "prior_log_prob": ({"z": latents}, {"eps": latents, "log_prob": []}),
     }[role]
     for found, wanted in zip(session.signature(), expected, strict=True):
         if {name: shape[1:] for name, shape in found.items()} != wanted:

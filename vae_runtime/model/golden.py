@@ -25,7 +25,9 @@ class GoldenVectors(NamedTuple):
     mean: Float32  # [n, latent_size]
     logvar: Float32  # [n, latent_size]
     eps: Float32  # [n, latent_size], rows 0 .. n - 1
-    z: Float32  # [n, latent_size]
+    z: Float32  # [n, latent_size], the posterior's draws with eps
+    prior_z: Float32  # [n, latent_size], the prior's draws with eps
+    prior_log_prob: Float64  # [n], of z
     decoded: Float32  # [n, channels, height, width], from z
     log_likelihood: Float64  # [n], mean over k draws
     kl: Float64  # [n]

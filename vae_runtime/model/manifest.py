@@ -18,12 +18,14 @@ from .strict_json import Reader, read_object
 
 FORMAT, FORMAT_VERSION = "vae-onnx", 1
 FILE_NAME = "manifest.json"
-ROLES = ("encoder", "decoder")
 PRECISIONS = ("float32",)
-PRIORS = ("standard_normal",)
+ROLES = {  # of each prior family
+    "standard_normal": ("encoder", "decoder"),
+    "flow": ("encoder", "decoder", "prior_sample", "prior_log_prob"),
+}
 POSTERIORS = ("diagonal_gaussian",)
 LIKELIHOODS = ("bernoulli", "gaussian")
-GOLDEN_TENSORS = ("mean", "logvar", "images", "nats")
+GOLDEN_TENSORS = ("mean", "logvar", "z", "images", "nats")
 _LIMIT_BYTES = 2**20
 
 
@@ -136,7 +138,7 @@ def _parse(top: Reader) -> Manifest:
             "Try: pip install -U vae-runtime."
         )
     latent, prior, posterior = top.object("latent"), top.object("prior"), top.object("posterior")
-    training = top.get("training", dict)
+    family, training = prior.choice("family", tuple(ROLES)), top.get("training", dict)
     manifest = Manifest(
         name=top.matching("name", r"[\w.-]{1,100}", "letters, digits, '.', '-' and '_'"),
         license=top.get("license", str),
@@ -146,10 +148,10 @@ def _parse(top: Reader) -> Manifest:
         min_onnxruntime=top.matching("min_onnxruntime", r"\d+\.\d+", "a version such as '1.15'"),
         image=_image(top.object("image")),
         latent_size=latent.size("size"),
-        prior=prior.choice("family", PRIORS),
+        prior=family,
         posterior=posterior.choice("family", POSTERIORS),
         likelihood=_likelihood(top.object("likelihood")),
-        graphs=_graphs(top.object("graphs")),
+        graphs=_graphs(top.object("graphs"), ROLES[family]),
         golden=_golden(top.object("golden")),
         card=tuple(_file(Reader(entry, "card")) for entry in top.get("card", list)),
         training=MappingProxyType(training),
@@ -184,9 +186,9 @@ def _likelihood(reader: Reader) -> Likelihood:
     return likelihood
 
 
-def _graphs(reader: Reader) -> Mapping[str, Mapping[str, ModelFile]]:
+def _graphs(reader: Reader, roles: tuple[str, ...]) -> Mapping[str, Mapping[str, ModelFile]]:
     graphs = {}
-    for role in ROLES:
+    for role in roles:
         graph = reader.object(role)
         if "float32" not in graph:
             raise ManifestError(f"the manifest has no float32 {role}.")

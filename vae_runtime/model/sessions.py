@@ -51,19 +51,20 @@ class Session:
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
         return {item.name: item.shape for item in inputs}, {item.name: item.shape for item in outputs}
 
-    def run(self, array: Float32, *, batch_size: int) -> tuple[Float32, ...]:
-        """Run the one-input graph over axis 0 in batches; returns its outputs, each [batch, …], deterministic.
+    def run(self, array: Float32, outputs: tuple[str, ...], *, batch_size: int) -> tuple[Float32, ...]:
+        """Run the one-input graph over axis 0 in batches; returns the named outputs, each [batch, …], deterministic.
 
         Small batches keep the memory of a big call small; the outputs are written into place, not concatenated.
         """
         if not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
             raise InputError(f"batch_size is {batch_size!r}; expected a whole number from 1.")
-        inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
-        results = tuple(np.empty((len(array), *output.shape[1:]), np.float32) for output in outputs)
+        (name,) = (item.name for item in self._session.get_inputs())
+        shapes = {item.name: item.shape[1:] for item in self._session.get_outputs()}
+        results = tuple(np.empty((len(array), *shapes[output]), np.float32) for output in outputs)
         for begin in range(0, len(array), batch_size):
             rows = slice(begin, begin + batch_size)
             try:
-                batch = self._session.run(None, {inputs[0].name: array[rows]})
+                batch = self._session.run(outputs, {name: array[rows]})
             except Exception as error:  # onnxruntime's errors share no base class
                 raise ProviderError(f"{self.providers[0]} failed in {self.name}: {_one_line(error)}") from error
             for result, part in zip(results, batch, strict=True):
