@@ -47,21 +47,26 @@ class PriorSampleGraph(nn.Module):
 
 
 class PriorLogProbGraph(nn.Module):
-    """z -> eps, log_prob."""
+    """z -> eps, log_prob.
+
+    Terms are added coordinate by coordinate and summed by one matrix product: onnxruntime's ReduceSum adds in another
+    order for another batch size, and a score would depend on the batch.
+    """
 
     def __init__(self, flow: Flow) -> None:
         super().__init__()
         self.couplings = _folded(flow)
+        size = flow.latent_size
+        self.sum = linear(torch.ones(1, size), torch.full((1,), -0.5 * size * math.log(2 * math.pi)))
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        log_determinant = torch.zeros(1)
+        log_scales = torch.zeros(1)
         for coupling in reversed(self.couplings):
             assert isinstance(coupling, FoldedCoupling)
             s, t = coupling.terms(z)
             z = (z - t) * (-s).exp()
-            log_determinant = log_determinant + s.sum(-1)
-        squares = (z * z + math.log(2 * math.pi)).sum(-1)  # of log N(z; 0, I), without a Pow
-        return z, -0.5 * squares - log_determinant
+            log_scales = log_scales + s
+        return z, self.sum(-0.5 * (z * z) - log_scales).flatten()
 
 
 def _folded(flow: Flow) -> nn.ModuleList:

@@ -32,7 +32,7 @@ MIN_ONNXRUNTIME = "1.15"
 # What the presets and the flow need, and no more.
 OPERATORS = frozenset(
     {"Add", "Clip", "Conv", "DepthToSpace", "Div", "Exp", "Gemm", "Mul", "Neg"}
-    | {"ReduceSum", "Relu", "Reshape", "Sigmoid", "Sub", "Tanh"}
+    | {"Relu", "Reshape", "Sigmoid", "Sub", "Tanh"}
 )
 
 

@@ -74,6 +74,7 @@ class Flow(nn.Module):
 
     def __init__(self, config: Config) -> None:
         super().__init__()
+        self.latent_size = config.latent_size
         self.couplings = nn.ModuleList(
             Coupling(config.latent_size, config.flow_width, odd=bool(layer % 2)) for layer in range(config.flow_layers)
         )
