@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import sys
 
 import pytest
 
@@ -117,6 +118,25 @@ def test_a_session_that_falls_back_is_an_error(folder, monkeypatch):
     )
     with pytest.raises(ProviderError, match="OddProvider was asked for and did not come"):
         VAE.load(folder, providers="OddProvider")
+
+
+def test_cuda_is_loaded_from_its_wheels_without_a_word_on_stdout(folder, monkeypatch, capsys):
+    import onnxruntime
+
+    called = []
+
+    def preload(**arguments):
+        called.append(arguments)
+        print("Failed to load libcudart.so")
+
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider"])
+    monkeypatch.setattr(onnxruntime, "preload_dlls", preload)
+    monkeypatch.setattr(onnxruntime, "InferenceSession", lambda *_, **more: called.append(more["providers"]) or 1 / 0)
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    with pytest.raises(IntegrityError, match="division by zero"):
+        VAE.load(folder, providers="cuda")
+    assert called == [{"directory": ""}, [("CUDAExecutionProvider", {"use_tf32": "0"})]]
+    assert capsys.readouterr() == ("", "Failed to load libcudart.so\n")
 
 
 def test_short_provider_names_mean_onnxruntimes_own():

@@ -102,6 +102,7 @@ def conv() -> Config:
         latent_size=40,
         widths=(24, 48),
         blocks=1,
+        prior="flow",
         epochs=40,
         batch_size=128,
         learning_rate=2e-3,

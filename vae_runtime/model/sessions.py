@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
 from types import ModuleType
 from typing import Any
 
@@ -23,6 +25,8 @@ class Session:
         """Open `model`, the bytes of the file `name`, on exactly these providers."""
         onnxruntime = import_onnxruntime()
         _require_listed(onnxruntime, providers)
+        if "CUDAExecutionProvider" in providers:
+            _preload_cuda(onnxruntime)
         options = _options(onnxruntime, threads)
         try:
             self._session = onnxruntime.InferenceSession(
@@ -111,6 +115,16 @@ def _require_listed(onnxruntime: ModuleType, providers: tuple[str, ...]) -> None
     for provider in providers:
         if provider not in listed:
             raise ProviderError(_not_opened(provider, listed, "this onnxruntime was built without it"))
+
+
+def _preload_cuda(onnxruntime: ModuleType) -> None:
+    """Load CUDA from the nvidia wheels that the gpu extra brings; nothing else puts them on the loader's path.
+
+    Older versions have no such function, and torch, where the host has it, has loaded CUDA already.
+    """
+    if hasattr(onnxruntime, "preload_dlls") and "torch" not in sys.modules:
+        with contextlib.redirect_stdout(sys.stderr):  # it prints what it misses
+            onnxruntime.preload_dlls(directory="")
 
 
 def _not_opened(provider: str, there: Any, reason: str) -> str:
