@@ -6,7 +6,6 @@ import re
 import struct
 
 import numpy as np
-import onnxruntime
 import pytest
 
 from vae_runtime import standard_normal
@@ -18,6 +17,15 @@ MASK = 2**64 - 1
 @pytest.fixture(scope="module")
 def text(root):
     return (root / "docs" / "FORMAT.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def onnxruntime(monkeypatch):
+    """Imported only here, with its telemetry off."""
+    monkeypatch.setenv("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime
+
+    return onnxruntime
 
 
 def mix(x):
@@ -44,8 +52,17 @@ def test_the_printed_vector_is_that_of_the_generator(text):
     assert printed == pytest.approx(standard_normal(1, 4, seed=0)[0].tolist(), rel=2e-7)
 
 
+@pytest.mark.parametrize("seed", [0, 1, 7, MASK])
+@pytest.mark.parametrize("start", [0, 5, 2**40, MASK])
+@pytest.mark.parametrize("size", [1, 2, 40])
+def test_noise_written_from_the_page_is_the_packages_to_one_unit_in_the_last_place(seed, start, size):
+    found = standard_normal(16, size, seed=seed, start=start)
+    expected = rows([(start + i) & MASK for i in range(16)], size, seed)
+    np.testing.assert_array_max_ulp(found, expected, maxulp=1)
+
+
 @pytest.mark.parametrize("model", MODELS)
-def test_every_key_and_every_array_is_described(text, root, model):
+def test_every_key_and_every_array_is_described(onnxruntime, text, root, model):
     manifest = json.loads((root / "artifacts" / model / "manifest.json").read_text())
     for key in manifest:
         assert f"`{key}`" in text, key
@@ -59,7 +76,7 @@ def test_every_key_and_every_array_is_described(text, root, model):
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_a_host_written_from_the_page_gives_the_golden_vectors(root, model):
+def test_a_host_written_from_the_page_gives_the_golden_vectors(onnxruntime, root, model):
     """Sections 5 to 7 again, in plain double precision, sharing no line with the package."""
     folder = root / "artifacts" / model
     allowed = json.loads((folder / "manifest.json").read_text())["golden"]["tolerance"]

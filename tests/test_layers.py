@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import vae_runtime
+from vae_runtime.model.manifest import read
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -134,6 +135,16 @@ def test_the_runtime_works_where_importing_torch_raises(tmp_path):
     code = "from vae_runtime import VAE; v = VAE.load(); x = v.sample(3); print(v.score(v.reconstruct(x)).shape)"
     result = run(code, PYTHONPATH=f"{tmp_path}:.")
     assert (result.stdout, result.stderr) == ("(3,)\n", "")
+
+
+def test_the_wheel_holds_every_file_of_the_default_model():
+    """Tests run on 3.11 and later, where the standard library reads TOML."""
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    included = project["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
+    names = {file.file for file in read(ROOT / "artifacts" / "mnist").files} | {"manifest.json"}
+    assert included == {f"artifacts/mnist/{name}": f"vae_runtime/default_model/{name}" for name in names}
 
 
 def test_telemetry_is_off_before_onnxruntime_is_imported():

@@ -4,7 +4,10 @@ import dataclasses
 import os
 import sys
 
+import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto
 
 from tests.folders import edit
 from vae_runtime import VAE, InputError, IntegrityError, ProviderError
@@ -66,6 +69,26 @@ def test_swapped_graphs_are_refused_by_their_role(folder):
 
 def test_graphs_of_other_sizes_than_the_manifest_says_are_refused(folder):
     edit(folder, lambda m: m["latent"].update(size=3))
+    with pytest.raises(IntegrityError, match="manifest needs"):
+        VAE.load(folder)
+
+
+@pytest.mark.parametrize(("element", "batch"), [(TensorProto.FLOAT, 1), (TensorProto.DOUBLE, "batch")])
+def test_a_fixed_batch_or_another_element_type_is_refused(folder, element, batch):
+    graph = onnx.load(folder / "decoder.onnx")
+    graph.graph.input[0].type.tensor_type.shape.dim[0].Clear()
+    if isinstance(batch, int):
+        graph.graph.input[0].type.tensor_type.shape.dim[0].dim_value = batch
+    else:
+        del graph.graph.node[:], graph.graph.initializer[:]
+        graph.graph.node.append(onnx.helper.make_node("Cast", ["z"], ["wide"], to=element))
+        graph.graph.node.append(onnx.helper.make_node("Tile", ["wide", "times"], ["flat"]))
+        graph.graph.node.append(onnx.helper.make_node("Reshape", ["flat", "shape"], ["images"]))
+        for name, numbers in (("times", [1, 3]), ("shape", [-1, 1, 2, 3])):
+            graph.graph.initializer.append(onnx.numpy_helper.from_array(np.array(numbers), name))
+        graph.graph.input[0].type.tensor_type.shape.dim[0].dim_param = batch
+        graph.graph.output[0].type.tensor_type.elem_type = element
+    put(folder, "decoder.onnx", graph.SerializeToString())
     with pytest.raises(IntegrityError, match="manifest needs"):
         VAE.load(folder)
 

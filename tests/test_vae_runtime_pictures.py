@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from vae_runtime import ImageSpec, InputError, from_uint8, image_grid, read_images, to_uint8, write_image
 from vae_runtime.files import write_file
@@ -221,6 +221,19 @@ def test_cropping_keeps_the_middle_and_padding_keeps_all():
     pad = fit_picture(Image.fromarray(wide), ImageSpec(shape=(1, 4, 4), fit="pad"))
     assert crop[0].tolist() == [[20, 30], [20, 30]]
     assert pad[0].tolist() == [[0] * 4, [10, 20, 30, 40], [10, 20, 30, 40], [0] * 4]
+
+
+def test_padding_a_line_keeps_it_visible():
+    for size, line in (((1, 1000), (slice(None), 2)), ((1000, 1), (2, slice(None)))):
+        found = fit_picture(Image.new("L", size, 200), ImageSpec(shape=(1, 4, 4), fit="pad"))[0]
+        assert (found[line] == 200).all() and found.sum() == 4 * 200
+
+
+def test_padding_is_pillows_where_pillow_pads():
+    for size in ((30, 17), (17, 30), (9, 9), (100, 7)):
+        picture = Image.fromarray(RANDOM.integers(0, 256, size[::-1], dtype=np.uint8))
+        found = fit_picture(picture, ImageSpec(shape=(1, 12, 16), fit="pad"))[0]
+        np.testing.assert_array_equal(found, np.asarray(ImageOps.pad(picture, (16, 12), Image.Resampling.BOX)))
 
 
 def test_inversion_comes_before_padding():

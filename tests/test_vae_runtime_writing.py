@@ -56,6 +56,22 @@ def test_a_model_folder_that_is_replaced_is_the_old_model_or_the_new_at_every_st
     )
 
 
+def test_a_replacement_cleans_up_after_an_interrupted_one(tmp_path):
+    """Files of a model that never came or lost its manifest, and a damaged file under the name of good content."""
+    _, manifest, contents = model_at(LinearGaussian.make(logvar_error=1.0).write(tmp_path / "new"))
+    target = LinearGaussian.make().write(tmp_path / "target")
+    for name in ("encoder-0123456789ab.onnx", "golden-0123456789ab.npz", ".decoder.onnx.12ab34cd.tmp"):
+        (target / name).write_bytes(b"left behind")
+    damaged = manifest.graphs["encoder"]["float32"]
+    (target / f"encoder-{damaged.sha256[:12]}.onnx").write_bytes(b"damaged")
+    (target / "notes.txt").write_text("mine")
+    (target / "manifest.json").write_text("torn")
+    writing.write_model(target, manifest, contents)
+    VAE.load(target)
+    names = {item.name for item in target.iterdir()}
+    assert names == {"manifest.json", "notes.txt", *(file.file for file in manifests.read(target).files)}
+
+
 def test_a_new_model_folder_appears_whole_or_not_at_all(tmp_path, monkeypatch):
     _, manifest, contents = model_at(LinearGaussian.make().write(tmp_path / "source"))
 

@@ -35,7 +35,7 @@ class ImageSpec:
         ):
             if found not in known:
                 raise InputError(f"image.{name} is {found!r}; expected one of {', '.join(map(repr, known))}.")
-        sizes_are_whole = len(self.shape) == 3 and all(type(size) is int and size > 0 for size in self.shape)
+        sizes_are_whole = len(self.shape) == 3 and all(type(size) is int and 0 < size < 2**31 for size in self.shape)
         if not sizes_are_whole or self.shape[0] != MODES[self.mode]:
             expected = f"[{MODES[self.mode]}, height, width]"
             raise InputError(f"image.shape is {list(self.shape)}; expected {expected} for mode {self.mode!r}.")

@@ -139,6 +139,9 @@ class VAE:
         `start`; more samples add draws and change none, so estimates with few and with many are comparable.
         """
         images = check_images(images, self.image_shape)
+        start = whole_number(start, "start")
+        if start + len(images) > 2**64:
+            raise InputError(f"start is {start}, and {len(images)} images from there pass 2^64; expected fewer.")
         if whole_number(samples, "samples") < 1:
             raise InputError("samples is 0; expected 1 or more.")
         if whole_number(batch_size, "batch_size") < 1:

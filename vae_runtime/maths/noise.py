@@ -26,7 +26,7 @@ def standard_normal(n: int, size: int, *, seed: int, start: int = 0) -> npt.NDAr
     Row i holds elements i * size .. (i + 1) * size - 1 of the seed's stream: it does not depend on n or start.
     """
     n, size, start = whole_number(n, "n"), whole_number(size, "size"), whole_number(start, "start")
-    return normal_rows(np.arange(n, dtype=np.uint64) + np.uint64(start), size, seed=seed)
+    return normal_rows(np.uint64(start) + np.arange(n, dtype=np.uint64), size, seed=seed)  # modulo 2^64
 
 
 def normal_rows(rows: npt.NDArray[np.uint64], size: int, *, seed: int) -> npt.NDArray[np.float32]:

@@ -30,7 +30,7 @@ class Posterior(NamedTuple):
     def draws(self, first: int, count: int, *, seed: int, start: int = 0) -> Float32:
         """Draws first .. first + count - 1 of each image, seeded: float32 [batch, count, latent_size]."""
         batch, size = self.mean.shape
-        images = np.arange(start, start + batch, dtype=np.uint64)[:, None]
+        images = np.uint64(start) + np.arange(batch, dtype=np.uint64)[:, None]
         numbers = np.arange(first, first + count, dtype=np.uint64)[None, :]
         rows = numbers * np.uint64(DRAW_STRIDE) + images
         eps = normal_rows(rows.reshape(-1), size, seed=seed).reshape(batch, count, size)

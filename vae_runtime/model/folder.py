@@ -67,15 +67,14 @@ def _check_stamps(session: Session, role: str, manifest: Manifest) -> None:
 
 
 def _check_signature(session: Session, role: str, manifest: Manifest) -> None:
-    images, latents = list(manifest.image.shape), [manifest.latent_size]
+    images = f"float [{', '.join(map(str, ('batch', *manifest.image.shape)))}]"
+    latents = f"float [batch, {manifest.latent_size}]"
     expected = {
         "encoder": ({"images": images}, {"mean": latents, "logvar": latents}),
         "decoder": ({"z": latents}, {"images": images}),
         "prior_sample": ({"eps": latents}, {"z": latents}),
-        "prior_log_prob": ({"z": latents}, {"eps": latents, "log_prob": []}),
+        "prior_log_prob": ({"z": latents}, {"eps": latents, "log_prob": "float [batch]"}),
     }[role]
     for found, wanted in zip(session.signature(), expected, strict=True):
-        if {name: shape[1:] for name, shape in found.items()} != wanted:
-            raise IntegrityError(
-                f"{session.name} has the tensors {found}; the manifest needs {wanted} after the batch."
-            )
+        if found != wanted:
+            raise IntegrityError(f"{session.name} has the tensors {found}; the manifest needs {wanted}.")

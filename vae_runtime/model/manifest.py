@@ -27,6 +27,7 @@ POSTERIORS = ("diagonal_gaussian",)
 LIKELIHOODS = ("bernoulli", "gaussian")
 GOLDEN_TENSORS = ("mean", "logvar", "z", "images", "nats")
 _LIMIT_BYTES = 2**20
+_PLAIN_NAME = r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,98}[A-Za-z0-9_])?"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,12 +141,12 @@ def _parse(top: Reader) -> Manifest:
     latent, prior, posterior = top.object("latent"), top.object("prior"), top.object("posterior")
     family, training = prior.choice("family", tuple(ROLES)), top.get("training", dict)
     manifest = Manifest(
-        name=top.matching("name", r"[\w.-]{1,100}", "letters, digits, '.', '-' and '_'"),
-        license=top.get("license", str),
+        name=top.matching("name", r"[A-Za-z0-9_.-]{1,100}", "at most 100 letters, digits, '.', '-' and '_'"),
+        license=top.matching("license", r"[ -~]{1,100}", "1 to 100 plain characters"),
         created_by=top.get("created_by", str),
         pair_id=top.matching("pair_id", r"[0-9a-f]{16}", "16 hexadecimal digits"),
         opset=top.size("opset"),
-        min_onnxruntime=top.matching("min_onnxruntime", r"\d+\.\d+", "a version such as '1.15'"),
+        min_onnxruntime=top.matching("min_onnxruntime", r"[0-9]{1,4}\.[0-9]{1,4}", "a version such as '1.15'"),
         image=_image(top.object("image")),
         latent_size=latent.size("size"),
         prior=family,
@@ -158,7 +159,8 @@ def _parse(top: Reader) -> Manifest:
     )
     for reader in (latent, prior, posterior, top):
         reader.end()
-    names = [file.file for file in manifest.files]
+    # Case is dropped because some systems drop it.
+    names = [FILE_NAME, "checkpoint", *(file.file.lower() for file in manifest.files)]
     if len(set(names)) != len(names):
         raise ManifestError("the manifest names one file twice.")
     return manifest
@@ -207,9 +209,11 @@ def _golden(reader: Reader) -> Golden:
 
 
 def _file(reader: Reader) -> ModelFile:
-    # One plain name inside the folder: no separator, no drive, no leading dot, so no way out of it.
+    # No separator, no drive, no dot at either end: no way out of the folder.
     file = ModelFile(
-        file=reader.matching("file", r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", "a plain file name inside the folder"),
+        file=reader.matching(
+            "file", r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,98}[A-Za-z0-9_])?", "a plain file name inside the folder"
+        ),
         bytes=reader.size("bytes", minimum=0),
         sha256=reader.matching("sha256", r"[0-9a-f]{64}", "64 hexadecimal digits"),
     )

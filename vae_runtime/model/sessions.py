@@ -50,10 +50,10 @@ class Session:
         """The stamps that the graph carries."""
         return dict(self._session.get_modelmeta().custom_metadata_map)
 
-    def signature(self) -> tuple[dict[str, list[Any]], dict[str, list[Any]]]:
-        """Names and shapes of inputs and outputs; a shape is a list of sizes, the batch axis being a name."""
+    def signature(self) -> tuple[dict[str, str], dict[str, str]]:
+        """Inputs and outputs by name, each as text such as "float [batch, 1, 28, 28]"."""
         inputs, outputs = self._session.get_inputs(), self._session.get_outputs()
-        return {item.name: item.shape for item in inputs}, {item.name: item.shape for item in outputs}
+        return {item.name: _tensor(item) for item in inputs}, {item.name: _tensor(item) for item in outputs}
 
     def run(self, array: Float32, outputs: tuple[str, ...], *, batch_size: int) -> tuple[Float32, ...]:
         """Run the one-input graph over axis 0 in batches; returns the named outputs, each [batch, …], deterministic.
@@ -92,6 +92,11 @@ def import_onnxruntime() -> ModuleType:
         ) from None
     module: ModuleType = onnxruntime
     return module
+
+
+def _tensor(item: Any) -> str:
+    element = item.type.removeprefix("tensor(").removesuffix(")")
+    return f"{element} [{', '.join(map(str, item.shape))}]"
 
 
 def _options(onnxruntime: ModuleType, threads: int | None) -> Any:

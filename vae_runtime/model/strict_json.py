@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator
 from typing import Any, NoReturn
@@ -13,7 +14,7 @@ from ..errors import ManifestError
 def read_object(text: str, where: str) -> Reader:
     """Parse a text that must be one JSON object, without duplicate keys or numbers that JSON does not have."""
     try:
-        content = json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constants)
+        content = json.loads(text, object_pairs_hook=_no_duplicates, parse_constant=_no_constants, parse_float=_finite)
     except ValueError as error:
         raise ManifestError(f"{where} is not valid JSON ({error}); copy or download the model again.") from None
     except RecursionError:
@@ -56,10 +57,10 @@ class Reader:
         return found
 
     def positive(self, key: str) -> float:
-        found = float(self.get(key, float, int))
-        if not found > 0:
+        found = self.get(key, float, int)
+        if not 0 < found < 1e300:
             self.refuse(key, found, "a positive number")
-        return found
+        return float(found)
 
     def matching(self, key: str, pattern: str, meaning: str) -> str:
         found: str = self.get(key, str)
@@ -92,3 +93,10 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constants(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:20]} is no double-precision number")
+    return number

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import hashlib
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Mapping
@@ -15,6 +16,9 @@ from ..errors import InputError
 from ..files import sync_directory, write_file
 from . import manifest as manifests
 from .manifest import FILE_NAME, Manifest, ModelFile
+
+# What this writer calls its files, with or without a hash.
+_OURS = re.compile(r"(encoder|decoder|prior_sample|prior_log_prob|golden|samples)[.-].*|\..*\.tmp")
 
 
 def describe(name: str, content: bytes) -> ModelFile:
@@ -45,15 +49,12 @@ def write_model(folder: Path, manifest: Manifest, contents: Mapping[str, bytes])
     old = _names(folder)
     renamed = {file.file: _free_name(folder, file) for file in manifest.files if file not in manifest.card}
     manifest = _with_names(manifest, renamed)
-    for name, content in contents.items():
-        if name in renamed and not (folder / renamed[name]).exists():
-            write_file(folder / renamed[name], content)
+    for name, new_name in renamed.items():
+        write_file(folder / new_name, contents[name])
     write_file(folder / FILE_NAME, manifest.to_json().encode())
     for file in manifest.card:
         write_file(folder / file.file, contents[file.file])
-    for name in old - {file.file for file in manifest.files}:
-        with contextlib.suppress(OSError):
-            (folder / name).unlink()
+    _remove_others(folder, old, keep={file.file for file in manifest.files})
 
 
 def _write_new(folder: Path, manifest: Manifest, contents: Mapping[str, bytes]) -> None:
@@ -69,6 +70,14 @@ def _write_new(folder: Path, manifest: Manifest, contents: Mapping[str, bytes]) 
         shutil.rmtree(temporary, ignore_errors=True)
         raise
     sync_directory(folder.parent)
+
+
+def _remove_others(folder: Path, old: set[str], *, keep: set[str]) -> None:
+    """Remove the old model's files, and those that an interrupted replacement has left behind."""
+    for path in folder.iterdir():
+        if path.name not in keep and path.is_file() and (path.name in old or _OURS.fullmatch(path.name)):
+            with contextlib.suppress(OSError):
+                path.unlink()
 
 
 def _names(folder: Path) -> set[str]:

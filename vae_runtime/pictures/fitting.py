@@ -27,6 +27,18 @@ def fit_picture(picture: Image.Image, spec: ImageSpec) -> npt.NDArray[np.uint8]:
         elif spec.fit == "crop":
             picture = ImageOps.fit(picture, size, filter)
         else:
-            picture = ImageOps.pad(picture, size, filter)
+            picture = _pad(picture, size, filter)
     pixels = np.asarray(picture)
     return pixels[None] if spec.mode == "L" else np.ascontiguousarray(pixels.transpose(2, 0, 1))
+
+
+def _pad(picture: Image.Image, size: tuple[int, int], filter: Image.Resampling) -> Image.Image:
+    """`ImageOps.pad`, whose inner picture may shrink to nothing when it is very thin; here one pixel stays."""
+    width, height = size
+    if picture.width * height > picture.height * width:
+        inner = (width, max(1, round(picture.height / picture.width * width)))
+    else:
+        inner = (max(1, round(picture.width / picture.height * height)), height)
+    ground = Image.new(picture.mode, size)
+    ground.paste(picture.resize(inner, filter), (round((width - inner[0]) / 2), round((height - inner[1]) / 2)))
+    return ground
