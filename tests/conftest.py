@@ -14,6 +14,11 @@ def root():
     return Path(__file__).resolve().parent.parent
 
 
+@pytest.fixture(autouse=True)
+def _no_model_of_the_users(monkeypatch):
+    monkeypatch.delenv("VAE_MODEL", raising=False)
+
+
 @pytest.fixture(scope="session")
 def vae(root):
     """The default model."""

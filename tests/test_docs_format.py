@@ -69,7 +69,7 @@ def test_every_key_and_every_array_is_described(onnxruntime, text, root, model):
     with np.load(root / "artifacts" / model / "golden.npz") as golden:
         for name in golden.files:
             assert f"`{name}`" in text, name
-    for role in ("encoder", "decoder"):
+    for role in manifest["graphs"]:
         session = onnxruntime.InferenceSession(root / "artifacts" / model / f"{role}.onnx")
         for key in session.get_modelmeta().custom_metadata_map:
             assert f"`{key}`" in text, key
@@ -79,8 +79,9 @@ def test_every_key_and_every_array_is_described(onnxruntime, text, root, model):
 def test_a_host_written_from_the_page_gives_the_golden_vectors(onnxruntime, root, model):
     """Sections 5 to 7 again, in plain double precision, sharing no line with the package."""
     folder = root / "artifacts" / model
-    allowed = json.loads((folder / "manifest.json").read_text())["golden"]["tolerance"]
-    run = {role: onnxruntime.InferenceSession(folder / f"{role}.onnx").run for role in ("encoder", "decoder")}
+    manifest = json.loads((folder / "manifest.json").read_text())
+    allowed, learned = manifest["golden"]["tolerance"], manifest["prior"]["family"] == "flow"
+    run = {role: onnxruntime.InferenceSession(folder / f"{role}.onnx").run for role in manifest["graphs"]}
     with np.load(folder / "golden.npz") as file:
         golden = {name: file[name] for name in file.files}
     images, n, draws = golden["images"], len(golden["images"]), int(golden["draws"])
@@ -100,19 +101,29 @@ def test_a_host_written_from_the_page_gives_the_golden_vectors(onnxruntime, root
     def log_normal(z, m, v):
         return -0.5 * ((z - m) ** 2 * np.exp(-v) + v + math.log(2 * math.pi)).sum(1)
 
+    def log_prior(z):
+        if learned:
+            return run["prior_log_prob"](["log_prob"], {"z": z.astype(np.float32)})[0].astype(float)
+        return log_normal(z, 0.0, np.zeros((1, size)))
+
+    prior_z = run["prior_sample"](None, {"eps": golden["eps"]})[0] if learned else golden["eps"]
+    np.testing.assert_allclose(prior_z, golden["prior_z"], atol=allowed["z"], rtol=0)
+
     def terms(z):
         p = run["decoder"](None, {"z": z.astype(np.float32)})[0]
         p, q = (np.clip(part.astype(float), 1e-6, 1 - 1e-6) for part in (p, np.float32(1) - p))
         likelihood = (images * np.log(p) + (1 - images) * np.log(q)).reshape(n, -1).sum(1)
-        return likelihood, likelihood + log_normal(z, 0.0, np.zeros((1, size))) - log_normal(z, m, v)
+        return likelihood, log_prior(z) - log_normal(z, m, v)
 
     drawn = [terms(m + np.exp(v / 2) * rows([s * 2**32 + i for i in range(n)], size)) for s in range(draws)]
-    weights = np.array([weight for _, weight in drawn])
+    likelihoods, ratios = np.array(drawn).transpose(1, 0, 2)
+    weights = likelihoods + ratios
     found = {
-        "log_likelihood": np.mean([likelihood for likelihood, _ in drawn], axis=0),
-        "kl": 0.5 * (m**2 + np.exp(v) - 1 - v).sum(1),
+        "log_likelihood": likelihoods.mean(0),
+        "kl": -ratios.mean(0) if learned else 0.5 * (m**2 + np.exp(v) - 1 - v).sum(1),
         "iwae": np.log(np.exp(weights - weights.max(0)).mean(0)) + weights.max(0),
-        "score": -terms(m)[1],
+        "score": -sum(terms(m)),
+        "prior_log_prob": log_prior(golden["z"]),
     }
     for name, nats in found.items():
         np.testing.assert_allclose(nats, golden[name], atol=allowed["nats"], rtol=0, err_msg=name)

@@ -13,6 +13,7 @@ from PIL import Image
 
 from tests.commands import process, vae_
 from vae_runtime import VAE, from_uint8, image_grid, to_uint8
+from vae_runtime.cli import main
 from vae_runtime.model import manifest as manifests
 
 
@@ -30,6 +31,8 @@ def test_samples_of_a_seed_are_the_same_however_many_are_drawn(tmp_path):
         assert few.read_bytes() == many.read_bytes()
     assert (tmp_path / "late-2.png").read_bytes() == (tmp_path / "few-2.png").read_bytes()
     assert len(list((tmp_path / "many").iterdir())) == 100
+    with Image.open(tmp_path / "few-2.png") as picture:
+        assert picture.text["vae.seed"] == "7" and picture.text["vae.index"] == "2"
 
 
 def test_a_grid_of_samples_tells_how_to_make_it_again(vae, tmp_path):
@@ -59,6 +62,35 @@ def test_encoding_and_decoding_is_reconstructing(vae, photos, images, tmp_path):
     for index, image in enumerate(vae.reconstruct(images)):
         for folder in ("decoded", "reconstructed"):
             np.testing.assert_array_equal(pixels(tmp_path / folder / f"{index:06d}.png"), to_uint8(image)[0])
+
+
+def test_a_folder_is_read_recursively_sorted_and_only_its_pictures(photos, tmp_path):
+    for name in (
+        "2/b.PNG",
+        "2/a.png",
+        "10/a.jpeg",
+        "z.bmp",
+        ".hidden/a.png",
+        ".b.png",
+        "notes.txt",
+        "x.png/inside.txt",
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes((photos / "a.png").read_bytes())
+    lines = vae_("score", tmp_path, photos / "e.png", "--format", "csv").stdout.splitlines()[1:]
+    inside = [str(tmp_path / name) for name in ("10/a.jpeg", "2/a.png", "2/b.PNG", "z.bmp")]
+    assert [line.rpartition(",")[0] for line in lines] == [*inside, str(photos / "e.png")]
+
+
+def test_latents_go_through_pipes(vae, root, photos, images, tmp_path):
+    npz = process("encode", photos / "a.png", "-o", "-", cwd=tmp_path, root=root)
+    assert (npz.returncode, npz.stderr) == (0, b"")
+    with np.load(io.BytesIO(npz.stdout)) as latents:
+        np.testing.assert_array_equal(latents["mean"], vae.encode(images[:1]).mean)
+    png = process("decode", "-", "-o", "-", cwd=tmp_path, root=root, stdin=npz.stdout)
+    expected = to_uint8(image_grid(vae.reconstruct(images[:1])))[0]
+    np.testing.assert_array_equal(pixels(io.BytesIO(png.stdout)), expected)
+    assert png.stderr == b"" and not os.listdir(tmp_path)
 
 
 def test_latents_as_json_lines(vae, photos, images):
@@ -93,6 +125,23 @@ def test_vary_draws_from_the_posterior(vae, photos, images, tmp_path):
     np.testing.assert_array_equal(draws[0], vae.encode(images[:1]).sample(1)[0])
 
 
+def test_one_file_each_is_what_the_grid_shows(vae, photos, images, tmp_path):
+    a, e = photos / "a.png", photos / "e.png"
+    vae_("vary", a, "-n", 3, "-o", f"{tmp_path}/vary/")
+    vae_("interpolate", a, e, "--steps", 3, "-o", f"{tmp_path}/way/")
+    expected = {
+        "vary": vae.decode(vae.encode(images[:1]).draws(0, 3, seed=0)[0]),
+        "way": vae.interpolate(images[0], images[3], steps=3),
+    }
+    for folder, several in expected.items():
+        assert len(os.listdir(tmp_path / folder)) == 3
+        for index, image in enumerate(several):
+            np.testing.assert_array_equal(pixels(tmp_path / folder / f"{index:06d}.png"), to_uint8(image)[0])
+    ends = vae.reconstruct(images[[0, 3]])
+    for index, image in ((0, ends[0]), (2, ends[1])):
+        np.testing.assert_array_equal(pixels(tmp_path / "way" / f"{index:06d}.png"), to_uint8(image)[0])
+
+
 @pytest.mark.parametrize("way", ["linear", "spherical"])
 def test_interpolate_makes_a_strip(vae, photos, images, tmp_path, way):
     vae_("interpolate", photos / "a.png", photos / "e.png", "--steps", 5, "--path", way, "-o", tmp_path / "s.png")
@@ -101,10 +150,14 @@ def test_interpolate_makes_a_strip(vae, photos, images, tmp_path, way):
 
 
 @pytest.mark.parametrize("name", ["s.gif", "s.apng"])
-def test_interpolate_makes_an_animation_by_suffix(photos, tmp_path, name):
+def test_interpolate_makes_an_animation_by_suffix(vae, photos, images, tmp_path, name):
     vae_("interpolate", photos / "a.png", photos / "e.png", "--steps", 6, "-o", tmp_path / name)
+    way = to_uint8(vae.interpolate(images[0], images[3], steps=6))[:, 0]
     with Image.open(tmp_path / name) as picture:
         assert picture.n_frames == 10 and picture.size == (28, 28)
+        for frame, expected in enumerate([*way, *way[-2:0:-1]]):
+            picture.seek(frame)
+            np.testing.assert_array_equal(np.asarray(picture.convert("L")), expected)
 
 
 def test_scores_are_those_of_the_method_in_every_format(vae, photos, images):
@@ -146,6 +199,19 @@ def test_help_imports_neither_numpy_nor_pillow_nor_onnxruntime(root, arguments):
     )
     result = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True)
     assert result.stderr == "[]\n" and "vae" in result.stdout
+
+
+@pytest.mark.parametrize("verb", main.commands)
+def test_help_is_plain_text_that_ends_its_story_with_an_example(verb):
+    result = vae_(verb, "--help")
+    assert result.stdout == vae_(verb, "-h").stdout and result.stdout.isascii() and result.stderr == ""
+    *_, heading, example = main.commands[verb].help.rstrip().splitlines()
+    assert heading.strip() == "Example:" and example.strip().startswith(f"vae {verb} ")
+
+
+def test_every_verb_is_in_the_readme(root):
+    text = (root / "README.md").read_text(encoding="utf-8")
+    assert [verb for verb in main.commands if f"vae {verb}" not in text] == []
 
 
 def test_the_same_command_twice_makes_the_same_bytes(root, tmp_path):

@@ -1,13 +1,19 @@
 """What the command line cannot do is one line on stderr and an exit code; the rest is done."""
 
+import io
 import json
 import os
 import shutil
+import subprocess
+import sys
+import warnings
 
 import numpy as np
 import pytest
 
 from tests.commands import process, vae_
+from vae_runtime import VAE, InputError
+from vae_runtime.cli.generate import _read_latents as read_latents
 
 
 def test_what_fails_is_said_and_the_rest_is_done(vae, photos, images, tmp_path):
@@ -19,27 +25,53 @@ def test_what_fails_is_said_and_the_rest_is_done(vae, photos, images, tmp_path):
     vae_("encode", tmp_path / "broken.png", photos / "a.png", "-o", tmp_path / "z.npz", code=1)
     with np.load(tmp_path / "z.npz") as latents:
         assert latents["mean"].shape == (1, vae.latent_size)
+    vae_("reconstruct", tmp_path / "broken.png", photos / "a.png", "-o", f"{tmp_path}/out/", code=1)
+    assert os.listdir(tmp_path / "out") == ["000000.png"]
+
+
+def test_a_folder_without_pictures_is_an_input_that_failed(photos, tmp_path):
+    (tmp_path / "empty").mkdir()
+    result = vae_("score", tmp_path / "empty", photos / "a.png", code=1)
+    assert "holds no picture" in result.stderr and len(result.stdout.splitlines()) == 1
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
         (["score", "gone.png"], 2, "gone.png cannot be read"),
-        (["score", "gone.png", "empty"], 2, "the folder empty holds no picture"),
+        (["score", "empty"], 2, "the folder empty holds no picture"),
+        (["score", "gone/"], 2, "gone/ cannot be read"),
+        (["score", ""], 2, "an input is empty"),
+        (["encode", "gone.png", "-o", "z.npz"], 2, "gone.png cannot be read"),
+        (["reconstruct", "gone.png", "-o", "x.png"], 2, "gone.png cannot be read"),
+        (["vary", "gone.png", "-o", "x.png"], 2, "gone.png cannot be read"),
+        (["interpolate", "good.png", "gone.png", "-o", "x.png"], 2, "gone.png cannot be read"),
         (["score", "text.png", "gone.png"], 2, "none of the 2 inputs can be read"),
         (["sample", "-o", "x.tiff"], 2, "suffix '.tiff'"),
         (["sample", "-o", "no/such/x.png"], 2, "does not exist"),
         (["sample", "-o", "no/such/%d.png"], 2, "does not exist"),
+        (["sample", "-o", "good.png/"], 2, "good.png: File exists"),
+        (["sample", "-o", ""], 2, "-o is empty"),
+        (["sample", "-o", "x.png", "--temperature", "nan"], 2, "temperature is nan"),
+        (["sample", "-o", "x.png", "--start", "18446744073709551616"], 2, "start is 18446744073709551616"),
+        (["interpolate", "good.png", "good.png", "--steps", "600", "-o", "x.webp"], 2, "WEBP holds 16,383 pixels"),
         (["encode", "good.png", "-o", "empty"], 2, "is a directory"),
+        (["encode", "good.png", "-o", "new/"], 2, "new/ is a directory"),
+        (["encode", "good.png", "--format", "jsonl", "-o", "empty"], 2, "is a directory"),
         (["encode", "good.png", "-o", "/dev/full"], 2, "/dev/full: No space left on device"),
         (["decode", "text.png", "-o", "x.png"], 2, "not an .npz or .npy file"),
-        (["decode", "gone.npz", "-o", "x.png"], 2, "not an .npz or .npy file"),
+        (["decode", "gone.npz", "-o", "x.png"], 2, "gone.npz cannot be read (No such file or directory)"),
+        (["decode", "empty", "-o", "x.png"], 2, "empty cannot be read (Is a directory)"),
+        (["decode", "nan.npy", "-o", "x.png"], 2, "z hold nan at [0, 3]"),
+        (["decode", "integers.npy", "-o", "x.png"], 2, "int64"),
         (["decode", "other.npz", "-o", "x.png"], 2, "expected an array named z or mean"),
         (["decode", "wide.npy", "-o", "x.png"], 2, "expected [batch, 40]"),
         (["decode", "objects.npy", "-o", "x.png"], 2, "not an .npz or .npy file"),
         (["vary", "empty", "-o", "x.png"], 2, "expected one picture"),
+        (["interpolate", "empty", "good.png", "-o", "x.png"], 2, "expected one picture"),
         (["interpolate", "good.png", "text.png", "-o", "x.png"], 2, "text.png is no picture"),
         (["sample", "-o", "x.png", "--precision", "int8"], 2, "it has float32"),
+        (["sample", "-o", "x.png", "--provider", ","], 2, "providers is ','"),
         (["sample", "-o", "x.png", "--provider", "cuda"], 3, "CUDAExecutionProvider was asked for and did not come"),
         (["sample", "-o", "x.png", "--provider", "NoSuch"], 3, "NoSuch was asked for and did not come"),
         (["verify", "--provider", "cuda"], 3, 'pip install "vae-runtime[gpu]"'),
@@ -54,7 +86,10 @@ def test_what_cannot_be_done_is_one_line_and_its_exit_code(root, photos, tmp_pat
         (tmp_path / folder).mkdir()
     (tmp_path / "torn" / "manifest.json").write_text('{"format": "vae-on')
     (tmp_path / "text.png").write_text("hello")
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: ["CPUExecutionProvider"])
     shutil.copy(photos / "a.png", "good.png")
+    np.save("integers.npy", np.zeros((1, 40), np.int64))
+    np.save("nan.npy", np.where(np.arange(40) == 3, np.nan, 0)[None])
     np.savez("other.npz", other=np.zeros(3))
     np.save("wide.npy", np.zeros((1, 41), np.float32))
     np.save("objects.npy", np.array([{}], object), allow_pickle=True)
@@ -67,7 +102,19 @@ def test_what_cannot_be_done_is_one_line_and_its_exit_code(root, photos, tmp_pat
 
 @pytest.mark.parametrize(
     "arguments",
-    [["sample"], ["sample", "-n", "0", "-o", "x.png"], ["sample", "-o", "x.png", "--seed", "-1"], ["score"], ["what"]],
+    [
+        ["sample"],
+        ["sample", "-n", "0", "-o", "x.png"],
+        ["sample", "-n", "10000000000000000", "-o", "x.png"],
+        ["vary", "a.png", "-n", "10000000000000000", "-o", "x.png"],
+        ["interpolate", "a.png", "b.png", "--steps", "10000000000000000", "-o", "x.png"],
+        ["sample", "-o", "x.png", "--seed", "-1"],
+        ["sample", "-o", "x.png", "--seed", "18446744073709551616"],
+        ["sample", "-o", "x.png", "--threads", "0"],
+        ["score", "a.png", "--format", "xml"],
+        ["score"],
+        ["what"],
+    ],
 )
 def test_wrong_usage_exits_with_2_and_leaves_stdout_alone(arguments):
     result = vae_(*arguments, code=2)
@@ -82,3 +129,94 @@ def test_without_onnxruntime_the_line_that_installs_it_is_named(root, tmp_path):
     assert b'pip install "vae-runtime[cpu]"' in result.stderr and result.stderr.count(b"\n") == 1
     result = process("info", "--json", cwd=tmp_path, root=root, environment={"PYTHONPATH": path})
     assert result.returncode == 0 and json.loads(result.stdout)["name"] == "mnist"
+
+
+def test_a_model_from_the_environment_that_is_not_there_is_named(monkeypatch, tmp_path):
+    monkeypatch.setenv("VAE_MODEL", str(tmp_path / "gone"))
+    assert "gone is not a folder" in vae_("sample", "-o", tmp_path / "x.png", code=4).stderr
+
+
+def test_the_names_in_a_message_stay_on_its_line(tmp_path):
+    result = vae_("score", tmp_path / "two\nlines\x1b[1m.png", code=2)
+    assert r"two\nlines\x1b[1m.png cannot be read" in result.stderr and result.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+@pytest.mark.parametrize("form", ["table", "csv"])
+def test_a_name_that_is_no_text_comes_out_as_the_bytes_it_is(root, photos, tmp_path, form):
+    name = os.fsdecode(b"\xff\xc3.png")
+    shutil.copy(photos / "a.png", tmp_path / name)
+    strict = {"PYTHONIOENCODING": "utf-8:strict"}
+    result = process("score", name, "--format", form, cwd=tmp_path, root=root, environment=strict)
+    assert (result.returncode, result.stderr) == (0, b"") and b"\xff\xc3.png" in result.stdout
+
+
+def test_what_libraries_warn_of_is_not_said(photos, tmp_path, monkeypatch):
+    usual = VAE.score
+
+    def score(*arguments, **options):
+        warnings.warn("for programmers", stacklevel=1)
+        return usual(*arguments, **options)
+
+    monkeypatch.setattr(VAE, "score", score)
+    monkeypatch.setattr(sys, "warnoptions", [])
+    assert vae_("score", photos / "a.png").stderr == ""
+
+
+def test_asking_for_more_than_the_memory_holds_is_said_in_a_line(tmp_path, monkeypatch):
+    def sample(*_, **__):
+        raise MemoryError("Unable to allocate 6.13 TiB")
+
+    monkeypatch.setattr(VAE, "sample", sample)
+    result = vae_("sample", "-n", 2**31 - 1, "-o", tmp_path / "x.png", code=2)
+    assert result.stderr == (
+        "vae: error: there is not enough memory (Unable to allocate 6.13 TiB); ask for less at once.\n"
+    )
+
+
+def shell(line, *, cwd, root):
+    """A line of sh with `vae` in it."""
+    command = f'vae() {{ "{sys.executable}" -m vae_runtime "$@"; }}; {line}'
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    return subprocess.run(["sh", "-c", command], cwd=cwd, env=environment, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("vae score - <&-", "standard input is closed"),
+        ("vae decode - -o x.png <&-", "standard input is closed"),
+        ("vae sample -o - >&-", "standard output is closed"),
+        ("vae sample -o - >/dev/full", "standard output: No space left on device"),
+        ("vae info --json >/dev/full", "standard output: No space left on device"),
+        ("vae score - </dev/null", "<stdin> is empty"),
+    ],
+)
+def test_streams_that_are_closed_full_or_empty_are_named(root, tmp_path, line, words):
+    result = shell(line, cwd=tmp_path, root=root)
+    assert result.returncode == 2 and result.stdout == "" and words in result.stderr
+    assert result.stderr.startswith("vae: error: ") and result.stderr.count("\n") == 1
+
+
+def test_a_reader_who_leaves_ends_the_command_quietly(root, tmp_path):
+    assert shell("vae sample -n 900 -o - | true", cwd=tmp_path, root=root).stderr == ""
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed, lambda file, mean: np.save(file, mean)])
+def test_damaged_latents_are_arrays_or_input_errors(tmp_path, save):
+    buffer = io.BytesIO()
+    save(buffer, mean=np.zeros((2, 40), np.float32))
+    content, random, refused = buffer.getvalue(), np.random.default_rng(0), 0
+    for number in range(150):
+        damaged = bytearray(content)
+        reach = (0, 128) if number % 2 else (max(0, len(damaged) - 128), len(damaged))
+        for place in random.integers(*reach, random.integers(1, 5)):
+            damaged[place] = random.choice([0, 1, 40, 255, random.integers(256)])
+        (tmp_path / "z.npz").write_bytes(damaged)
+        try:
+            latents = read_latents(str(tmp_path / "z.npz"))
+            assert isinstance(latents, np.ndarray)
+        except InputError as error:
+            refused += 1
+            assert "z.npz" in str(error)
+    assert refused > 10

@@ -135,9 +135,10 @@ def test_encoding_is_bit_equal_for_any_batch_size(vae):
             np.testing.assert_array_equal(found, wanted)
 
 
-def test_a_temperature_scales_the_latents(vae):
-    z = standard_normal(4, vae.latent_size, seed=0)
-    np.testing.assert_array_equal(vae.sample(4, temperature=0.5), vae.decode(z * np.float32(0.5)))
+def test_a_temperature_scales_the_noise(vae):
+    eps = standard_normal(4, vae.latent_size, seed=0)
+    z = vae.prior.from_noise(eps * np.float32(0.5), batch_size=4)
+    np.testing.assert_array_equal(vae.sample(4, temperature=0.5), vae.decode(z))
     np.testing.assert_array_equal(vae.sample(2, temperature=0)[0], vae.sample(2, temperature=0)[1])
 
 
@@ -231,6 +232,8 @@ def test_a_wrong_image_array_is_said_to_be_wrong(vae, images, words):
         lambda vae: vae.sample(1, seed=-1),
         lambda vae: vae.sample(1, seed=2**64),
         lambda vae: vae.sample(1, temperature=float("nan")),
+        lambda vae: vae.sample(1, temperature=1e38),
+        lambda vae: vae.sample(10**16),
         lambda vae: vae.sample(1, batch_size=0),
         lambda vae: vae.decode(np.zeros((2, 3), np.float32)),
         lambda vae: vae.decode(np.zeros(40, np.float32)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 from pathlib import Path
@@ -28,7 +29,7 @@ def write_file(path: str | os.PathLike[str], data: bytes) -> None:
 
 
 def _replace(path: Path, data: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    temporary = path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}.tmp")  # no longer than a name may be
     try:
         with open(temporary, "xb") as file:
             if path.exists():
@@ -57,8 +58,14 @@ def sync_directory(path: str | os.PathLike[str]) -> None:
     """Make a rename inside `path` outlive a power cut, where the system can."""
     if os.name == "nt":  # Windows opens no directories; its rename is journalled
         return
-    handle = os.open(path, os.O_RDONLY)
+    try:
+        handle = os.open(path, os.O_RDONLY)
+    except PermissionError:  # a directory that may be written to and not listed
+        return
     try:
         os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # some network file systems sync no directories
+            raise
     finally:
         os.close(handle)

@@ -89,8 +89,10 @@ class VAE:
         Returns images float32 [n, channels, height, width]. A temperature below 1 keeps nearer the prior's centre.
         """
         n, start = whole_number(n, "n"), whole_number(start, "start")
-        if not (math.isfinite(temperature) and temperature >= 0):
-            raise InputError(f"temperature is {temperature}; expected a finite number from 0, 1 being the model's own.")
+        if not 0 <= temperature <= 1000:
+            raise InputError(f"temperature is {temperature}; expected a number from 0 to 1000; 1 is the model's own.")
+        if n >= 2**31:
+            raise InputError(f"n is {n}; expected fewer than 2^31 at once. Draw them in parts, with start=.")
         images = np.empty((n, *self.image_shape), np.float32)
         for begin in range(0, n, 1024):
             count = min(1024, n - begin)

@@ -6,13 +6,16 @@ Exit codes: 0 done; 1 some inputs failed and the rest is written; 2 usage or bad
 
 from __future__ import annotations
 
+import io
 import sys
+import warnings
 from typing import Any
 
 import click
 
 from .. import __version__
 from ..errors import IntegrityError, ManifestError, ProviderError, VAEError
+from . import outputs
 from .generate import decode, interpolate, sample, vary
 from .inspect import info, verify
 from .look import encode, reconstruct, score
@@ -24,12 +27,17 @@ class _Group(click.Group):
     """Turns every expected error into one line on stderr and its exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="surrogateescape")  # a file's name goes out as the bytes it came in
         try:
-            return super().invoke(ctx)
+            with warnings.catch_warnings():
+                if not sys.warnoptions:
+                    warnings.simplefilter("ignore")  # libraries warn programmers; users are told by sentences
+                return super().invoke(ctx)
         except BrokenPipeError:
             raise  # the reader of a pipe left; click ends quietly
-        except (VAEError, OSError) as error:
-            click.echo(f"vae: error: {_sentence(error)}", err=True)
+        except (VAEError, OSError, MemoryError) as error:
+            outputs.say(f"vae: error: {_sentence(error)}")
             sys.exit(_exit_code(error))
 
 
@@ -62,5 +70,7 @@ def _exit_code(error: Exception) -> int:
 
 def _sentence(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename or 'a file'}: {error.strerror}."
+        return f"{error.filename or 'standard output'}: {error.strerror}."
+    if isinstance(error, MemoryError):
+        return f"there is not enough memory ({error or 'no more is known'}); ask for less at once."
     return str(error)

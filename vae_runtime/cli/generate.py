@@ -8,15 +8,15 @@ import click
 
 from ..errors import InputError
 from . import outputs
-from .inputs import read_one
-from .options import ModelChoice, model_options, output_option, seed_option
+from .inputs import read_one, standard_input
+from .options import COUNT, ModelChoice, model_options, output_option, seed_option
 
 
 @click.command()
-@click.option("-n", "count", type=click.IntRange(1), default=25, show_default=True, help="How many.")
+@click.option("-n", "count", type=COUNT, default=25, show_default=True, help="How many.")
 @seed_option
 @click.option("--start", type=click.IntRange(0), default=0, show_default=True, help="Number of the first sample.")
-@click.option("--temperature", type=click.FloatRange(0), default=1.0, show_default=True, help="Below 1: tamer.")
+@click.option("--temperature", type=click.FloatRange(0, 1000), default=1.0, show_default=True, help="Below 1: tamer.")
 @output_option("A grid as FILE.png; one file a sample as DIR/ or img-%04d.png; - for stdout.")
 @model_options
 def sample(count: int, seed: int, start: int, temperature: float, output: str, **choice: Any) -> None:
@@ -65,7 +65,7 @@ def decode(latents: str, output: str, **choice: Any) -> None:
 
 @click.command()
 @click.argument("image")
-@click.option("-n", "count", type=click.IntRange(1), default=8, show_default=True, help="How many.")
+@click.option("-n", "count", type=COUNT, default=8, show_default=True, help="How many.")
 @seed_option
 @output_option("A grid as FILE.png, IMAGE first; one file each as DIR/ or img-%04d.png; - for stdout.")
 @model_options
@@ -92,7 +92,9 @@ def vary(image: str, count: int, seed: int, output: str, **choice: Any) -> None:
 @click.command()
 @click.argument("start")
 @click.argument("end")
-@click.option("--steps", type=click.IntRange(2), default=8, show_default=True, help="Images, both ends included.")
+@click.option(
+    "--steps", type=click.IntRange(2, COUNT.max), default=8, show_default=True, help="Images, both ends included."
+)
 @click.option("--path", "way", type=click.Choice(["linear", "spherical"]), default="linear", show_default=True)
 @output_option("A strip as FILE.png; an animation as FILE.gif or FILE.apng; one file each as DIR/; - for stdout.")
 @model_options
@@ -120,13 +122,15 @@ def interpolate(start: str, end: str, steps: int, way: str, output: str, **choic
 
 def _read_latents(path: str) -> Any:
     import io
-    import sys
-    import zipfile
+    from pathlib import Path
 
     import numpy as np
 
     try:
-        file: Any = io.BytesIO(sys.stdin.buffer.read()) if path == "-" else path
+        file = io.BytesIO(standard_input().read() if path == "-" else Path(path).read_bytes())
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}).") from None
+    try:
         content = np.load(file, allow_pickle=False)
         if isinstance(content, np.ndarray):
             return content
@@ -135,7 +139,7 @@ def _read_latents(path: str) -> Any:
             if not names:
                 raise InputError(f"{path} holds {', '.join(arrays) or 'nothing'}; expected an array named z or mean.")
             return arrays[names[0]]
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        if isinstance(error, InputError):
-            raise
+    except InputError:
+        raise
+    except Exception as error:  # damage comes as whatever zipfile, zlib, tokenize or numpy met first
         raise InputError(f"{path} is not an .npz or .npy file of latents ({error}).") from None

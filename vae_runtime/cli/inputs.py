@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import click
 
 from ..errors import InputError
+from .outputs import say
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,7 +29,7 @@ class Pictures(NamedTuple):
     def finish(self) -> None:
         """Exit with 1 if some inputs failed; the last thing a verb does."""
         if self.failed:
-            click.echo(f"vae: {len(self.names)} done, {self.failed} failed.", err=True)
+            say(f"vae: {len(self.names)} done, {self.failed} failed.")
             sys.exit(1)
 
 
@@ -40,12 +41,12 @@ def read_pictures(arguments: Iterable[str], spec: ImageSpec) -> Pictures:
     from ..pictures.pixels import from_uint8
     from ..pictures.reading import read_picture
 
-    names, pixels, errors = [], [], []
-    paths = expand(arguments)
+    names, pixels = [], []
+    paths, errors = expand(arguments)
     with click.progressbar(paths, label="reading", file=sys.stderr, hidden=not _wants_progress(len(paths))) as progress:
         for path in progress:
             try:
-                source = sys.stdin.buffer if path == "-" else path
+                source = standard_input() if path == "-" else path
                 pixels.append(fit_picture(read_picture(source), spec))
                 names.append(path)
             except InputError as error:
@@ -55,7 +56,7 @@ def read_pictures(arguments: Iterable[str], spec: ImageSpec) -> Pictures:
             errors[0] if len(errors) == 1 else f"none of the {len(errors)} inputs can be read: {errors[0]}"
         )
     for message in errors:
-        click.echo(f"vae: skipped: {message}", err=True)
+        say(f"vae: skipped: {message}")
     return Pictures(names, from_uint8(np.stack(pixels)), len(errors))
 
 
@@ -65,15 +66,29 @@ def read_one(argument: str, spec: ImageSpec) -> npt.NDArray[np.float32]:
 
     if Path(argument).is_dir():
         raise InputError(f"{argument} is a folder; expected one picture.")
-    return read_images(sys.stdin.buffer if argument == "-" else argument, spec)
+    return read_images(standard_input() if argument == "-" else argument, spec)
 
 
-def expand(arguments: Iterable[str]) -> list[str]:
-    """Files as they are; a folder becomes the pictures in it, recursively, sorted by path, hidden ones left out."""
+def standard_input() -> BinaryIO:
+    """The bytes that come in."""
+    if sys.stdin is None:  # the caller closed it
+        raise InputError("standard input is closed; give a file, or pipe something in.")
+    return sys.stdin.buffer
+
+
+def expand(arguments: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Files as they are; a folder becomes the pictures in it, recursively, sorted by path, hidden ones left out.
+
+    Returns paths, and a sentence for each argument that stands for none.
+    """
     from ..pictures.reading import SUFFIXES
 
     paths: list[str] = []
+    errors: list[str] = []
     for argument in arguments:
+        if not argument:
+            errors.append("an input is empty; expected the path of a picture or folder.")
+            continue
         folder = Path(argument)
         if argument == "-" or not folder.is_dir():
             paths.append(argument)
@@ -86,9 +101,9 @@ def expand(arguments: Iterable[str]) -> list[str]:
             and path.is_file()
         )
         if not inside:
-            raise InputError(f"the folder {argument} holds no picture ({', '.join(SUFFIXES)}).")
+            errors.append(f"the folder {argument} holds no picture ({', '.join(SUFFIXES)}).")
         paths += map(str, inside)
-    return paths
+    return paths, errors
 
 
 def _wants_progress(count: int) -> bool:

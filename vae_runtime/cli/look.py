@@ -31,7 +31,7 @@ def encode(images: tuple[str, ...], output: str, form: str, **choice: Any) -> No
     import numpy as np
 
     if form == "npz" or output != "-":
-        outputs.check(output)
+        outputs.check_one(output)
     vae = ModelChoice(**choice).open()
     pictures = read_pictures(images, vae.manifest.image)
     posterior = vae.encode(pictures.images)

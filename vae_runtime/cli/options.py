@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+COUNT = click.IntRange(1, 2**31 - 1)  # of images to make
+
 
 class ModelChoice(NamedTuple):
     """Which model, and how to run it."""
@@ -37,7 +39,7 @@ def model_options(command: Command) -> Command:
             "--provider",
             default="cpu",
             show_default=True,
-            help="Execution provider: cpu, cuda, … or onnxruntime's name; several with commas.",
+            help="Execution provider: cpu, cuda, ... or onnxruntime's name; several with commas.",
         ),
         click.option(
             "-m", "--model", "path", envvar="VAE_MODEL", show_envvar=True, help="Model folder.  [default: built in]"

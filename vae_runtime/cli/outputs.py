@@ -23,13 +23,26 @@ _PATTERN = re.compile(r"%0?\d*d")
 
 def check(output: str) -> None:
     """Refuse a bad -o before the model is loaded."""
+    if not output:
+        raise InputError("-o is empty; give the name of a file or folder to write.")
     if output == "-":
+        if sys.stdout is None:  # the caller closed it
+            raise InputError("standard output is closed; give -o FILE.")
         if sys.stdout.isatty():
             raise InputError("binary output does not go to a terminal; give -o FILE, or pipe it on.")
     elif not is_many(output):
         check_output(output)
     elif "%" in Path(output).name:
         check_output(Path(output).parent / "x")
+
+
+def check_one(output: str) -> None:
+    """The same for a verb that writes one file, whatever it holds."""
+    if output.endswith(("/", os.sep)):
+        raise InputError(f"{output} is a directory; give the name of a file to write.")
+    check(output)
+    if output != "-":
+        check_output(output)
 
 
 def is_many(output: str) -> bool:
@@ -86,4 +99,9 @@ def write_bytes(output: str, content: bytes) -> None:
 def wrote(output: str, what: str) -> None:
     """Say on stderr what is where."""
     if output != "-":
-        click.echo(f"Wrote {what} to {output}", err=True)
+        say(f"Wrote {what} to {output}")
+
+
+def say(message: str) -> None:
+    """One line on stderr, whatever the names in it are made of."""
+    click.echo("".join(mark if mark.isprintable() else ascii(mark)[1:-1] for mark in message), err=True)

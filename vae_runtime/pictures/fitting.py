@@ -8,6 +8,8 @@ from PIL import Image, ImageOps
 
 from ..spec import ImageSpec
 
+Box = tuple[float, float, float, float]  # left, top, right, bottom
+
 
 def fit_picture(picture: Image.Image, spec: ImageSpec) -> npt.NDArray[np.uint8]:
     """Fit an "L" or "RGB" picture, deterministic: uint8 [channels, height, width] of the spec's shape.
@@ -22,23 +24,42 @@ def fit_picture(picture: Image.Image, spec: ImageSpec) -> npt.NDArray[np.uint8]:
     size = (width, height)
     if picture.size != size:
         filter = Image.Resampling[spec.resample.upper()]
+        whole = (0, 0, *picture.size)
         if spec.fit == "stretch":
-            picture = picture.resize(size, filter)
+            picture = _resize(picture, size, filter, whole)
         elif spec.fit == "crop":
-            picture = ImageOps.fit(picture, size, filter)
+            picture = _resize(picture, size, filter, _middle(picture.size, size))
         else:
-            picture = _pad(picture, size, filter)
+            inside = _inside(picture.size, size)
+            ground = Image.new(picture.mode, size)
+            place = round((width - inside[0]) / 2), round((height - inside[1]) / 2)
+            ground.paste(_resize(picture, inside, filter, whole), place)
+            picture = ground
     pixels = np.asarray(picture)
     return pixels[None] if spec.mode == "L" else np.ascontiguousarray(pixels.transpose(2, 0, 1))
 
 
-def _pad(picture: Image.Image, size: tuple[int, int], filter: Image.Resampling) -> Image.Image:
-    """`ImageOps.pad`, whose inner picture may shrink to nothing when it is very thin; here one pixel stays."""
-    width, height = size
-    if picture.width * height > picture.height * width:
-        inner = (width, max(1, round(picture.height / picture.width * width)))
-    else:
-        inner = (max(1, round(picture.width / picture.height * height)), height)
-    ground = Image.new(picture.mode, size)
-    ground.paste(picture.resize(inner, filter), (round((width - inner[0]) / 2), round((height - inner[1]) / 2)))
-    return ground
+def _resize(picture: Image.Image, size: tuple[int, int], filter: Image.Resampling, box: Box) -> Image.Image:
+    """Scale what lies in `box`, horizontally first: each pass rounds, and Pillow from 13 on takes the cheaper order."""
+    left, top, right, bottom = box
+    rows = picture.resize((size[0], picture.height), filter, box=(left, 0, right, picture.height))
+    return rows.resize(size, filter, box=(0, top, size[0], bottom))
+
+
+def _middle(found: tuple[int, int], wanted: tuple[int, int]) -> Box:
+    """The largest centred part that has the wanted shape's aspect ratio."""
+    width, height = found
+    ratio = wanted[0] / wanted[1]
+    across, down = (ratio * height, height) if width / height >= ratio else (width, width / ratio)
+    left, top = (width - across) * 0.5, (height - down) * 0.5
+    return left, top, left + across, top + down
+
+
+def _inside(found: tuple[int, int], wanted: tuple[int, int]) -> tuple[int, int]:
+    """The largest size of the picture's own aspect ratio that lies in the wanted one; no side rounds to nothing."""
+    (width, height), (across, down) = found, wanted
+    if width / height > across / down:
+        return across, max(1, round(height / width * across))
+    if width / height < across / down:
+        return max(1, round(width / height * down)), down
+    return wanted

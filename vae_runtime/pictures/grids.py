@@ -27,6 +27,8 @@ def image_grid(
         )
     if columns is not None and columns < 1:
         raise InputError(f"columns is {columns}; expected 1 or more.")
+    if gap < 0:
+        raise InputError(f"gap is {gap}; expected 0 or more.")
     batch, channels, height, width = images.shape
     columns = columns or max(1, math.ceil(math.sqrt(batch)))
     rows = max(1, math.ceil(batch / columns))

@@ -4,9 +4,12 @@
 |---|---|
 | PNG, JPEG, WebP, BMP | read; anything else is refused, by content and not by name |
 | EXIF orientation | applied |
-| alpha, or a palette with transparency | composited on white |
-| 16-bit grey | scaled to 8 bits: (v * 255 + 32767) // 65535, never clipped |
+| alpha, a palette with transparency, or one transparent colour | composited on white |
+| one transparent colour in 2-bit or 4-bit grey or in 16-bit colour | refused: Pillow takes another for it |
+| 16-bit grey | scaled to 8 bits: (v * 255 + 32767) // 65535, never clipped; a transparent value is not looked at |
+| 16-bit colour, or with alpha | the high byte of each value |
 | 1-bit, palette | expanded |
+| MPO: a JPEG that carries further pictures | its first picture, which is the photograph |
 | more than one frame | refused |
 | CMYK, YCbCr outside JPEG, LAB, HSV, 32-bit integer, float | refused |
 | cut off, damaged | refused, wherever the decoder can tell |
@@ -25,7 +28,7 @@ from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from ..errors import InputError
 from ..spec import ImageSpec
@@ -41,8 +44,20 @@ BACKGROUND = (255, 255, 255)  # what shows through where a picture is transparen
 _DIRECT = ("L", "RGB")
 _ALPHA = ("LA", "La", "RGBA", "RGBa", "PA")
 _DEEP = ("I;16", "I;16B", "I;16L", "I;16N")
-# What Pillow's decoders raise on damaged content, besides OSError.
-_DAMAGE = (ValueError, SyntaxError, RuntimeError, IndexError, TypeError, OverflowError, struct.error, zlib.error)
+# What Pillow's decoders raise on damaged content, besides OSError; warnings only where the host makes errors of them.
+_DAMAGE = (
+    ValueError,
+    SyntaxError,
+    RuntimeError,
+    IndexError,
+    TypeError,
+    OverflowError,
+    struct.error,
+    zlib.error,
+    Warning,
+)
+# How a PNG stores what Pillow reduces to 8 bits without reducing the colour that stands for transparent.
+_REDUCED = ("L;2", "L;4", "RGB;16B")
 
 Source = str | os.PathLike[str] | bytes | BinaryIO
 
@@ -53,9 +68,9 @@ def read_images(sources: Source | Iterable[Source], spec: ImageSpec) -> npt.NDAr
     sources: a path, bytes or open binary file, or an iterable of them. Returns float32 [batch, channels, height, width]
     in [0, 1]. A source that is no readable picture is an InputError that names it.
     """
-    if isinstance(sources, (str, os.PathLike, bytes)) or hasattr(sources, "read"):
-        sources = [sources]  # type: ignore[list-item]
-    pixels = [fit_picture(read_picture(source), spec) for source in sources]
+    one = isinstance(sources, (str, os.PathLike, bytes, bytearray)) or hasattr(sources, "read")
+    many = sources if isinstance(sources, Iterable) and not one else [sources]
+    pixels = [fit_picture(read_picture(source), spec) for source in many]  # type: ignore[arg-type]
     return from_uint8(np.stack(pixels) if pixels else np.empty((0, *spec.shape), np.uint8))
 
 
@@ -79,30 +94,45 @@ def read_picture(source: Source) -> Image.Image:
 
 
 def _content(source: Source) -> tuple[str, bytes]:
-    if isinstance(source, bytes):
-        name, content = "the input", source[: LIMIT_BYTES + 1]
-    elif isinstance(source, (str, os.PathLike)):
-        name = os.fspath(source)
-        try:
+    name = str(source) if isinstance(source, (str, os.PathLike)) else str(getattr(source, "name", "the input"))
+    try:
+        if isinstance(source, bytes):
+            content = source
+        elif isinstance(source, (str, os.PathLike)):
             with Path(source).open("rb") as file:
-                content = file.read(LIMIT_BYTES + 1)
-        except OSError as error:
-            raise InputError(f"{name} cannot be read ({error.strerror}).") from None
-    else:
-        name, content = str(getattr(source, "name", "the input")), source.read(LIMIT_BYTES + 1)
+                content = _read(file)
+        else:
+            content = _read(source)
+    except OSError as error:
+        raise InputError(f"{name} cannot be read ({error.strerror or error}).") from None
+    except (AttributeError, TypeError):
+        kind = type(source).__name__
+        raise InputError(f"a picture is given as {kind}; expected a path, bytes or an open binary file.") from None
+    except ValueError as error:  # a closed file, or a path that no system takes
+        raise InputError(f"{name!a} cannot be read ({error}).") from None
     if len(content) > LIMIT_BYTES:
         raise InputError(f"{name} has more than {LIMIT_BYTES:,} bytes, the limit for one picture.")
     return name, content
 
 
-def _check(picture: Image.Image, name: str) -> None:
+def _read(file: BinaryIO) -> bytes:
+    """All there is, up to one byte over the limit; a pipe or socket may give it in pieces."""
+    content = bytearray()
+    while len(content) <= LIMIT_BYTES and (part := file.read(LIMIT_BYTES + 1 - len(content))):
+        content += part
+    return bytes(content)
+
+
+def _check(picture: ImageFile.ImageFile, name: str) -> None:
     """What the header alone can refuse."""
     width, height = picture.size
     if width * height > LIMIT_PIXELS:
         raise InputError(f"{name} is {width}x{height}; the limit is {LIMIT_PIXELS:,} pixels. Make it smaller.")
     frames = getattr(picture, "n_frames", 1)
-    if frames > 1:
+    if frames > 1 and picture.format != "MPO":
         raise InputError(f"{name} has {frames} frames; expected a still picture. Save the one you mean.")
+    if picture.format == "PNG" and "transparency" in picture.info and picture.tile[0][3] in _REDUCED:
+        raise InputError(f"{name} has one transparent colour and not 8 bits a channel; save it with an alpha channel.")
     if picture.mode not in (*_DIRECT, *_ALPHA, *_DEEP, "1", "P", "I"):
         raise InputError(f"{name} has the colour mode {picture.mode}; save it as grey or RGB with 8 or 16 bits.")
 
