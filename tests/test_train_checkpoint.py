@@ -19,7 +19,7 @@ def make(step):
     random = torch.Generator().manual_seed(step)
     weight = torch.randn(3, 2, 4, 4, generator=random).to(memory_format=torch.channels_last)
     tensors = {"a.weight": weight, "n": torch.tensor(step), "state": torch.arange(9, dtype=torch.uint8)}
-    return Checkpoint(tensors, {"step": step, "best_elbo": float("-inf")})
+    return Checkpoint(tensors, {"step": step, "best_bound": float("-inf")})
 
 
 def assert_same(found, expected):

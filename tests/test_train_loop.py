@@ -12,7 +12,6 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from train import loop
 from train.checkpoint import BEST, LAST, PREVIOUS, load_model, read
 from train.cli import main
 from train.config import PRESETS, Config
@@ -224,5 +223,5 @@ def test_sums_are_reset_at_each_epoch(dataset):
     trainer = Trainer(small("mlp"), dataset, CPU)
     for _ in range(trainer.steps_per_epoch):
         trainer.take_step(trainer.batch())
-    row = loop._end_of_epoch(trainer, 1.0)
-    assert trainer.sums.tolist() == [0, 0, 0] and row["epoch"] == 1
+    row = trainer.end_epoch()
+    assert trainer.sums.tolist() == [0, 0, 0, 0] and row["epoch"] == 1

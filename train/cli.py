@@ -44,13 +44,23 @@ _threads = click.option("--threads", type=click.IntRange(1), default=None, help=
 @click.option("--data", type=click.Choice(["mnist", "digits"]), default=None, help="Data set.  [default: mnist]")
 @_data_dir
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder of the new run.")
+@click.option(
+    "--from",
+    "start",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Begin with this run's weights; a deeper network begins as the same function.",
+)
 @click.option("--resume", type=click.Path(path_type=Path, file_okay=False), help="Go on with this run, exactly.")
 @click.option("--epochs", type=click.IntRange(1), default=None)
+@click.option("--blocks", type=click.IntRange(0), default=None, help="conv: residual blocks at each resolution.")
 @click.option("--batch-size", type=click.IntRange(1), default=None)
 @click.option("--learning-rate", type=click.FloatRange(0, min_open=True), default=None)
+@click.option("--kl-warmup-epochs", type=click.FloatRange(0), default=None)
+@click.option("--importance-share", type=click.FloatRange(0, 1), default=None, help="Last epochs, on the IWAE bound.")
 @click.option("--latent-size", type=click.IntRange(1), default=None)
 @click.option("--prior", type=click.Choice(["standard_normal", "flow"]), default=None, help="p(z).")
 @click.option("--targets", type=click.Choice(["binarised", "grey"]), default=None, help="Side of the likelihood.")
+@click.option("--grey-share", type=click.FloatRange(0, 1), default=None, help="Of a batch, images not binarised.")
 @click.option("--validation-images", type=click.IntRange(0), default=None, help="Held out to choose the best epoch.")
 @click.option("--precision", type=click.Choice(["auto", "float32", "bfloat16"]), default=None)
 @click.option("--seed", type=click.IntRange(0), default=None)
@@ -61,6 +71,7 @@ def fit(
     preset: str | None,
     data_dir: Path | None,
     out: Path | None,
+    start: Path | None,
     resume: Path | None,
     device: str | None,
     threads: int | None,
@@ -69,20 +80,25 @@ def fit(
 ) -> None:
     """Train a preset, or go on with a run.
 
-    Ctrl-C saves and prints the line that resumes.
+    Ctrl-C saves and prints the line that resumes. Under torchrun the processes share each batch, --batch-size images
+    each, and the first one writes; a run goes on with any number of processes.
 
     \b
-    Example:
+    Examples:
       python -m train fit --preset conv --data mnist --out runs/conv
-      python -m train fit --resume runs/conv --epochs 80
+      python -m train fit --resume runs/conv --epochs 120
+      torchrun --nproc-per-node 8 -m train fit --preset conv --out runs/conv
     """
     from .checkpoint import has_checkpoint, read_config
     from .devices import choose_device, resolve_precision
 
     changes = {name: change for name, change in changes.items() if change is not None}
     if resume:
-        if preset or out or set(changes) - {"epochs"}:
-            raise InputError("--resume goes on with the run's own config; of it, only --epochs can be given anew.")
+        if preset or out or start or set(changes) - {"epochs", "importance_share"}:
+            raise InputError(
+                "--resume goes on with the run's own config; of it, only --epochs and --importance-share can be given "
+                "anew."
+            )
         config, folder = read_config(resume), resume
     elif preset and out:
         config, folder = PRESETS[preset](), out
@@ -90,19 +106,30 @@ def fit(
             raise InputError(f"{folder} is a run already; choose another --out, or go on with --resume {folder}.")
     else:
         raise InputError("say which --preset to train and the --out folder of the run, or give --resume RUN.")
+    if start:
+        changes["started_from"] = start.name
     torch_device = choose_device(device, threads)
     config = resolve_precision(dataclasses.replace(config, **changes), torch_device)
     if dry_run:
         click.echo(config.to_json(), nl=False)
         return
+    from .checkpoint import load_model
     from .data import load
     from .loop import fit as run_fit
+    from .parallel import join
     from .progress import say
 
-    say(config.to_json().rstrip())
-    if not run_fit(config, folder, load(config.data, data_dir), torch_device, resume=bool(resume)):
+    processes = join(torch_device)
+    if not resume:
+        config = dataclasses.replace(config, batch_size=config.batch_size * processes.size)
+    if processes.rank == 0:
+        say(config.to_json().rstrip())
+    begin = load_model(start, torch_device)[0] if start else None
+    dataset = load(config.data, data_dir)
+    if not run_fit(config, folder, dataset, torch_device, resume=bool(resume), begin=begin, processes=processes):
         sys.exit(130)
-    say(f"Done. Next: python -m train evaluate {folder}")
+    if processes.rank == 0:
+        say(f"Done. Next: python -m train evaluate {folder}")
 
 
 _run = click.argument("run", type=click.Path(path_type=Path, exists=True, file_okay=False))

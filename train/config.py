@@ -17,6 +17,7 @@ class Config:
     preset: str
     data: str = "mnist"
     seed: int = 0
+    started_from: str = ""  # the run whose weights this one began with
 
     # The networks.
     network: Literal["mlp", "conv"]
@@ -33,13 +34,19 @@ class Config:
     # The data's side of the likelihood. "binarised": each pixel is drawn anew as Bernoulli(grey level) every time it is
     # seen (Burda et al. 2016, section 5). "grey": the grey level itself is the target of the same cross-entropy.
     targets: Literal["binarised", "grey"] = "binarised"
-    validation_images: int = (
-        0  # taken from the end of the training set to choose `best`; 0: choose by the training ELBO
-    )
+    # The share of each batch that stays grey although the targets are binarised: people give a model grey pictures.
+    grey_share: float = 0.0
+    # Taken from the end of the training set to choose `best`; 0: choose by the training ELBO.
+    validation_images: int = 0
+
+    # The last share of the epochs raises the importance-weighted bound of this many draws (Burda et al. 2016) in place
+    # of the ELBO.
+    importance_draws: int = 1
+    importance_share: float = 0.0
 
     # Adam (Kingma and Ba 2015).
     epochs: int
-    batch_size: int
+    batch_size: int  # images a step, over all processes
     learning_rate: float = 1e-3
     learning_rate_warmup_steps: int = 0
     learning_rate_schedule: Literal["constant", "cosine"] = "constant"
@@ -101,9 +108,12 @@ def conv() -> Config:
         network="conv",
         latent_size=40,
         widths=(24, 48),
-        blocks=1,
+        blocks=2,
         prior="flow",
-        epochs=40,
+        grey_share=0.1,
+        importance_draws=5,
+        importance_share=0.25,
+        epochs=80,
         batch_size=128,
         learning_rate=2e-3,
         learning_rate_schedule="cosine",

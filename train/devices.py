@@ -9,12 +9,14 @@ import torch
 from vae_runtime.errors import InputError
 
 from .config import Config
+from .parallel import local_device_name
 
 
 def choose_device(name: str | None, threads: int | None) -> torch.device:
     """The named torch device, or the accelerator of this machine, or its CPU with this many threads."""
     if threads:
         torch.set_num_threads(threads)
+    name = name or local_device_name()
     if name is None:
         return torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
     try:

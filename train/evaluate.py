@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ from torch import Tensor
 from .config import Config
 from .data import Dataset
 from .densities import kl_per_latent, log_normal
-from .loss import bernoulli_log_likelihood, clip_logits, reparameterise
+from .loss import Bounds, bernoulli_log_likelihood, clip_logits, reparameterise
 from .networks import VAE, parameter_count
 from .trainer import to_float
 
@@ -23,17 +23,9 @@ PROBE_LABELS = (100, 1000, None)  # None: all
 PROBE_DRAWS = 5  # label sets drawn at each size, averaged
 
 
-class Bounds(NamedTuple):
-    """Float64 [batch] each, nats: the ELBO's two terms averaged over the draws, and the importance-weighted bound."""
-
-    log_likelihood: Tensor
-    kl: Tensor
-    iwae: Tensor
-
-
 @torch.inference_mode()
 def bounds(model: VAE, images: Tensor, *, draws: int, generator: torch.Generator) -> Bounds:
-    """Estimate the bounds of images float [batch, channels, height, width] from `draws` draws each, seeded.
+    """Estimate the bounds of images float [batch, channels, height, width] from `draws` draws each, seeded; float64.
 
     Burda, Grosse and Salakhutdinov 2016, equation 8: log p(x) >= E[log mean_k p(x|z_k) p(z_k) / q(z_k|x)].
     """

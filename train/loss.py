@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from .densities import log_normal
 from .networks import VAE
 
 # The format clips Bernoulli probabilities to [1e-6, 1 - 1e-6] in a likelihood; on logits that is this.
@@ -26,6 +27,14 @@ class ELBO(NamedTuple):
     kl: Tensor
 
 
+class Bounds(NamedTuple):
+    """[batch] each, nats: the ELBO's two terms averaged over the draws, and the importance-weighted bound of them."""
+
+    log_likelihood: Tensor
+    kl: Tensor
+    iwae: Tensor
+
+
 def elbo(model: VAE, images: Tensor, eps: Tensor, *, targets: Tensor | None = None) -> ELBO:
     """One-sample estimate of both terms, seeded by eps [batch, latent_size]; targets default to the images."""
     mean, logvar = model.encode(images)
@@ -35,6 +44,24 @@ def elbo(model: VAE, images: Tensor, eps: Tensor, *, targets: Tensor | None = No
     log_likelihood = bernoulli_log_likelihood(images if targets is None else targets, logits)
     with torch.autocast(images.device.type, enabled=False):  # densities are differences of large numbers
         return ELBO(log_likelihood, model.prior.kl(z, mean, logvar))
+
+
+def iwae(model: VAE, images: Tensor, eps: Tensor) -> Bounds:
+    """The importance-weighted bound log mean_k p(x, z_k) / q(z_k|x), seeded by eps [draws, batch, latent_size].
+
+    The more draws, the nearer it is to log p(x), and the less the model is bent to what a diagonal posterior can
+    follow: decoder and prior keep what the ELBO would have them give up.
+    """
+    draws = len(eps)
+    mean, logvar = (part.float() for part in model.encode(images))
+    z = reparameterise(mean, logvar, eps)
+    logits = model.decode(z.flatten(0, 1)).float()
+    targets = images.expand(draws, *images.shape).flatten(0, 1)
+    log_likelihood = bernoulli_log_likelihood(targets, logits).view(draws, -1)
+    with torch.autocast(images.device.type, enabled=False):
+        kl = log_normal(z, mean, logvar) - model.prior.log_prob(z)
+        bound = (log_likelihood - kl).logsumexp(0) - math.log(draws)
+    return Bounds(log_likelihood.mean(0), kl.mean(0), bound)
 
 
 def reparameterise(mean: Tensor, logvar: Tensor, eps: Tensor) -> Tensor:

@@ -81,6 +81,11 @@ class Residual(nn.Module):
         return F.relu(x + self.conv_2(F.relu(self.conv_1(x))))
 
 
+def residuals(channels: int, blocks: int) -> nn.Sequential:
+    """A stage of residual blocks; under one name, so that a run with fewer can start one with more (`fit --from`)."""
+    return nn.Sequential(*(Residual(channels) for _ in range(blocks)))
+
+
 def conv_encoder(config: Config) -> nn.Sequential:
     """Two strided convolutions, each followed by residual blocks, then one linear head."""
     channels, height, width = _quarter(config)
@@ -88,10 +93,10 @@ def conv_encoder(config: Config) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(channels, half, 4, stride=2, padding=1),
         nn.ReLU(),
-        *(Residual(half) for _ in range(config.blocks)),
+        residuals(half, config.blocks),
         nn.Conv2d(half, quarter, 4, stride=2, padding=1),
         nn.ReLU(),
-        *(Residual(quarter) for _ in range(config.blocks)),
+        residuals(quarter, config.blocks),
         nn.Flatten(),
         nn.Linear(quarter * height * width, 2 * config.latent_size),
     )
@@ -105,11 +110,11 @@ def conv_decoder(config: Config) -> nn.Sequential:
         nn.Linear(config.latent_size, quarter * height * width),
         nn.Unflatten(1, (quarter, height, width)),
         nn.ReLU(),
-        *(Residual(quarter) for _ in range(config.blocks)),
+        residuals(quarter, config.blocks),
         nn.Conv2d(quarter, 4 * half, 3, padding=1),
         nn.PixelShuffle(2),
         nn.ReLU(),
-        *(Residual(half) for _ in range(config.blocks)),
+        residuals(half, config.blocks),
         nn.Conv2d(half, 4 * channels, 3, padding=1),
         nn.PixelShuffle(2),
     )

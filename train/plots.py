@@ -128,8 +128,8 @@ def loss_curves(rows: list[dict[str, Any]]) -> Any:
     epochs = [row["epoch"] for row in rows]
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4))
     left.plot(epochs, [-row["elbo"] for row in rows], label="training")
-    if "validation_elbo" in rows[0]:
-        left.plot(epochs, [-row["validation_elbo"] for row in rows], label="validation")
+    if "validation_bound" in rows[0]:
+        left.plot(epochs, [-row["validation_bound"] for row in rows], label="validation")
     right.plot(epochs, [-row["log_likelihood"] for row in rows], label="-log-likelihood")
     right.plot(epochs, [row["kl"] for row in rows], label="KL")
     for axes, title in ((left, "-ELBO"), (right, "its terms")):

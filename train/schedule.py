@@ -18,6 +18,11 @@ def learning_rate(config: Config, step: int, total_steps: int) -> float:
     return rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * done)))
 
 
+def bound_draws(config: Config, epoch: int) -> int:
+    """How many draws the bound has that the epoch (from 0) raises: 1, the ELBO, and in the last epochs more."""
+    return config.importance_draws if epoch >= config.epochs * (1 - config.importance_share) else 1
+
+
 def kl_weight(config: Config, step: int, steps_per_epoch: int) -> float:
     """Weight of the KL term: 0 to 1 over the first kl_warmup_epochs (Sonderby et al. 2016), then the true ELBO."""
     warmup_steps = config.kl_warmup_epochs * steps_per_epoch

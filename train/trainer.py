@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from vae_runtime.errors import InputError
+
 from .checkpoint import Checkpoint
 from .config import Config
 from .data import Dataset
 from .errors import TrainingError
-from .loss import elbo
+from .loss import Bounds, elbo, iwae
 from .networks import VAE, build
-from .schedule import kl_weight, learning_rate
+from .parallel import Processes
+from .schedule import bound_draws, kl_weight, learning_rate
 
 CHECK_STEPS = 50  # how often the sums are looked at: each look waits for the device
 
@@ -22,8 +26,10 @@ CHECK_STEPS = 50  # how often the sums are looked at: each look waits for the de
 class Trainer:
     """One run: what a checkpoint holds, and how it moves on by one step."""
 
-    def __init__(self, config: Config, dataset: Dataset, device: torch.device) -> None:
-        self.config, self.device = config, device
+    def __init__(
+        self, config: Config, dataset: Dataset, device: torch.device, processes: Processes | None = None
+    ) -> None:
+        self.config, self.device, self.processes = config, device, processes or Processes()
         self.model = build(config, device)
         self.average = (
             AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(config.ema_decay)) if config.ema_decay else None
@@ -36,10 +42,10 @@ class Trainer:
         self.steps_per_epoch = -(-split // config.batch_size)
         self.total_steps = self.steps_per_epoch * config.epochs
         self.step = 0
-        self.best_elbo = float("-inf")
+        self.best_bound = float("-inf")
         self._order, self._order_epoch = torch.empty(0, dtype=torch.long), -1
-        # Sums over the epoch so far: log-likelihood, KL, images.
-        self.sums = torch.zeros(3, dtype=torch.float64, device=device)
+        # Sums over the epoch so far: log-likelihood, KL, the bound that is raised, images.
+        self.sums = torch.zeros(4, dtype=torch.float64, device=device)
 
     @property
     def epoch(self) -> int:
@@ -67,24 +73,64 @@ class Trainer:
         config = self.config
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(config, self.step, self.total_steps)
-        if config.targets == "binarised":
-            images = torch.bernoulli(images, generator=self.noise)
-        eps = torch.randn(len(images), config.latent_size, device=self.device, generator=self.noise)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
-            log_likelihood, kl = elbo(self.model, images, eps)
-        loss = -(log_likelihood - kl_weight(config, self.step, self.steps_per_epoch) * kl).mean()
         self.optimizer.zero_grad()
-        loss.backward()
+        sums = self.find_gradients(self.observe(images))
         if config.gradient_norm_limit:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.gradient_norm_limit)
         self.optimizer.step()
         if self.average:
             self.average.update_parameters(self.model)
-        count = torch.tensor(float(len(images)), device=self.device)
-        self.sums += torch.stack([log_likelihood.detach().sum(), kl.detach().sum(), count])
+        self.sums += sums
         self.step += 1
         if self.step % CHECK_STEPS == 0 or self.step % self.steps_per_epoch == 0:
             self.require_finite()
+
+    def end_epoch(self) -> dict[str, Any]:
+        """The figures of the epoch that the last step ended; the sums begin anew."""
+        log_likelihood, kl, bound, count = self.sums.tolist()
+        self.sums.zero_()
+        figures: dict[str, Any] = {
+            "epoch": self.epoch,
+            "step": self.step,
+            "elbo": (log_likelihood - kl) / count,
+            "log_likelihood": log_likelihood / count,
+            "kl": kl / count,
+            "bound": bound / count,  # the ELBO, or in importance-weighted epochs the bound of their draws
+            "draws": bound_draws(self.config, self.epoch - 1),
+            "learning_rate": self.optimizer.param_groups[0]["lr"],
+            "kl_weight": kl_weight(self.config, self.step - 1, self.steps_per_epoch),
+        }
+        if len(self.validation):
+            figures["validation_bound"] = self.validation_bound()
+        return figures
+
+    def observe(self, images: Tensor) -> Tensor:
+        """What the step learns from: pixels drawn anew as Bernoulli(grey level), but for a share that stays grey."""
+        if self.config.targets == "grey":
+            return images
+        grey = round(self.config.grey_share * len(images))  # the batch is in random order already
+        drawn = torch.bernoulli(images[grey:], generator=self.noise)
+        return torch.cat([images[:grey], drawn]) if grey else drawn
+
+    def find_gradients(self, images: Tensor) -> Tensor:
+        """Leave the gradients of this step's loss in the parameters; returns what it adds to `sums`."""
+        config, draws = self.config, bound_draws(self.config, self.epoch)
+        eps = torch.randn(draws, len(images), config.latent_size, device=self.device, generator=self.noise)
+        mine, eps = self.processes.rows(images), self.processes.rows(eps, axis=1)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
+            if draws > 1:
+                bounds = iwae(self.model, mine, eps)
+                loss = -bounds.iwae
+            else:
+                log_likelihood, kl = elbo(self.model, mine, eps[0])
+                bounds = Bounds(log_likelihood, kl, log_likelihood - kl)
+                loss = kl_weight(config, self.step, self.steps_per_epoch) * kl - log_likelihood
+        (loss.sum() / len(images)).backward()
+        count = torch.tensor(float(len(mine)), device=self.device)
+        sums = torch.stack([*(bound.detach().sum() for bound in bounds), count])
+        gradients = [parameter.grad for parameter in self.model.parameters() if parameter.grad is not None]
+        self.processes.add_up([*gradients, sums])
+        return sums
 
     def require_finite(self) -> None:
         """Stop before a NaN reaches a checkpoint."""
@@ -95,18 +141,34 @@ class Trainer:
             )
 
     @torch.no_grad()
-    def validation_elbo(self) -> float:
-        """Mean ELBO of the held-out images under the averaged weights, with noise that is the same each time."""
+    def validation_bound(self) -> float:
+        """Mean bound of the held-out images under the averaged weights, with noise that is the same each time."""
         generator = torch.Generator(self.device).manual_seed(self.config.seed)
+        draws = bound_draws(self.config, self.epoch - 1)
         total = 0.0
         for rows in self.validation.split(500):
             images = to_float(rows)
             if self.config.targets == "binarised":
                 images = torch.bernoulli(images, generator=generator)
-            eps = torch.randn(len(images), self.config.latent_size, device=self.device, generator=generator)
-            terms = elbo(self.averaged_model, images, eps)
-            total += float((terms.log_likelihood - terms.kl).sum())
+            eps = torch.randn(draws, len(images), self.config.latent_size, device=self.device, generator=generator)
+            total += float(iwae(self.averaged_model, images, eps).iwae.sum())
         return total / len(self.validation)
+
+    def begin_with(self, trained: VAE) -> None:
+        """Take another run's weights; residual blocks that it lacks stay what they start as, the identity."""
+        weights = trained.state_dict()
+        mine = self.model.state_dict()
+        missing = mine.keys() - weights.keys()
+        if weights.keys() - mine.keys() or any(".conv_" not in name for name in missing):
+            raise InputError("--from takes a run of the same networks and prior, or one with fewer residual blocks.")
+        if other := [name for name in weights if weights[name].shape != mine[name].shape]:
+            raise InputError(
+                f"--from takes a run with layers of the same sizes; {other[0]} is {list(weights[other[0]].shape)} "
+                f"there and {list(mine[other[0]].shape)} here."
+            )
+        self.model.load_state_dict(weights, strict=False)
+        if self.average:
+            self.average.module.load_state_dict(self.model.state_dict())
 
     def checkpoint(self) -> Checkpoint:
         """All that a resumed run needs."""
@@ -116,7 +178,7 @@ class Trainer:
         for index, slots in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{index}.{name}": tensor for name, tensor in slots.items()}
         tensors |= {"noise": self.noise.get_state(), "sums": self.sums}
-        return Checkpoint(tensors, {"step": self.step, "best_elbo": self.best_elbo})
+        return Checkpoint(tensors, {"step": self.step, "best_bound": self.best_bound})
 
     def restore(self, saved: Checkpoint) -> None:
         """Continue exactly where `checkpoint` was taken."""
@@ -142,7 +204,7 @@ class Trainer:
         )
         self.noise.set_state(saved.tensors["noise"])
         self.sums = tensors["sums"]
-        self.step, self.best_elbo = saved.state["step"], saved.state["best_elbo"]
+        self.step, self.best_bound = saved.state["step"], saved.state["best_bound"]
 
 
 def to_float(images: Tensor) -> Tensor:

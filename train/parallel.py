@@ -1,0 +1,57 @@
+"""Data-parallel training under `torchrun`: every process does its rows of each batch, the first one writes.
+
+All processes draw the same batch and the same noise and then take every size-th row of them, so that a run is the same
+run on any number of processes, up to the order of sums.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+import torch
+import torch.distributed
+from torch import Tensor
+
+
+class Processes(NamedTuple):
+    """This process among those of the run; alone by default, and then nothing here does anything."""
+
+    rank: int = 0
+    size: int = 1
+
+    def rows(self, tensor: Tensor, *, axis: int = 0) -> Tensor:
+        """This process's share of a batch: every size-th row from its rank on."""
+        return tensor[(slice(None),) * axis + (slice(self.rank, None, self.size),)]
+
+    def add_up(self, tensors: list[Tensor]) -> None:
+        """Replace each tensor by its sum over the processes, all in one message."""
+        if self.size == 1:
+            return
+        message = torch.cat([tensor.flatten().double() for tensor in tensors])
+        torch.distributed.all_reduce(message)
+        for tensor, part in zip(tensors, message.split([tensor.numel() for tensor in tensors]), strict=True):
+            tensor.copy_(part.view(tensor.shape))
+
+    def any(self, here: bool) -> bool:
+        """Whether it is true in any process."""
+        if self.size == 1:
+            return here
+        flag = torch.tensor(float(here), device="cuda" if torch.distributed.get_backend() == "nccl" else "cpu")
+        torch.distributed.all_reduce(flag)
+        return bool(flag)
+
+
+def local_device_name() -> str | None:
+    """The GPU of this process where torchrun started several on a machine, else None."""
+    local_rank = os.environ.get("LOCAL_RANK")
+    return f"cuda:{local_rank}" if local_rank and torch.cuda.is_available() else None
+
+
+def join(device: torch.device) -> Processes:
+    """Join the processes that torchrun announces in the environment; without it, be alone."""
+    size = int(os.environ.get("WORLD_SIZE", "1"))
+    if size == 1:
+        return Processes()
+    torch.distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    return Processes(torch.distributed.get_rank(), size)
