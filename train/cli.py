@@ -137,27 +137,49 @@ _run = click.argument("run", type=click.Path(path_type=Path, exists=True, file_o
 
 @main.command()
 @_run
-@click.option("-k", "--draws", type=click.IntRange(1), default=1000, show_default=True, help="Draws of the IWAE bound.")
+@click.option(
+    "-k",
+    "--draws",
+    type=click.IntRange(1),
+    multiple=True,
+    default=(1, 64, 1000),
+    show_default=True,
+    help="Draws of the importance-weighted bound; may be given several times.",
+)
 @click.option("--images", type=click.IntRange(1), default=None, help="Only the first N test images.  [default: all]")
+@click.option(
+    "--graphs",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Measure the bounds through this model folder, as the run was exported, and vae_runtime.",
+)
 @_data_dir
 @_device
 @_threads
 def evaluate(
-    run: Path, draws: int, images: int | None, data_dir: Path | None, device: str | None, threads: int | None
+    run: Path,
+    draws: tuple[int, ...],
+    images: int | None,
+    graphs: Path | None,
+    data_dir: Path | None,
+    device: str | None,
+    threads: int | None,
 ) -> None:
     """Measure a run on its test set: JSON on stdout and in RUN/evaluation.json.
 
-    ELBO with its two terms, NLL by importance weighting, bits per dimension, active units, KL of each latent, and the
-    accuracy of a linear probe on latent means with 100, 1000 and all labels.
+    ELBO with its two terms, NLL by importance weighting, bits per dimension, active units, KL of each latent, how far
+    the posteriors lie from the prior, the quality of samples, and the accuracy of a linear probe on latent means with
+    100, 1000 and all labels. Bounds are kept in RUN/bounds.npz: stopped, the same command goes on.
 
     \b
-    Example:
-      python -m train evaluate runs/conv -k 1000
+    Examples:
+      python -m train evaluate runs/conv
+      python -m train evaluate runs/conv -k 5000 --images 1000 --graphs artifacts/mnist
     """
     import json
 
     from vae_runtime.files import write_file
 
+    from .bounds import RuntimeEngine, TorchEngine
     from .checkpoint import load_model
     from .data import load
     from .devices import choose_device
@@ -166,7 +188,7 @@ def evaluate(
 
     torch_device = choose_device(device, threads)
     model, config = load_model(run, torch_device)
-    line = ProgressLine()
+    line = ProgressLine(log_seconds=60)
     figures = measure(
         model,
         config,
@@ -174,12 +196,31 @@ def evaluate(
         torch_device,
         draws=draws,
         images=images,
-        progress=lambda done: line.show(f"{done} images done"),
+        engine=RuntimeEngine(graphs, threads) if graphs else TorchEngine(model, torch_device),
+        kept_in=run / "bounds.npz",
+        progress=line.show,
     )
     line.clear()
     text = json.dumps(figures, indent=2) + "\n"
     write_file(run / "evaluation.json", text.encode())
     click.echo(text, nl=False)
+
+
+@main.command()
+@click.argument("runs", type=click.Path(path_type=Path, exists=True, file_okay=False), nargs=-1, required=True)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def compare(runs: tuple[Path, ...], as_json: bool) -> None:
+    """Put the figures of several evaluated runs side by side.
+
+    A RUN is a run's folder or an artifact's checkpoint folder.
+
+    \b
+    Example:
+      python -m train compare runs/mlp runs/conv artifacts/mnist/checkpoint
+    """
+    from .compare import table, to_json
+
+    click.echo(to_json(runs) if as_json else table(runs))
 
 
 @main.command()

@@ -23,7 +23,7 @@ from vae_runtime.pictures.grids import image_grid
 
 from .config import Config
 from .data import Dataset
-from .evaluate import posteriors
+from .latents import posteriors
 from .networks import VAE
 from .progress import read_metrics
 from .trainer import to_float

@@ -16,17 +16,22 @@ def say(text: str) -> None:
 
 
 class ProgressLine:
-    """One line that rewrites itself on a terminal, at most once a second; nothing where stderr is not a terminal."""
+    """One line that rewrites itself on a terminal, at most once a second.
 
-    def __init__(self) -> None:
+    Where stderr is not a terminal: nothing, or a line of its own every `log_seconds`.
+    """
+
+    def __init__(self, *, log_seconds: float | None = None) -> None:
         self._live = sys.stderr.isatty()
-        self._shown_at = 0.0
+        self._seconds = 1.0 if self._live else log_seconds
+        self._shown_at = time.monotonic()
 
     def show(self, text: str) -> None:
         now = time.monotonic()
-        if self._live and now - self._shown_at >= 1.0:
-            self._shown_at = now
-            print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+        if self._seconds is None or now - self._shown_at < self._seconds:
+            return
+        self._shown_at = now
+        print(f"\r\x1b[K{text}" if self._live else text, end="" if self._live else "\n", file=sys.stderr, flush=True)
 
     def clear(self) -> None:
         if self._live:
