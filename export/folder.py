@@ -18,12 +18,13 @@ from train.config import Config
 from train.data import IMAGE_SPEC
 from train.networks import VAE as TorchVAE
 from train.networks import parameter_count
+from train.sampling import noise_labels
 from vae_runtime import VAE, image_grid, standard_normal
 from vae_runtime.checks.verify import verify
 from vae_runtime.files import write_file
 from vae_runtime.maths.posterior import Posterior, reparameterise
 from vae_runtime.model.golden import GoldenVectors
-from vae_runtime.model.manifest import Golden, Likelihood, Manifest
+from vae_runtime.model.manifest import Golden, Label, Likelihood, Manifest
 from vae_runtime.model.writing import check_target, describe, write_model
 from vae_runtime.pictures.writing import encode_image
 
@@ -62,6 +63,7 @@ def export(run: Path, folder: Path, *, license: str = "Apache-2.0") -> dict[str,
         likelihood=Likelihood(family="bernoulli"),
         graphs={role: {"float32": describe(f"{role}.onnx", content)} for role, content in graphs.items()},
         golden=Golden(file=describe("golden.npz", contents["golden.npz"]), tolerance=TOLERANCE),
+        labels=_labels(model),
         card=(),
         training=_training(run, model, config),
     )
@@ -151,6 +153,14 @@ def _training(run: Path, model: TorchVAE, config: Config) -> dict[str, Any]:
         **rounded,
         **{f"probe_accuracy_{labels}": round(accuracy, 4) for labels, accuracy in probes.items()},
     }
+
+
+def _labels(model: TorchVAE) -> tuple[Label, ...]:
+    labels = noise_labels(model.prior)
+    if labels is None:
+        return ()
+    rows = zip(labels.names, labels.mean.tolist(), labels.logvar.tolist(), strict=True)
+    return tuple(Label(name=name, mean=tuple(mean), logvar=tuple(logvar)) for name, mean, logvar in rows)
 
 
 def _with_card(manifest: Manifest, contents: dict[str, bytes]) -> Manifest:

@@ -15,6 +15,7 @@ from train.densities import gaussian_kl, log_normal
 from train.loss import bernoulli_log_likelihood, clip_logits
 from train.networks import VAE as TorchVAE
 from train.prior import StandardNormal
+from train.sampling import prior_latents
 from vae_runtime import VAE, from_uint8, to_uint8
 from vae_runtime.maths.noise import standard_normal
 from vae_runtime.maths.posterior import Posterior
@@ -103,7 +104,7 @@ def likely_images(model: TorchVAE, config: Config, n: int) -> npt.NDArray[np.flo
     Nats are compared on these alone. Where an unlikely image is black at a pixel that the decoder calls white, 1 - p is
     a few float32 steps, and its logarithm is known to a few hundredths only: the price of a mean image as output.
     """
-    z = model.prior.from_noise(torch.from_numpy(standard_normal(n - 1, config.latent_size, seed=1)))
+    z = prior_latents(model, n - 1, config.latent_size, torch.device("cpu"), seed=1)
     pixels = to_uint8(model.decode(z).sigmoid().numpy())
     black = np.zeros((1, *config.image_shape), np.uint8)
     return from_uint8(np.concatenate([pixels, black]))

@@ -103,7 +103,7 @@ def test_every_epoch_sees_every_image_once(dataset):
     for _ in range(2):
         seen = []
         for _ in range(trainer.steps_per_epoch):
-            seen += [image.tobytes() for image in trainer.batch().numpy()]
+            seen += [image.tobytes() for image in trainer.batch().images.numpy()]
             trainer.step += 1
         orders.append(seen)
     expected = [image.tobytes() for image in (dataset.train_images / np.float32(255)).astype(np.float32)]

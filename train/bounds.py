@@ -22,6 +22,7 @@ from vae_runtime import VAE as RuntimeVAE
 from vae_runtime.files import write_file
 from vae_runtime.maths.bounds import log_mean_exp
 from vae_runtime.maths.posterior import Posterior
+from vae_runtime.model.sessions import import_onnxruntime
 
 from .checkpoint import digest
 from .densities import log_normal
@@ -83,10 +84,8 @@ class RuntimeEngine:
     """A model folder through `vae_runtime`: what a device computes."""
 
     def __init__(self, folder: Path, threads: int | None) -> None:
-        from onnxruntime import __version__
-
         self._vae = RuntimeVAE.load(folder, threads=threads)
-        self.name = f"onnxruntime {__version__}"
+        self.name = f"onnxruntime {import_onnxruntime().__version__}"
         self.digest = self._vae.manifest.pair_id
 
     def bounds(self, images: Float32, *, draws: int, start: int) -> Float64:

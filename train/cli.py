@@ -52,6 +52,8 @@ _threads = click.option("--threads", type=click.IntRange(1), default=None, help=
 )
 @click.option("--resume", type=click.Path(path_type=Path, file_okay=False), help="Go on with this run, exactly.")
 @click.option("--epochs", type=click.IntRange(1), default=None)
+@click.option("--widths", type=click.IntRange(1), multiple=True, help="Once a layer: units, or channels (conv: two).")
+@click.option("--flow-width", type=click.IntRange(1), default=None, help="Hidden units of the flow.")
 @click.option("--blocks", type=click.IntRange(0), default=None, help="conv: residual blocks at each resolution.")
 @click.option("--batch-size", type=click.IntRange(1), default=None)
 @click.option("--learning-rate", type=click.FloatRange(0, min_open=True), default=None)
@@ -59,6 +61,8 @@ _threads = click.option("--threads", type=click.IntRange(1), default=None, help=
 @click.option("--importance-share", type=click.FloatRange(0, 1), default=None, help="Last epochs, on the IWAE bound.")
 @click.option("--latent-size", type=click.IntRange(1), default=None)
 @click.option("--prior", type=click.Choice(["standard_normal", "flow"]), default=None, help="p(z).")
+@click.option("--labels", type=click.IntRange(0), default=None, help="Classes for the flow to tell apart.")
+@click.option("--only-prior", is_flag=True, default=None, help="With --from: keep its encoder and decoder.")
 @click.option("--targets", type=click.Choice(["binarised", "grey"]), default=None, help="Side of the likelihood.")
 @click.option("--grey-share", type=click.FloatRange(0, 1), default=None, help="Of a batch, images not binarised.")
 @click.option("--validation-images", type=click.IntRange(0), default=None, help="Held out to choose the best epoch.")
@@ -92,7 +96,7 @@ def fit(
     from .checkpoint import has_checkpoint, read_config
     from .devices import choose_device, resolve_precision
 
-    changes = {name: change for name, change in changes.items() if change is not None}
+    changes = {name: change for name, change in changes.items() if change not in (None, ())}
     if resume:
         if preset or out or start or set(changes) - {"epochs", "importance_share"}:
             raise InputError(

@@ -34,6 +34,8 @@ _ROWS = (
     ("sample_unclear_share", "unclear samples", "{:.1%}"),
     ("sample_unclear_share_of_test_images", "  unclear test images", "{:.1%}"),
     ("sample_class_kl_nats", "KL of sampled classes", "{:.4f}"),
+    ("label_accuracy", "labels of test images", "{:.1%}"),
+    ("sample_label_agreement", "samples of a label that show it", "{:.1%}"),
     ("probe_100", "linear probe, 100 labels", "{:.1%}"),
     ("probe_1000", "  1000 labels", "{:.1%}"),
     ("probe_all", "  all labels", "{:.1%}"),

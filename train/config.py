@@ -30,6 +30,8 @@ class Config:
     prior: Literal["standard_normal", "flow"] = "standard_normal"
     flow_layers: int = 6
     flow_width: int = 128
+    labels: int = 0  # classes that the prior tells apart; 0: it is not told of any
+    only_prior: bool = False  # encoder and decoder stay as they came from another run
 
     # The data's side of the likelihood. "binarised": each pixel is drawn anew as Bernoulli(grey level) every time it is
     # seen (Burda et al. 2016, section 5). "grey": the grey level itself is the target of the same cross-entropy.

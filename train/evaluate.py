@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from vae_runtime import from_uint8
-from vae_runtime.maths.noise import standard_normal
+from vae_runtime.maths.noise import uniform_choice
 from vae_runtime.maths.posterior import Posterior
 
 from .bounds import Engine, TorchEngine, bits_per_dim, dataset_bounds
@@ -22,6 +22,8 @@ from .densities import kl_per_latent
 from .judge import frechet_distance, load_judge, sample_quality
 from .latents import PROBE_LABELS, active_units, aggregate_posterior_auc, linear_probe, posteriors
 from .networks import VAE, parameter_count
+from .prior import Flow
+from .sampling import noise_labels, prior_latents
 
 JUDGED_SAMPLES = 10_000
 
@@ -92,8 +94,7 @@ def reconstruction_rmse(model: VAE, images: Tensor) -> float:
 @torch.inference_mode()
 def samples(model: VAE, config: Config, device: torch.device, n: int) -> tuple[Float32, Float32]:
     """Latents of the prior and the images they decode to, as `vae_runtime` draws them with seed 0."""
-    eps = torch.from_numpy(standard_normal(n, config.latent_size, seed=0)).to(device)
-    z = torch.cat([model.prior.from_noise(rows) for rows in eps.split(500)])
+    z = prior_latents(model, n, config.latent_size, device)
     images = torch.cat([model.decode(rows).sigmoid() for rows in z.split(500)])
     return z.cpu().numpy(), images.cpu().numpy()
 
@@ -119,7 +120,18 @@ def _latent_figures(
             Posterior(mean.numpy(), logvar.numpy()).sample(seed=1), prior_draws
         ),
         "linear_probe_accuracy": probes,
+        **_label_figures(model, mean, dataset.test_labels[:images]),
     }
+
+
+@torch.inference_mode()
+def _label_figures(model: VAE, mean: Tensor, classes: npt.NDArray[np.uint8]) -> dict[str, Any]:
+    """How often the likeliest label of a test image's posterior mean is its class."""
+    labels = noise_labels(model.prior)
+    if labels is None or not isinstance(model.prior, Flow):
+        return {}
+    eps, _ = model.prior.to_noise(mean.to(next(model.prior.parameters()).device))
+    return {"label_accuracy": float((labels.probabilities(eps.cpu().numpy()).argmax(1) == classes).mean())}
 
 
 def _sample_figures(model: VAE, config: Config, dataset: Dataset, device: torch.device) -> dict[str, Any]:
@@ -129,6 +141,10 @@ def _sample_figures(model: VAE, config: Config, dataset: Dataset, device: torch.
     judge = load_judge()
     real = from_uint8(dataset.test_images)
     other = from_uint8(dataset.train_images[: len(real)])
-    quality = sample_quality(judge, samples(model, config, device, JUDGED_SAMPLES)[1], real)
+    _, drawn = samples(model, config, device, JUDGED_SAMPLES)
+    quality = sample_quality(judge, drawn, real)
+    if config.labels:
+        classes = judge.look(drawn)[1].argmax(1)
+        quality["label_agreement"] = float((classes == uniform_choice(len(drawn), config.labels, seed=0)).mean())
     quality["frechet_distance_of_training_images"] = frechet_distance(judge.look(other)[0], judge.look(real)[0])
     return {f"sample_{name}": figure for name, figure in quality.items()}

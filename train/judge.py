@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import safetensors.torch
 import scipy.linalg
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from vae_runtime import from_uint8
@@ -54,7 +54,7 @@ class Judge(nn.Module):
 def load_judge() -> Judge:
     """The fixed judge."""
     judge = Judge()
-    judge.load_state_dict({name: tensor.float() for name, tensor in safetensors.torch.load_file(WEIGHTS).items()})
+    judge.load_state_dict({name: tensor.float() for name, tensor in load_file(WEIGHTS).items()})
     return judge.eval()
 
 
@@ -112,5 +112,5 @@ def _weights(judge: Judge) -> dict[str, Tensor]:
 
 if __name__ == "__main__":
     judge, accuracy = train_judge(mnist())
-    write_file(WEIGHTS, safetensors.torch.save(_weights(judge)))
+    write_file(WEIGHTS, save(_weights(judge)))
     say(f"Wrote {WEIGHTS.name}: test accuracy {accuracy:.2%}.")

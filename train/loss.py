@@ -35,18 +35,18 @@ class Bounds(NamedTuple):
     iwae: Tensor
 
 
-def elbo(model: VAE, images: Tensor, eps: Tensor, *, targets: Tensor | None = None) -> ELBO:
-    """One-sample estimate of both terms, seeded by eps [batch, latent_size]; targets default to the images."""
+def elbo(model: VAE, images: Tensor, eps: Tensor, *, labels: Tensor | None = None) -> ELBO:
+    """One-sample estimate of both terms, seeded by eps [batch, latent_size]; with labels of log p(x | label)."""
     mean, logvar = model.encode(images)
     mean, logvar = mean.float(), logvar.float()
     z = reparameterise(mean, logvar, eps)
     logits = model.decode(z).float()
-    log_likelihood = bernoulli_log_likelihood(images if targets is None else targets, logits)
+    log_likelihood = bernoulli_log_likelihood(images, logits)
     with torch.autocast(images.device.type, enabled=False):  # densities are differences of large numbers
-        return ELBO(log_likelihood, model.prior.kl(z, mean, logvar))
+        return ELBO(log_likelihood, model.prior.kl(z, mean, logvar, labels))
 
 
-def iwae(model: VAE, images: Tensor, eps: Tensor) -> Bounds:
+def iwae(model: VAE, images: Tensor, eps: Tensor, *, labels: Tensor | None = None) -> Bounds:
     """The importance-weighted bound log mean_k p(x, z_k) / q(z_k|x), seeded by eps [draws, batch, latent_size].
 
     The more draws, the nearer it is to log p(x), and the less the model is bent to what a diagonal posterior can
@@ -59,7 +59,7 @@ def iwae(model: VAE, images: Tensor, eps: Tensor) -> Bounds:
     targets = images.expand(draws, *images.shape).flatten(0, 1)
     log_likelihood = bernoulli_log_likelihood(targets, logits).view(draws, -1)
     with torch.autocast(images.device.type, enabled=False):
-        kl = log_normal(z, mean, logvar) - model.prior.log_prob(z)
+        kl = log_normal(z, mean, logvar) - model.prior.log_prob(z, labels)
         bound = (log_likelihood - kl).logsumexp(0) - math.log(draws)
     return Bounds(log_likelihood.mean(0), kl.mean(0), bound)
 

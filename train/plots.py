@@ -17,7 +17,6 @@ import numpy.typing as npt
 import torch
 from scipy.stats import norm
 
-from vae_runtime.maths.noise import standard_normal
 from vae_runtime.maths.paths import linear
 from vae_runtime.pictures.grids import image_grid
 
@@ -26,6 +25,7 @@ from .data import Dataset
 from .latents import posteriors
 from .networks import VAE
 from .progress import read_metrics
+from .sampling import prior_latents
 from .trainer import to_float
 
 Float32 = npt.NDArray[np.float32]
@@ -66,10 +66,7 @@ class _Plots:
 
     def samples(self, n: int, *, columns: int) -> Any:
         """Draws from the prior, seed 0."""
-        eps = torch.from_numpy(standard_normal(n, self.config.latent_size, seed=0)).to(self.device)
-        with torch.inference_mode():
-            z = self.model.prior.from_noise(eps).cpu().numpy()
-        images = self.decode(z)
+        images = self.decode(prior_latents(self.model, n, self.config.latent_size, self.device).cpu().numpy())
         return _picture(image_grid(images, columns=columns), "Samples from the prior")
 
     def reconstructions(self, n: int) -> Any:

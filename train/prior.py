@@ -7,8 +7,12 @@ of all posteriors, which no fixed normal matches, so that samples land where the
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
+
+from vae_runtime.errors import InputError
 
 from .config import Config
 from .densities import gaussian_kl, log_normal
@@ -23,11 +27,11 @@ class StandardNormal(nn.Module):
         """eps [batch, latent_size] -> z, the same."""
         return eps
 
-    def log_prob(self, z: Tensor) -> Tensor:
+    def log_prob(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """log p(z), nats: [..., latent_size] -> [...]."""
         return log_normal(z, 0.0, 0.0)
 
-    def kl(self, z: Tensor, mean: Tensor, logvar: Tensor) -> Tensor:
+    def kl(self, z: Tensor, mean: Tensor, logvar: Tensor, labels: Tensor | None = None) -> Tensor:
         """KL(q(z|x) || p(z)), exact: [batch]. The draw z is not needed."""
         return gaussian_kl(mean, logvar)
 
@@ -70,11 +74,19 @@ class Coupling(nn.Module):
 
 
 class Flow(nn.Module):
-    """p(z) as the image of N(0, I) under couplings that take turns on even and odd coordinates."""
+    """p(z) as the image of noise under couplings that take turns on even and odd coordinates.
+
+    The noise is N(0, I), or with labels a learned Gaussian for each of them, and their equal mixture where the label
+    is not known (Izmailov et al. 2020, "Semi-supervised learning with normalizing flows").
+    """
 
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.latent_size = config.latent_size
+        if config.labels:  # all begin as N(0, I)
+            self.label_mean = nn.Parameter(torch.zeros(config.labels, config.latent_size))
+            self.label_logvar = nn.Parameter(torch.zeros(config.labels, config.latent_size))
+        self.has_labels = config.labels > 0
         self.couplings = nn.ModuleList(
             Coupling(config.latent_size, config.flow_width, odd=bool(layer % 2)) for layer in range(config.flow_layers)
         )
@@ -94,16 +106,27 @@ class Flow(nn.Module):
             log_determinant = log_determinant + log_scale
         return z, log_determinant
 
-    def log_prob(self, z: Tensor) -> Tensor:
-        """log p(z), nats: log N(eps; 0, I) - log |det dz/deps|."""
-        eps, log_determinant = self.to_noise(z)
-        return log_normal(eps, 0.0, 0.0) - log_determinant
+    def noise_log_prob(self, eps: Tensor, labels: Tensor | None = None) -> Tensor:
+        """log p(eps), or log p(eps | label), nats: [..., latent_size] and labels int64 [...] -> [...]."""
+        if not self.has_labels:
+            return log_normal(eps, 0.0, 0.0)
+        if labels is not None:
+            return log_normal(eps, self.label_mean[labels], self.label_logvar[labels])
+        each = log_normal(eps[..., None, :], self.label_mean, self.label_logvar)
+        return each.logsumexp(-1) - math.log(each.shape[-1])
 
-    def kl(self, z: Tensor, mean: Tensor, logvar: Tensor) -> Tensor:
+    def log_prob(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """log p(z), or log p(z | label), nats: log p(eps) - log |det dz/deps|."""
+        eps, log_determinant = self.to_noise(z)
+        return self.noise_log_prob(eps, labels) - log_determinant
+
+    def kl(self, z: Tensor, mean: Tensor, logvar: Tensor, labels: Tensor | None = None) -> Tensor:
         """KL(q(z|x) || p(z)) estimated from the one draw z of q: [batch]; its mean over draws is exact."""
-        return log_normal(z, mean, logvar) - self.log_prob(z)
+        return log_normal(z, mean, logvar) - self.log_prob(z, labels)
 
 
 def build_prior(config: Config) -> StandardNormal | Flow:
     """The prior of a config."""
+    if config.labels and config.prior != "flow":
+        raise InputError(f"labels need the prior 'flow'; this run's is {config.prior!r}.")
     return Flow(config) if config.prior == "flow" else StandardNormal()

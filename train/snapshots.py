@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vae_runtime.maths.noise import standard_normal
 from vae_runtime.pictures.grids import image_grid
 from vae_runtime.pictures.writing import write_image
 
 from .networks import VAE
+from .sampling import prior_latents
 
 COLUMNS = 10
 
@@ -20,9 +20,9 @@ COLUMNS = 10
 @torch.no_grad()
 def write_snapshot(path: Path, model: VAE, images: Tensor, latent_size: int) -> None:
     """Five rows of samples, a row of images [batch, channels, height, width] and a row of their reconstructions."""
-    z = torch.from_numpy(standard_normal(5 * COLUMNS, latent_size, seed=0)).to(images.device)
+    z = prior_latents(model, 5 * COLUMNS, latent_size, images.device)
     originals = images[:COLUMNS]
-    samples = model.decode(model.prior.from_noise(z)).sigmoid()
+    samples = model.decode(z).sigmoid()
     reconstructions = model.decode(model.encode(originals)[0]).sigmoid()
     rows = torch.cat([samples, originals, reconstructions]).float().cpu().numpy()
     write_image(path, image_grid(np.ascontiguousarray(rows), columns=COLUMNS))

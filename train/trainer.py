@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -23,6 +24,13 @@ from .schedule import bound_draws, kl_weight, learning_rate
 CHECK_STEPS = 50  # how often the sums are looked at: each look waits for the device
 
 
+class Batch(NamedTuple):
+    """Images float [batch, channels, height, width] in [0, 1], and where the prior is told of them labels [batch]."""
+
+    images: Tensor
+    labels: Tensor | None
+
+
 class Trainer:
     """One run: what a checkpoint holds, and how it moves on by one step."""
 
@@ -39,6 +47,12 @@ class Trainer:
         images = torch.from_numpy(dataset.train_images).to(device)
         split = len(images) - config.validation_images
         self.images, self.validation = images[:split], images[split:]
+        self.labels = torch.from_numpy(dataset.train_labels).to(device).long() if config.labels else None
+        if config.labels and config.labels != (found := len(np.unique(dataset.train_labels))):
+            raise InputError(f"the prior has {config.labels} labels; the data has {found}.")
+        if config.only_prior:
+            self.model.encoder.requires_grad_(False)
+            self.model.decoder.requires_grad_(False)
         self.steps_per_epoch = -(-split // config.batch_size)
         self.total_steps = self.steps_per_epoch * config.epochs
         self.step = 0
@@ -59,22 +73,23 @@ class Trainer:
         assert isinstance(averaged, VAE)
         return averaged
 
-    def batch(self) -> Tensor:
-        """The next step's images, float in [0, 1]; the order is drawn from the seed and the epoch alone."""
+    def batch(self) -> Batch:
+        """What the next step learns from; the order is drawn from the seed and the epoch alone."""
         if self._order_epoch != self.epoch:
             generator = torch.Generator().manual_seed(self.config.seed * 1_000_003 + self.epoch)
             self._order = torch.randperm(len(self.images), generator=generator).to(self.device)
             self._order_epoch = self.epoch
         start = self.step % self.steps_per_epoch * self.config.batch_size
-        return to_float(self.images[self._order[start : start + self.config.batch_size]])
+        rows = self._order[start : start + self.config.batch_size]
+        return Batch(to_float(self.images[rows]), None if self.labels is None else self.labels[rows])
 
-    def take_step(self, images: Tensor) -> None:
-        """One step of Adam on images as `batch` gives them."""
+    def take_step(self, batch: Batch) -> None:
+        """One step of Adam."""
         config = self.config
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(config, self.step, self.total_steps)
         self.optimizer.zero_grad()
-        sums = self.find_gradients(self.observe(images))
+        sums = self.find_gradients(self.observe(batch.images), batch.labels)
         if config.gradient_norm_limit:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.gradient_norm_limit)
         self.optimizer.step()
@@ -112,17 +127,18 @@ class Trainer:
         drawn = torch.bernoulli(images[grey:], generator=self.noise)
         return torch.cat([images[:grey], drawn]) if grey else drawn
 
-    def find_gradients(self, images: Tensor) -> Tensor:
+    def find_gradients(self, images: Tensor, labels: Tensor | None) -> Tensor:
         """Leave the gradients of this step's loss in the parameters; returns what it adds to `sums`."""
         config, draws = self.config, bound_draws(self.config, self.epoch)
         eps = torch.randn(draws, len(images), config.latent_size, device=self.device, generator=self.noise)
         mine, eps = self.processes.rows(images), self.processes.rows(eps, axis=1)
+        labels = None if labels is None else self.processes.rows(labels)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
             if draws > 1:
-                bounds = iwae(self.model, mine, eps)
+                bounds = iwae(self.model, mine, eps, labels=labels)
                 loss = -bounds.iwae
             else:
-                log_likelihood, kl = elbo(self.model, mine, eps[0])
+                log_likelihood, kl = elbo(self.model, mine, eps[0], labels=labels)
                 bounds = Bounds(log_likelihood, kl, log_likelihood - kl)
                 loss = kl_weight(config, self.step, self.steps_per_epoch) * kl - log_likelihood
         (loss.sum() / len(images)).backward()
@@ -155,12 +171,14 @@ class Trainer:
         return total / len(self.validation)
 
     def begin_with(self, trained: VAE) -> None:
-        """Take another run's weights; residual blocks that it lacks stay what they start as, the identity."""
+        """Take another run's weights; what it lacks, residual blocks and labels, starts as the same function."""
         weights = trained.state_dict()
         mine = self.model.state_dict()
         missing = mine.keys() - weights.keys()
-        if weights.keys() - mine.keys() or any(".conv_" not in name for name in missing):
-            raise InputError("--from takes a run of the same networks and prior, or one with fewer residual blocks.")
+        if weights.keys() - mine.keys() or any(".conv_" not in name and ".label_" not in name for name in missing):
+            raise InputError(
+                "--from takes a run of the same networks and prior, or one with fewer blocks or no labels."
+            )
         if other := [name for name in weights if weights[name].shape != mine[name].shape]:
             raise InputError(
                 f"--from takes a run with layers of the same sizes; {other[0]} is {list(weights[other[0]].shape)} "

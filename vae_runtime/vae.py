@@ -15,6 +15,7 @@ from .errors import InputError
 from .maths.arrays import check_image, check_images, check_latents
 from .maths.bounds import ELBO, log_mean_exp
 from .maths.gaussian import log_normal
+from .maths.labels import LabelledPrior, Labels
 from .maths.likelihood import log_likelihood
 from .maths.noise import standard_normal, whole_number
 from .maths.paths import linear, spherical
@@ -41,7 +42,9 @@ class VAE:
         """Not for callers: use `VAE.load`."""
         self._model, self._reopen = model, reopen
         self._encoder, self._decoder = model.encoder, model.decoder
-        self.prior: Prior = model.flow or StandardNormal()
+        prior: Prior = model.flow or StandardNormal()
+        self._labels = _noise_labels(model.manifest)
+        self.prior: Prior = LabelledPrior(prior, self._labels) if self._labels else prior
 
     @classmethod
     def load(
@@ -81,14 +84,29 @@ class VAE:
         """The execution providers that the opened sessions really have."""
         return self._decoder.providers
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The classes that `sample` can be asked for; empty for most models."""
+        return self._labels.names if self._labels else ()
+
     def sample(
-        self, n: int = 1, *, seed: int = 0, start: int = 0, temperature: float = 1.0, batch_size: int = 64
+        self,
+        n: int = 1,
+        *,
+        label: str | int | None = None,
+        seed: int = 0,
+        start: int = 0,
+        temperature: float = 1.0,
+        batch_size: int = 64,
     ) -> Float32:
         """Draw samples start .. start + n - 1 of a seed, seeded: the decoder's mean image for each latent of the prior.
 
-        Returns images float32 [n, channels, height, width]. A temperature below 1 keeps nearer the prior's centre.
+        Returns images float32 [n, channels, height, width]. A temperature below 1 keeps nearer the prior's centre, or
+        the label's. label: one of `labels`; None draws one for each sample, all equally likely.
         """
         n, start = whole_number(n, "n"), whole_number(start, "start")
+        if label is not None and not self.labels:
+            raise InputError(f"the model {self.manifest.name!r} has no labels; sample it without one.")
         if not 0 <= temperature <= 1000:
             raise InputError(f"temperature is {temperature}; expected a number from 0 to 1000; 1 is the model's own.")
         if n >= 2**31:
@@ -96,8 +114,10 @@ class VAE:
         images = np.empty((n, *self.image_shape), np.float32)
         for begin in range(0, n, 1024):
             count = min(1024, n - begin)
-            eps = standard_normal(count, self.latent_size, seed=seed, start=start + begin)
-            z = self.prior.from_noise(eps * np.float32(temperature), batch_size=batch_size)
+            eps = standard_normal(count, self.latent_size, seed=seed, start=start + begin) * np.float32(temperature)
+            if self._labels:
+                eps = self._labels.place(eps, self._labels.draw(count, label, seed=seed, start=start + begin))
+            z = self.prior.from_noise(eps, batch_size=batch_size)
             images[begin : begin + count] = self._decode(z, batch_size)
         return images
 
@@ -168,6 +188,16 @@ class VAE:
         likelihood = self._log_likelihood(images, self._decode(posterior.mean, batch_size))
         return -(likelihood + self._log_ratio(posterior.mean, posterior, batch_size))
 
+    def label_probabilities(self, images: npt.ArrayLike, *, batch_size: int = 64) -> Float64:
+        """p(label | z) at the posterior mean of images, deterministic: float64 [batch, labels].
+
+        By Bayes' rule from the labels' Gaussians in the prior's noise, all labels equally likely beforehand.
+        """
+        if not self._labels:
+            raise InputError(f"the model {self.manifest.name!r} has no labels.")
+        mean = self.encode(images, batch_size=batch_size).mean
+        return self._labels.probabilities(self.prior.to_noise(mean, batch_size=batch_size))
+
     def _encode(self, images: Float32, batch_size: int) -> Posterior:
         return Posterior(*self._encoder.run(images, ("mean", "logvar"), batch_size=batch_size))
 
@@ -204,6 +234,16 @@ class VAE:
     def __repr__(self) -> str:
         shape = "x".join(map(str, self.image_shape))
         return f"<VAE {self.manifest.name!r}: images {shape}, latent {self.latent_size}, {self.providers[0]}>"
+
+
+def _noise_labels(manifest: Manifest) -> Labels | None:
+    if not manifest.labels:
+        return None
+    return Labels(
+        names=tuple(label.name for label in manifest.labels),
+        mean=np.array([label.mean for label in manifest.labels], np.float32),
+        logvar=np.array([label.logvar for label in manifest.labels], np.float32),
+    )
 
 
 def _reopen(path: Path | None, providers: tuple[str, ...], threads: int | None, precision: str) -> VAE:

@@ -14,12 +14,15 @@ from .options import COUNT, ModelChoice, model_options, output_option, seed_opti
 
 @click.command()
 @click.option("-n", "count", type=COUNT, default=25, show_default=True, help="How many.")
+@click.option("--label", default=None, help="Only of this class, where the model has labels.")
 @seed_option
 @click.option("--start", type=click.IntRange(0), default=0, show_default=True, help="Number of the first sample.")
 @click.option("--temperature", type=click.FloatRange(0, 1000), default=1.0, show_default=True, help="Below 1: tamer.")
 @output_option("A grid as FILE.png; one file a sample as DIR/ or img-%04d.png; - for stdout.")
 @model_options
-def sample(count: int, seed: int, start: int, temperature: float, output: str, **choice: Any) -> None:
+def sample(
+    count: int, label: str | None, seed: int, start: int, temperature: float, output: str, **choice: Any
+) -> None:
     """Draw new images from the prior. Sample i of a seed is the same whatever -n, --start and the machine.
 
     \b
@@ -28,12 +31,13 @@ def sample(count: int, seed: int, start: int, temperature: float, output: str, *
     """
     outputs.check(output)
     vae = ModelChoice(**choice).open()
-    images = vae.sample(count, seed=seed, start=start, temperature=temperature)
+    images = vae.sample(count, label=label, seed=seed, start=start, temperature=temperature)
     facts = {
         "vae.model": vae.manifest.name,
         "vae.pair_id": vae.manifest.pair_id,
         "vae.seed": str(seed),
         "vae.temperature": str(temperature),
+        **({"vae.label": label} if label else {}),
     }
     if outputs.is_many(output):
         outputs.write_each(output, images, first=start, text=lambda index: {**facts, "vae.index": str(index)})

@@ -37,6 +37,7 @@ def info(as_json: bool, **choice: Any) -> None:
         "fit": f"{manifest.image.fit}, {manifest.image.resample}{', inverted' * manifest.image.invert}",
         "latent": str(manifest.latent_size),
         "prior": manifest.prior,
+        **({"labels": ", ".join(label.name for label in manifest.labels)} if manifest.labels else {}),
         "posterior": manifest.posterior,
         "likelihood": manifest.likelihood.family + sigma,
         "license": manifest.license,

@@ -17,6 +17,12 @@ def log_normal(z: npt.NDArray[Any], mean: npt.NDArray[Any], logvar: npt.NDArray[
     return np.asarray(-0.5 * ((z - mean) ** 2 * np.exp(-logvar) + logvar + math.log(2 * math.pi)).sum(axis=-1))
 
 
+def log_standard_normal(z: npt.NDArray[Any]) -> Float64:
+    """log N(z; 0, I), nats, summed over the last axis: float64 [...]."""
+    zero = np.zeros(1)
+    return log_normal(z, zero, zero)
+
+
 def kl_to_standard_normal(mean: npt.NDArray[Any], logvar: npt.NDArray[Any]) -> Float64:
     """KL(N(mean, diag exp(logvar)) || N(0, I)), nats, [batch, size] -> float64 [batch].
 

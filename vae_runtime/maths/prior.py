@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from .gaussian import Float64, kl_to_standard_normal, log_normal
+from .gaussian import Float64, kl_to_standard_normal, log_standard_normal
 from .posterior import Posterior
 
 Float32 = npt.NDArray[np.float32]
@@ -42,8 +42,7 @@ class StandardNormal:
 
     def log_prob(self, z: npt.NDArray[Any], *, batch_size: int) -> Float64:
         """log N(z; 0, I), nats, summed over the last axis."""
-        zero = np.zeros(1)
-        return log_normal(z, zero, zero)
+        return log_standard_normal(z)
 
     def exact_kl(self, posterior: Posterior) -> Float64:
         """Kingma and Welling 2014, appendix B."""

@@ -56,6 +56,15 @@ class Golden:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Label:
+    """A class of images that can be asked for: its name and its diagonal Gaussian in the prior's noise."""
+
+    name: str
+    mean: tuple[float, ...]
+    logvar: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Manifest:
     """The whole probabilistic model and the files it is made of. Fields as in docs/FORMAT.md."""
 
@@ -74,6 +83,7 @@ class Manifest:
     golden: Golden
     card: tuple[ModelFile, ...]
     training: Mapping[str, Any]
+    labels: tuple[Label, ...] = ()
 
     def to_json(self) -> str:
         """The manifest as indented JSON; `parse` reads it back to an equal object."""
@@ -89,7 +99,7 @@ class Manifest:
             "min_onnxruntime": self.min_onnxruntime,
             "image": asdict(self.image),
             "latent": {"size": self.latent_size},
-            "prior": {"family": self.prior},
+            "prior": {"family": self.prior, **({"labels": list(map(asdict, self.labels))} if self.labels else {})},
             "posterior": {"family": self.posterior},
             "likelihood": likelihood,
             "graphs": {
@@ -139,6 +149,7 @@ def _parse(top: Reader) -> Manifest:
             "Try: pip install -U vae-runtime."
         )
     latent, prior, posterior = top.object("latent"), top.object("prior"), top.object("posterior")
+    latent_size = latent.size("size")
     family, training = prior.choice("family", tuple(ROLES)), top.get("training", dict)
     manifest = Manifest(
         name=top.matching("name", r"[A-Za-z0-9_.-]{1,100}", "at most 100 letters, digits, '.', '-' and '_'"),
@@ -148,8 +159,9 @@ def _parse(top: Reader) -> Manifest:
         opset=top.size("opset"),
         min_onnxruntime=top.matching("min_onnxruntime", r"[0-9]{1,4}\.[0-9]{1,4}", "a version such as '1.15'"),
         image=_image(top.object("image")),
-        latent_size=latent.size("size"),
+        latent_size=latent_size,
         prior=family,
+        labels=_labels(prior, latent_size) if "labels" in prior else (),
         posterior=posterior.choice("family", POSTERIORS),
         likelihood=_likelihood(top.object("likelihood")),
         graphs=_graphs(top.object("graphs"), ROLES[family]),
@@ -186,6 +198,22 @@ def _likelihood(reader: Reader) -> Likelihood:
     likelihood = Likelihood(family=family, sigma=reader.positive("sigma") if family == "gaussian" else None)
     reader.end()
     return likelihood
+
+
+def _labels(prior: Reader, latent_size: int) -> tuple[Label, ...]:
+    labels = []
+    for entry in prior.get("labels", list):
+        reader = Reader(entry, "labels")
+        label = Label(
+            name=reader.matching("name", r"[!-~]([ -~]{0,98}[!-~])?", "1 to 100 plain characters"),
+            mean=reader.numbers("mean", latent_size),
+            logvar=reader.numbers("logvar", latent_size),
+        )
+        reader.end()
+        labels.append(label)
+    if not labels or len({label.name for label in labels}) != len(labels):
+        prior.refuse("labels", [label.name for label in labels], "one label or more, each once")
+    return tuple(labels)
 
 
 def _graphs(reader: Reader, roles: tuple[str, ...]) -> Mapping[str, Mapping[str, ModelFile]]:

@@ -62,6 +62,13 @@ class Reader:
             self.refuse(key, found, "a positive number")
         return float(found)
 
+    def numbers(self, key: str, count: int) -> tuple[float, ...]:
+        """A list of so many numbers, none beyond 30: what means and log-variances of noise can be."""
+        found: list[Any] = self.get(key, list)
+        if len(found) != count or not all(type(number) in (float, int) and abs(number) <= 30 for number in found):
+            self.refuse(key, found, f"{count} numbers from -30 to 30")
+        return tuple(map(float, found))
+
     def matching(self, key: str, pattern: str, meaning: str) -> str:
         found: str = self.get(key, str)
         if not re.fullmatch(pattern, found):
