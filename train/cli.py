@@ -168,7 +168,7 @@ def evaluate(
     device: str | None,
     threads: int | None,
 ) -> None:
-    """Measure a run on its test set: JSON on stdout and in RUN/evaluation.json.
+    """Measure a run on its test set: JSON on stdout, and in RUN/evaluation.json unless it is of a part of the images.
 
     ELBO with its two terms, NLL by importance weighting, bits per dimension, active units, KL of each latent, how far
     the posteriors lie from the prior, the quality of samples, and the accuracy of a linear probe on latent means with
@@ -206,7 +206,8 @@ def evaluate(
     )
     line.clear()
     text = json.dumps(figures, indent=2) + "\n"
-    write_file(run / "evaluation.json", text.encode())
+    if images is None:
+        write_file(run / "evaluation.json", text.encode())
     click.echo(text, nl=False)
 
 

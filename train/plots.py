@@ -17,6 +17,7 @@ import numpy.typing as npt
 import torch
 from scipy.stats import norm
 
+from vae_runtime import from_uint8
 from vae_runtime.maths.paths import linear
 from vae_runtime.pictures.grids import image_grid
 
@@ -42,6 +43,8 @@ def plot_run(run: Path, model: VAE, config: Config, dataset: Dataset, device: to
     figures = {
         "samples-row": plot.samples(5, columns=5),
         "samples-grid": plot.samples(100, columns=10),
+        "samples-beside-test-images": plot.beside_test_images(100, columns=10),
+        "nearest-training-images": plot.neighbours(10, nearest=4),
         "reconstructions": plot.reconstructions(10),
         "interpolation": plot.interpolation(10),
         "latent-map": plot.latent_map(),
@@ -66,8 +69,23 @@ class _Plots:
 
     def samples(self, n: int, *, columns: int) -> Any:
         """Draws from the prior, seed 0."""
-        images = self.decode(prior_latents(self.model, n, self.config.latent_size, self.device).cpu().numpy())
-        return _picture(image_grid(images, columns=columns), "Samples from the prior")
+        return _picture(image_grid(self.draw(n), columns=columns), "Samples from the prior")
+
+    def beside_test_images(self, n: int, *, columns: int) -> Any:
+        """Draws from the prior, seed 0, and as many test images drawn at random."""
+        chosen = np.random.default_rng(0).choice(len(self.dataset.test_images), n, replace=False)
+        samples = image_grid(self.draw(n), columns=columns)
+        real = image_grid(from_uint8(self.dataset.test_images[chosen]), columns=columns)
+        gap = np.ones((len(samples), samples.shape[1], 8), np.float32)
+        return _picture(np.concatenate([samples, gap, real], axis=2), "Samples from the prior | test images")
+
+    def neighbours(self, n: int, *, nearest: int) -> Any:
+        """Draws from the prior, each over the training images nearest to it, pixel by pixel: copies would show."""
+        samples = self.draw(n)
+        train = torch.from_numpy(from_uint8(self.dataset.train_images)).flatten(1)
+        order = torch.cdist(torch.from_numpy(samples).flatten(1), train).argsort(1)[:, :nearest].T
+        rows = [samples, *(from_uint8(self.dataset.train_images[row.numpy()]) for row in order)]
+        return _picture(image_grid(np.concatenate(rows), columns=n), "Samples, and the training images nearest to each")
 
     def reconstructions(self, n: int) -> Any:
         """Test images over the decoded means of their posteriors."""
@@ -112,6 +130,10 @@ class _Plots:
         z = np.array([(x, y) for y in quantiles[::-1] for x in quantiles], np.float32)
         grid = image_grid(self.decode(z), columns=MANIFOLD_STEPS, gap=0)
         return _picture(grid, "The latent plane, at quantiles of the prior")
+
+    def draw(self, n: int) -> Float32:
+        """The model's samples 0 .. n - 1 of seed 0."""
+        return self.decode(prior_latents(self.model, n, self.config.latent_size, self.device).cpu().numpy())
 
     @torch.inference_mode()
     def decode(self, z: Float32) -> Float32:
