@@ -56,7 +56,17 @@ def test_the_shell_blocks_run(text, environment, tmp_path):
         assert (tmp_path / name).is_file()
     plots = {path.stem for path in (tmp_path / "runs" / "digits" / "plots").glob("*.png")}
     assert plots == {
-        *("samples-row", "samples-grid", "reconstructions", "interpolation", "latent-map", "manifold", "loss")
+        *(
+            "samples-row",
+            "samples-grid",
+            "reconstructions",
+            "samples-beside-test-images",
+            "nearest-training-images",
+            "interpolation",
+            "latent-map",
+            "manifold",
+            "loss",
+        )
     }
 
 

@@ -143,6 +143,13 @@ def test_runs_are_compared_side_by_side(root):
     assert [found[run]["nll_nats"] for run in runs] == [figure["nll_nats"] for figure in figures]
 
 
+def test_the_curve_is_drawn(root, tmp_path):
+    runs = [str(root / "artifacts" / name / "checkpoint") for name in ("mnist", "mnist-2d")]
+    result = CliRunner().invoke(main, ["compare", *runs, "--plot", str(tmp_path / "curve.png")])
+    assert result.exit_code == 0, result.output
+    assert Image.open(tmp_path / "curve.png").size[0] > 300
+
+
 def test_a_run_that_was_not_evaluated_is_one_sentence(root, tmp_path):
     result = CliRunner().invoke(main, ["compare", str(tmp_path)])
     assert result.exit_code == 2 and f"python -m train evaluate {tmp_path}" in result.output

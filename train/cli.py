@@ -214,7 +214,8 @@ def evaluate(
 @main.command()
 @click.argument("runs", type=click.Path(path_type=Path, exists=True, file_okay=False), nargs=-1, required=True)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def compare(runs: tuple[Path, ...], as_json: bool) -> None:
+@click.option("--plot", "picture", type=click.Path(path_type=Path, dir_okay=False), help="Draw NLL against parameters.")
+def compare(runs: tuple[Path, ...], as_json: bool, picture: Path | None) -> None:
     """Put the figures of several evaluated runs side by side.
 
     A RUN is a run's folder or an artifact's checkpoint folder.
@@ -223,9 +224,13 @@ def compare(runs: tuple[Path, ...], as_json: bool) -> None:
     Example:
       python -m train compare runs/mlp runs/conv artifacts/mnist/checkpoint
     """
-    from .compare import table, to_json
+    from .compare import figures, table, to_json
 
     click.echo(to_json(runs) if as_json else table(runs))
+    if picture:
+        from .plots import nll_curve, save_figure
+
+        save_figure(picture, nll_curve({run.name: figures(run) for run in runs}))
 
 
 @main.command()

@@ -56,9 +56,14 @@ def plot_run(run: Path, model: VAE, config: Config, dataset: Dataset, device: to
         figures["loss"] = loss_curves(rows)
     for name, figure in figures.items():
         path = folder / f"{name}.png"
-        figure.savefig(path, dpi=150, bbox_inches="tight")
-        plt.close(figure)
+        save_figure(path, figure)
         yield path
+
+
+def save_figure(path: Path, figure: Any) -> None:
+    """Write a picture and let go of it."""
+    figure.savefig(path, dpi=150, bbox_inches="tight")
+    plt.close(figure)
 
 
 class _Plots:
@@ -140,6 +145,19 @@ class _Plots:
         """z [batch, latent_size] -> mean images."""
         parts = [self.model.decode(rows.to(self.device)).sigmoid().cpu() for rows in torch.from_numpy(z).split(500)]
         return torch.cat(parts).numpy()
+
+
+def nll_curve(runs: dict[str, dict[str, Any]]) -> Any:
+    """NLL against the number of parameters, a point for each evaluated run."""
+    figure, axes = plt.subplots(figsize=(6, 4))
+    points = sorted((figures["parameters"], figures["nll_nats"], name) for name, figures in runs.items())
+    axes.plot([point[0] for point in points], [point[1] for point in points], "o-")
+    for parameters, nll, name in points:
+        axes.annotate(f"{name}: {nll:.1f}", (parameters, nll), textcoords="offset points", xytext=(6, 6))
+    axes.set(xscale="log", xlabel="parameters", ylabel="NLL, nats an image", title="Test NLL against parameters")
+    axes.margins(0.15)
+    axes.grid(alpha=0.3)
+    return figure
 
 
 def loss_curves(rows: list[dict[str, Any]]) -> Any:

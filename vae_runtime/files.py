@@ -6,35 +6,44 @@ import contextlib
 import errno
 import os
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from .errors import InputError
 
 
 def write_file(path: str | os.PathLike[str], data: bytes) -> None:
-    """Write `data` so that a crash, a full disk or a power cut leaves the old file or the new one, never a torn one.
+    """Write `data` as `new_file` does."""
+    with new_file(path) as file:
+        file.write(data)
 
-    A device or pipe (/dev/null, a fifo) is written to as it is. A full disk raises OSError and leaves no trace.
+
+@contextlib.contextmanager
+def new_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """A file to write into piece by piece; it takes its name when all is written.
+
+    A crash, a full disk or a power cut leaves the old file or the new one, never a torn one. A device or pipe
+    (/dev/null, a fifo) is written to as it is. A full disk raises OSError and leaves no trace.
     """
     path = Path(os.path.realpath(path))  # a link stays a link: its target is replaced
     check_output(path)
     try:
-        if path.exists() and not path.is_file():
-            path.write_bytes(data)
-        else:
-            _replace(path, data)
+        with open(path, "wb") if path.exists() and not path.is_file() else _aside(path) as file:
+            yield file
     except OSError as error:
         error.filename = error.filename or str(path)  # a write that fails does not say where
         raise
 
 
-def _replace(path: Path, data: bytes) -> None:
+@contextlib.contextmanager
+def _aside(path: Path) -> Iterator[BinaryIO]:
     temporary = path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}.tmp")  # no longer than a name may be
     try:
         with open(temporary, "xb") as file:
             if path.exists():
                 os.chmod(temporary, path.stat().st_mode & 0o777)
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)

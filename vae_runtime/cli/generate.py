@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -11,6 +12,8 @@ from . import outputs
 from .inputs import read_one, standard_input
 from .options import COUNT, ModelChoice, model_options, output_option, seed_option
 
+AT_ONCE = 1024  # samples in memory
+
 
 @click.command()
 @click.option("-n", "count", type=COUNT, default=25, show_default=True, help="How many.")
@@ -18,7 +21,7 @@ from .options import COUNT, ModelChoice, model_options, output_option, seed_opti
 @seed_option
 @click.option("--start", type=click.IntRange(0), default=0, show_default=True, help="Number of the first sample.")
 @click.option("--temperature", type=click.FloatRange(0, 1000), default=1.0, show_default=True, help="Below 1: tamer.")
-@output_option("A grid as FILE.png; one file a sample as DIR/ or img-%04d.png; - for stdout.")
+@output_option("A grid as FILE.png; one file a sample as DIR/ or img-%04d.png; FILE.npy; - for stdout.")
 @model_options
 def sample(
     count: int, label: str | None, seed: int, start: int, temperature: float, output: str, **choice: Any
@@ -31,7 +34,13 @@ def sample(
     """
     outputs.check(output)
     vae = ModelChoice(**choice).open()
-    images = vae.sample(count, label=label, seed=seed, start=start, temperature=temperature)
+
+    def parts() -> Iterator[tuple[int, Any]]:
+        """Numbers of the first sample, and images: few at a time, however many are asked for."""
+        for begin in range(start, start + count, AT_ONCE):
+            n = min(AT_ONCE, start + count - begin)
+            yield begin, vae.sample(n, label=label, seed=seed, start=begin, temperature=temperature)
+
     facts = {
         "vae.model": vae.manifest.name,
         "vae.pair_id": vae.manifest.pair_id,
@@ -40,8 +49,12 @@ def sample(
         **({"vae.label": label} if label else {}),
     }
     if outputs.is_many(output):
-        outputs.write_each(output, images, first=start, text=lambda index: {**facts, "vae.index": str(index)})
+        for first, images in parts():
+            outputs.write_each(output, images, first=first, text=lambda index: {**facts, "vae.index": str(index)})
+    elif outputs.is_array(output):
+        outputs.write_array(output, (count, *vae.image_shape), (images for _, images in parts()))
     else:
+        images = vae.sample(count, label=label, seed=seed, start=start, temperature=temperature)
         outputs.write_grid(output, images, text={**facts, "vae.index": f"{start}-{start + count - 1}"})
     outputs.wrote(output, f"{count} samples")
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from ..errors import InputError
-from ..files import check_output, write_file
+from ..files import check_output, new_file, write_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -85,6 +85,21 @@ def write_each(
     for index, image in enumerate(images, start=first):
         name = _PATTERN.sub(lambda match, number=index: match.group() % number, pattern, count=1)  # type: ignore[misc]
         write_image(folder / name, image, text=text(index) if text else None)
+
+
+def is_array(output: str) -> bool:
+    """Whether -o asks for numbers instead of pictures."""
+    return output.endswith(".npy")
+
+
+def write_array(output: str, shape: tuple[int, ...], parts: Iterable[npt.NDArray[np.float32]]) -> None:
+    """Parts of a float32 array of this shape as one .npy file, none of them kept in memory."""
+    import numpy as np
+
+    with new_file(output) as file:
+        np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
+        for part in parts:
+            file.write(np.ascontiguousarray(part, "<f4").data)
 
 
 def write_bytes(output: str, content: bytes) -> None:
