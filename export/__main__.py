@@ -3,18 +3,40 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from vae_runtime.errors import InputError, VAEError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from onnx import ModelProto
+
+    from train.config import Config
+    from vae_runtime import VAE
+
+    from .folder import FindRecipe
+    from .int8 import Recipe
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("run", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--license", default="Apache-2.0", show_default=True, help="SPDX name of the model's licence.")
-def main(run: Path, folder: Path, license: str) -> None:
+@click.option(
+    "--int8", is_flag=True, help="Also 8-bit graphs, if they lose little and run faster here; needs the data."
+)
+@click.option("--int8-loss", type=click.FloatRange(0), default=0.2, show_default=True, help="Nats int8 may lose.")
+@click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="For --int8: folder of MNIST's four idx files. Default: $VAE_DATA_DIR, else downloaded once.",
+)
+def main(run: Path, folder: Path, license: str, int8: bool, int8_loss: float, data_dir: Path | None) -> None:
     """Export RUN, or an artifact's checkpoint folder, to the model FOLDER.
 
     The graphs are compared with torch and read back by the runtime first; if a check fails, nothing is written.
@@ -26,12 +48,24 @@ def main(run: Path, folder: Path, license: str) -> None:
     from .folder import export
 
     try:
-        found = export(run, folder, license=license)
+        found = export(run, folder, license=license, int8=_search(int8_loss, data_dir) if int8 else None)
     except (VAEError, OSError) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(2 if isinstance(error, InputError) else 1)
     click.echo("Largest differences from torch: " + ", ".join(f"{name} {value:.2e}" for name, value in found.items()))
     click.echo(f"Wrote {folder}. Next: vae verify -m {folder}")
+
+
+def _search(nats: float, data_dir: Path | None) -> FindRecipe:
+    from train.data import load
+
+    from .int8_search import Limits, find_recipe
+
+    def search(vae: VAE, graphs: Mapping[str, ModelProto], config: Config) -> Recipe:
+        dataset = load(config.data, data_dir)
+        return find_recipe(vae, graphs, config, dataset, limits=Limits(nats=nats), say=partial(click.echo, err=True))
+
+    return search
 
 
 if __name__ == "__main__":

@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import tempfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import torch
 
 import vae_runtime
@@ -20,7 +22,7 @@ from train.networks import VAE as TorchVAE
 from train.networks import parameter_count
 from train.sampling import noise_labels
 from vae_runtime import VAE, image_grid, standard_normal
-from vae_runtime.checks.verify import verify
+from vae_runtime.checks.verify import replay, verify
 from vae_runtime.files import write_file
 from vae_runtime.maths.posterior import Posterior, reparameterise
 from vae_runtime.model.golden import GoldenVectors
@@ -30,19 +32,31 @@ from vae_runtime.pictures.writing import encode_image
 
 from .card import card
 from .errors import ExportError
-from .graphs import MIN_ONNXRUNTIME, OPSET, export_graphs
+from .graphs import MIN_ONNXRUNTIME, OPSET, export_graphs, finish, tidy
+from .int8 import Recipe, quantise
 from .parity import differences, likely_images, require_parity, torch_numbers
 
-EVALUATION = "evaluation.json"
+EVALUATION, RECIPE = "evaluation.json", "int8.json"
 GOLDEN_IMAGES, GOLDEN_DRAWS = 8, 4
 # What another processor, library version or provider may differ by: a tenth of a grey level, a hundredth of a nat.
 TOLERANCE = {"mean": 1e-4, "logvar": 1e-4, "z": 1e-4, "images": 1e-4, "nats": 1e-2}
+# A value at the edge between two integers may fall on either side, and move what follows by a step.
+INT8_TOLERANCE = {"mean": 0.05, "logvar": 0.05, "z": 1e-4, "images": 0.1, "nats": 1.0}
+
+FindRecipe = Callable[[VAE, Mapping[str, onnx.ModelProto], Config], Recipe]
 
 
-def export(run: Path, folder: Path, *, license: str = "Apache-2.0") -> dict[str, float]:
+def export(
+    run: Path,
+    folder: Path,
+    *,
+    license: str = "Apache-2.0",
+    int8: FindRecipe | None = None,
+) -> dict[str, float]:
     """Export a run, or an artifact's checkpoint folder, to a model folder; returns the differences from torch.
 
-    Nothing is left at `folder` unless every check passed.
+    Nothing is left at `folder` unless every check passed. int8: finds how to quantise; without it a checkpoint that
+    carries a recipe is quantised by that.
     """
     check_target(folder)
     model, config = load_model(run)
@@ -62,11 +76,12 @@ def export(run: Path, folder: Path, *, license: str = "Apache-2.0") -> dict[str,
         posterior="diagonal_gaussian",
         likelihood=Likelihood(family="bernoulli"),
         graphs={role: {"float32": describe(f"{role}.onnx", content)} for role, content in graphs.items()},
-        golden=Golden(file=describe("golden.npz", contents["golden.npz"]), tolerance=TOLERANCE),
+        golden={"float32": Golden(file=describe("golden.npz", contents["golden.npz"]), tolerance=TOLERANCE)},
         labels=_labels(model),
         card=(),
         training=_training(run, model, config),
     )
+    recipe = Recipe.read(run / RECIPE) if (run / RECIPE).exists() else None
     with tempfile.TemporaryDirectory() as scratch:
         trial = Path(scratch) / manifest.name
         write_model(trial, manifest, contents)
@@ -74,6 +89,10 @@ def export(run: Path, folder: Path, *, license: str = "Apache-2.0") -> dict[str,
         found = differences(model, config, vae)
         require_parity(found)
         samples = image_grid(vae.sample(64, seed=0), columns=16)
+        if int8:
+            recipe = int8(VAE.load(trial, threads=1), _opened(contents), config)
+    if recipe:
+        manifest, contents = _with_int8(manifest, contents, recipe)
     contents["samples.png"] = encode_image(samples)
     sizes = {name: len(content) for name, content in contents.items() if name.endswith(".onnx")}
     contents["README.md"] = card(manifest, sizes, found).encode()
@@ -81,11 +100,14 @@ def export(run: Path, folder: Path, *, license: str = "Apache-2.0") -> dict[str,
     with tempfile.TemporaryDirectory() as scratch:
         trial = Path(scratch) / manifest.name
         write_model(trial, manifest, contents)
-        report = verify(trial, providers="cpu", threads=None, precision="float32")
-        if not report.passed:
-            raise ExportError(f"the runtime's own reader does not reproduce the golden vectors: {report.tensors}")
+        for precision in manifest.precisions:
+            report = verify(trial, providers="cpu", threads=None, precision=precision)
+            if not report.passed:
+                raise ExportError(f"the runtime does not reproduce the {precision} golden vectors: {report.tensors}")
     write_model(folder, manifest, contents)
     write_checkpoint(folder / "checkpoint", run, model, config)
+    if recipe:
+        write_file(folder / "checkpoint" / RECIPE, recipe.to_json().encode())
     return found
 
 
@@ -114,6 +136,41 @@ def golden_vectors(model: TorchVAE, config: Config) -> GoldenVectors:
         score=numbers.score,
         draws=np.array(GOLDEN_DRAWS, np.int64),
     )
+
+
+def _with_int8(manifest: Manifest, contents: dict[str, bytes], recipe: Recipe) -> tuple[Manifest, dict[str, bytes]]:
+    """The same model with int8 graphs and golden vectors beside the float32 ones."""
+    contents, graphs = dict(contents), dict(manifest.graphs)
+    for role, graph in _opened(contents).items():
+        if role in recipe.float32:
+            metadata = {item.key: item.value for item in graph.metadata_props} | {"vae.precision": "int8"}
+            quantised = tidy(quantise(graph, recipe.ranges[role], recipe.float32[role]))
+            contents[f"{role}.int8.onnx"] = finish(quantised, role, metadata)
+            graphs[role] = {**graphs[role], "int8": describe(f"{role}.int8.onnx", contents[f"{role}.int8.onnx"])}
+    # The integer graphs are their own reference: their goldens come from the runtime, float32's from torch.
+    float32 = GoldenVectors.from_bytes(contents["golden.npz"])
+    placeholder = Golden(file=describe("golden.int8.npz", contents["golden.npz"]), tolerance=INT8_TOLERANCE)
+    manifest = dataclasses.replace(manifest, graphs=graphs, golden={**manifest.golden, "int8": placeholder})
+    contents["golden.int8.npz"] = contents["golden.npz"]
+    with tempfile.TemporaryDirectory() as scratch:
+        trial = Path(scratch) / manifest.name
+        write_model(trial, manifest, contents)
+        vae = VAE.load(trial, precision="int8")
+        posterior = vae.encode(float32.images)
+        found = replay(vae, float32._replace(z=reparameterise(posterior, float32.eps)))
+    contents["golden.int8.npz"] = found.to_bytes()
+    golden = Golden(file=describe("golden.int8.npz", contents["golden.int8.npz"]), tolerance=INT8_TOLERANCE)
+    training = {**manifest.training, **{f"int8_{name}": figure for name, figure in recipe.measured.items()}}
+    return dataclasses.replace(manifest, golden={**manifest.golden, "int8": golden}, training=training), contents
+
+
+def _opened(contents: Mapping[str, bytes]) -> dict[str, onnx.ModelProto]:
+    """The float32 graphs by role."""
+    return {
+        name.removesuffix(".onnx"): onnx.load_from_string(content)
+        for name, content in contents.items()
+        if name.endswith(".onnx") and not name.endswith(".int8.onnx")
+    }
 
 
 def write_checkpoint(folder: Path, run: Path, model: TorchVAE, config: Config) -> None:

@@ -33,6 +33,7 @@ MIN_ONNXRUNTIME = "1.15"
 OPERATORS = frozenset(
     {"Add", "Clip", "Conv", "DepthToSpace", "Exp", "Gemm", "Mul", "Neg"} | {"Relu", "Reshape", "Sigmoid", "Sub", "Tanh"}
 )
+INT8_OPERATORS = frozenset({"DequantizeLinear", "QuantizeLinear"})
 
 
 class EncoderGraph(nn.Module):
@@ -76,12 +77,16 @@ def export_graphs(model: VAE, config: Config, *, metadata: dict[str, str]) -> tu
         graphs["prior_sample"] = _export(PriorSampleGraph(model.prior), z, "eps", ["z"])
         graphs["prior_log_prob"] = _export(PriorLogProbGraph(model.prior), z, "z", ["eps", "log_prob"])
     pair_id = hashlib.sha256(b"".join(graph.SerializeToString(deterministic=True) for graph in graphs.values()))
-    content = {}
-    for role, graph in graphs.items():
-        onnx.helper.set_model_props(graph, {**metadata, **stamps(role, pair_id.hexdigest()[:16])})
-        check_graph(graph, role)
-        content[role] = graph.SerializeToString(deterministic=True)
-    return content, pair_id.hexdigest()[:16]
+    name = pair_id.hexdigest()[:16]
+    return {role: finish(graph, role, {**metadata, **stamps(role, name)}) for role, graph in graphs.items()}, name
+
+
+def finish(graph: onnx.ModelProto, role: str, metadata: dict[str, str]) -> bytes:
+    """Stamp and check a tidy graph; the same bytes each time."""
+    onnx.helper.set_model_props(graph, metadata)
+    check_graph(graph, role)
+    content: bytes = graph.SerializeToString(deterministic=True)
+    return content
 
 
 def check_graph(graph: onnx.ModelProto, role: str) -> None:
@@ -90,7 +95,7 @@ def check_graph(graph: onnx.ModelProto, role: str) -> None:
     if graph.functions or len(graph.opset_import) != 1 or graph.opset_import[0].domain not in ("", "ai.onnx"):
         raise ExportError(f"the {role} graph uses functions or operators outside ONNX's own domain.")
     for node in graph.graph.node:
-        if node.op_type not in OPERATORS:
+        if node.op_type not in OPERATORS | INT8_OPERATORS:
             raise ExportError(f"the {role} graph holds {node.op_type}, which is not among {sorted(OPERATORS)}.")
     for tensor in graph.graph.initializer:
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
@@ -119,7 +124,12 @@ def _export(module: nn.Module, example: Tensor, input_name: str, output_names: l
             verbose=False,
         )
         assert program is not None
-    return _renamed(_stripped(program.model_proto))
+    return tidy(program.model_proto)
+
+
+def tidy(graph: onnx.ModelProto) -> onnx.ModelProto:
+    """Without the names and notes of the machine and process that made it."""
+    return _renamed(_stripped(graph))
 
 
 def _stripped(graph: onnx.ModelProto) -> onnx.ModelProto:

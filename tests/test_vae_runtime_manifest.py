@@ -49,18 +49,18 @@ def test_a_gaussian_manifest_survives_writing_and_reading(folder):
         (lambda m: m["image"].update(invert=1), "type bool"),
         (lambda m: m.update(pair_id="xyz"), "16 hexadecimal"),
         (lambda m: m.update(min_onnxruntime="new"), "a version"),
-        (lambda m: m["golden"].update(sha256="0"), "64 hexadecimal"),
-        (lambda m: m["golden"]["tolerance"].update(mean=-1), "positive"),
-        (lambda m: m["golden"]["tolerance"].update(mean=10**400), "positive"),
+        (lambda m: m["golden"]["float32"].update(sha256="0"), "64 hexadecimal"),
+        (lambda m: m["golden"]["float32"]["tolerance"].update(mean=-1), "positive"),
+        (lambda m: m["golden"]["float32"]["tolerance"].update(mean=10**400), "positive"),
         (lambda m: m["image"].update(shape=[1, 2, 2**31]), "image.shape"),
         (lambda m: m.update(license="a\nb"), "plain characters"),
         (lambda m: m.update(name="\u0663"), "letters, digits"),
         (lambda m: m.update(min_onnxruntime="1.\u0665"), "a version"),
-        (lambda m: m["golden"].update(file="encoder.onnx"), "one file twice"),
-        (lambda m: m["golden"].update(file="ENCODER.onnx"), "one file twice"),
-        (lambda m: m["golden"].update(file="manifest.json"), "one file twice"),
+        (lambda m: m["golden"]["float32"].update(file="encoder.onnx"), "one file twice"),
+        (lambda m: m["golden"]["float32"].update(file="ENCODER.onnx"), "one file twice"),
+        (lambda m: m["golden"]["float32"].update(file="manifest.json"), "one file twice"),
         *(
-            (lambda m, name=name: m["golden"].update(file=name), "plain file name")
+            (lambda m, name=name: m["golden"]["float32"].update(file=name), "plain file name")
             for name in ("../x.npz", "/etc/passwd", "a/b.npz", "..", "", ".hidden", "c:x", "a\\b", "x\n")
         ),
     ],

@@ -103,17 +103,20 @@ def conv_encoder(config: Config) -> nn.Sequential:
 
 
 def conv_decoder(config: Config) -> nn.Sequential:
-    """The encoder backwards: linear, residual blocks, Conv + PixelShuffle twice."""
+    """The encoder backwards: linear, residual blocks, Conv + PixelShuffle twice.
+
+    ReLU comes before what only moves numbers, where an inference engine makes it part of the layer.
+    """
     channels, height, width = _quarter(config)
     half, quarter = config.widths
     return nn.Sequential(
         nn.Linear(config.latent_size, quarter * height * width),
-        nn.Unflatten(1, (quarter, height, width)),
         nn.ReLU(),
+        nn.Unflatten(1, (quarter, height, width)),
         residuals(quarter, config.blocks),
         nn.Conv2d(quarter, 4 * half, 3, padding=1),
-        nn.PixelShuffle(2),
         nn.ReLU(),
+        nn.PixelShuffle(2),
         residuals(half, config.blocks),
         nn.Conv2d(half, 4 * channels, 3, padding=1),
         nn.PixelShuffle(2),

@@ -26,11 +26,12 @@ def open_model(folder: Path, *, providers: tuple[str, ...], threads: int | None,
     """Open the model of a folder on exactly these providers."""
     manifest = manifests.read(folder)
     _require_version(manifest)
+    if precision not in manifest.precisions:
+        there = ", ".join(manifest.precisions)
+        raise InputError(f"the model {manifest.name!r} has no graphs of precision {precision!r}; it has {there}.")
     sessions = {}
     for role, graph in manifest.graphs.items():
-        if precision not in graph:
-            raise InputError(f"the model {manifest.name!r} has no {precision!r} {role}; it has {', '.join(graph)}.")
-        file = graph[precision]
+        file = graph.get(precision, graph["float32"])  # graphs that gain nothing from it stay float32
         session = Session(read_file(folder, file), file.file, providers=providers, threads=threads)
         _check_stamps(session, role, manifest)
         _check_signature(session, role, manifest)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ..errors import IntegrityError
 from .integrity import read_file
-from .manifest import Manifest
+from .manifest import Golden
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
@@ -40,13 +40,18 @@ class GoldenVectors(NamedTuple):
         np.savez(buffer, **self._asdict())
         return buffer.getvalue()
 
+    @classmethod
+    def from_bytes(cls, content: bytes) -> GoldenVectors:
+        """Read what `to_bytes` gave."""
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            return cls(**{name: arrays[name] for name in arrays.files})
 
-def read_golden(folder: Path, manifest: Manifest) -> GoldenVectors:
+
+def read_golden(folder: Path, golden: Golden) -> GoldenVectors:
     """Read and check the golden vectors of a model folder."""
-    file = manifest.golden.file
+    file = golden.file
     content = read_file(folder, file)
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            return GoldenVectors(**{name: arrays[name] for name in arrays.files})
+        return GoldenVectors.from_bytes(content)
     except Exception as error:  # damage comes as whatever zipfile, zlib, tokenize or numpy met first
         raise IntegrityError(f"{file.file} does not hold the golden vectors of the format: {error}") from error

@@ -18,7 +18,7 @@ from .strict_json import Reader, read_object
 
 FORMAT, FORMAT_VERSION = "vae-onnx", 1
 FILE_NAME = "manifest.json"
-PRECISIONS = ("float32",)
+PRECISIONS = ("float32", "int8")
 ROLES = {  # of each prior family
     "standard_normal": ("encoder", "decoder"),
     "flow": ("encoder", "decoder", "prior_sample", "prior_log_prob"),
@@ -80,7 +80,7 @@ class Manifest:
     posterior: str
     likelihood: Likelihood
     graphs: Mapping[str, Mapping[str, ModelFile]]  # role -> precision -> file
-    golden: Golden
+    golden: Mapping[str, Golden]  # precision -> golden vectors
     card: tuple[ModelFile, ...]
     training: Mapping[str, Any]
     labels: tuple[Label, ...] = ()
@@ -106,7 +106,10 @@ class Manifest:
                 role: {precision: asdict(file) for precision, file in graph.items()}
                 for role, graph in self.graphs.items()
             },
-            "golden": {**asdict(self.golden.file), "tolerance": dict(self.golden.tolerance)},
+            "golden": {
+                precision: {**asdict(golden.file), "tolerance": dict(golden.tolerance)}
+                for precision, golden in self.golden.items()
+            },
             "card": [asdict(file) for file in self.card],
             "training": dict(self.training),
         }
@@ -116,7 +119,12 @@ class Manifest:
     def files(self) -> tuple[ModelFile, ...]:
         """Every file that the manifest names."""
         graphs = (file for graph in self.graphs.values() for file in graph.values())
-        return (*graphs, self.golden.file, *self.card)
+        return (*graphs, *(golden.file for golden in self.golden.values()), *self.card)
+
+    @property
+    def precisions(self) -> tuple[str, ...]:
+        """The precisions that the model can be opened in."""
+        return tuple(self.golden)
 
 
 def read(folder: Path) -> Manifest:
@@ -150,6 +158,7 @@ def _parse(top: Reader) -> Manifest:
         )
     latent, prior, posterior = top.object("latent"), top.object("prior"), top.object("posterior")
     latent_size = latent.size("size")
+    graphs = _graphs(top.object("graphs"), ROLES[prior.choice("family", tuple(ROLES))])
     family, training = prior.choice("family", tuple(ROLES)), top.get("training", dict)
     manifest = Manifest(
         name=top.matching("name", r"[A-Za-z0-9_.-]{1,100}", "at most 100 letters, digits, '.', '-' and '_'"),
@@ -164,8 +173,8 @@ def _parse(top: Reader) -> Manifest:
         labels=_labels(prior, latent_size) if "labels" in prior else (),
         posterior=posterior.choice("family", POSTERIORS),
         likelihood=_likelihood(top.object("likelihood")),
-        graphs=_graphs(top.object("graphs"), ROLES[family]),
-        golden=_golden(top.object("golden")),
+        graphs=graphs,
+        golden=_goldens(top.object("golden"), graphs),
         card=tuple(_file(Reader(entry, "card")) for entry in top.get("card", list)),
         training=MappingProxyType(training),
     )
@@ -227,6 +236,14 @@ def _graphs(reader: Reader, roles: tuple[str, ...]) -> Mapping[str, Mapping[str,
         graph.end()
     reader.end()
     return MappingProxyType(graphs)
+
+
+def _goldens(reader: Reader, graphs: Mapping[str, Mapping[str, ModelFile]]) -> Mapping[str, Golden]:
+    """Golden vectors for every precision that some graph has."""
+    there = [precision for precision in PRECISIONS if any(precision in graph for graph in graphs.values())]
+    goldens = {precision: _golden(reader.object(precision)) for precision in there}
+    reader.end()
+    return MappingProxyType(goldens)
 
 
 def _golden(reader: Reader) -> Golden:

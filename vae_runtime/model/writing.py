@@ -102,5 +102,8 @@ def _with_names(manifest: Manifest, names: Mapping[str, str]) -> Manifest:
     graphs = {
         role: {precision: renamed(file) for precision, file in graph.items()} for role, graph in manifest.graphs.items()
     }
-    golden = dataclasses.replace(manifest.golden, file=renamed(manifest.golden.file))
+    golden = {
+        precision: dataclasses.replace(golden, file=renamed(golden.file))
+        for precision, golden in manifest.golden.items()
+    }
     return dataclasses.replace(manifest, graphs=graphs, golden=golden)

@@ -1,0 +1,179 @@
+"""Find on real images what int8 costs and which layers it must spare; refuse it where it loses much or wins nothing."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+
+from train.config import Config
+from train.data import Dataset
+from vae_runtime import VAE, from_uint8
+from vae_runtime.maths.noise import standard_normal
+from vae_runtime.model.sessions import Session
+
+from .errors import ExportError
+from .int8 import Ranges, Recipe, activation_ranges, layers, logit_nodes, quantise
+
+CALIBRATION_IMAGES, MEASURED_IMAGES = 512, 1000
+ROUNDS = 9  # of timing, float32 and int8 in turns
+ROLES = ("encoder", "decoder")
+
+Float32 = npt.NDArray[np.float32]
+Keep = dict[str, tuple[str, ...]]
+
+
+class Limits(NamedTuple):
+    """What int8 may cost: nats of ELBO, and how near its reconstructions must come to float32's (dB)."""
+
+    nats: float = 0.2
+    psnr: float = 30.0
+
+
+DEFAULT_LIMITS = Limits()
+
+
+def find_recipe(
+    vae: VAE,
+    graphs: Mapping[str, onnx.ModelProto],
+    config: Config,
+    dataset: Dataset,
+    *,
+    limits: Limits = DEFAULT_LIMITS,
+    say: Callable[[str], None] = lambda text: None,
+) -> Recipe:
+    """Quantise all layers that the limits allow; vae is the float32 model. An ExportError says why there is no int8.
+
+    Half of the decoder's calibration latents are posterior draws, half the prior's. The loss is of the ELBO, with the
+    same noise, on training images that did not calibrate.
+    """
+    order = np.random.default_rng(0).permutation(len(dataset.train_images))
+    calibration = _images(dataset, order[:CALIBRATION_IMAGES], config)
+    images = _images(dataset, order[CALIBRATION_IMAGES : CALIBRATION_IMAGES + MEASURED_IMAGES], config)
+    ranges = {
+        "encoder": activation_ranges(graphs["encoder"], calibration),
+        "decoder": activation_ranges(graphs["decoder"], _latents(vae, calibration)),
+    }
+    measure = _Loss(vae, graphs, ranges, images)
+    keep: Keep = {"encoder": (), "decoder": tuple(logit_nodes(graphs["decoder"]))}
+    loss = measure(keep)
+    say(f"int8 of all layers loses {loss:.3f} nats; {limits.nats:g} are allowed.")
+    if loss > limits.nats:
+        keep, loss = _spare(measure, graphs, keep, loss, limits.nats, say)
+    int8 = measure.variant(keep)
+    psnr = _psnr(vae.reconstruct(images), int8.reconstruct(images))
+    if psnr < limits.psnr:
+        raise ExportError(f"int8 reconstructions come to {psnr:.1f} dB of float32's; {limits.psnr:g} are asked for.")
+    measured = {"elbo_loss_nats": round(loss, 4), "reconstruction_psnr_db": round(psnr, 2)}
+    for batch in (1, 64):
+        for verb, ratio in _speedups(vae, int8, images[:batch]).items():
+            say(f"int8 {verb} at batch {batch}, one thread: {ratio:.2f} times float32's speed.")
+            measured[f"{verb}_speedup_batch_{batch}"] = round(ratio, 2)
+            if ratio < 1:
+                raise ExportError(
+                    f"int8 {verb} at batch {batch} has {ratio:.2f} times the speed of float32 on this machine: "
+                    "it would cost nats and win nothing. Export without --int8."
+                )
+    return Recipe(ranges, keep, measured)
+
+
+class _Loss:
+    """Nats of ELBO that a choice of float32 layers still loses."""
+
+    def __init__(
+        self, vae: VAE, graphs: Mapping[str, onnx.ModelProto], ranges: Mapping[str, Ranges], images: Float32
+    ) -> None:
+        self._vae, self._graphs, self._ranges, self._images = vae, graphs, ranges, images
+        self._float32 = vae.elbo(images).value.mean()
+
+    def __call__(self, keep: Keep) -> float:
+        return float(self._float32 - self.variant(keep).elbo(self._images).value.mean())
+
+    def variant(self, keep: Keep) -> VAE:
+        """The model with int8 graphs."""
+        encoder, decoder = (self._open(role, keep[role]) for role in ROLES)
+        return VAE(self._vae._model._replace(encoder=encoder, decoder=decoder), reopen=())
+
+    def _open(self, role: str, keep: tuple[str, ...]) -> Session:
+        graph = quantise(self._graphs[role], self._ranges[role], keep)
+        name = f"{role}.int8.onnx"
+        return Session(graph.SerializeToString(), name, providers=("CPUExecutionProvider",), threads=1)
+
+
+def _spare(
+    measure: _Loss,
+    graphs: Mapping[str, onnx.ModelProto],
+    keep: Keep,
+    loss: float,
+    allowed: float,
+    say: Callable[[str], None],
+) -> tuple[Keep, float]:
+    """Leave the layers that cost most in float32, one after the other, until the loss is allowed."""
+    each = {
+        (role, name): loss - measure({**keep, role: (*keep[role], name)})
+        for role in ROLES
+        for name in layers(graphs[role])
+        if name not in keep[role]
+    }
+    costs = sorted(each.items(), key=lambda item: -item[1])
+    for (role, name), cost in costs:
+        say(f"  {role} {name}: {cost:+.3f} nats")
+    for (role, name), cost in costs:
+        if cost <= 0 or loss <= allowed:
+            break
+        keep = {**keep, role: (*keep[role], name)}
+        loss = measure(keep)
+        say(f"With {role} {name} in float32 it loses {loss:.3f} nats.")
+    if loss > allowed:
+        worst = ", ".join(f"{role} {name} {cost:.2f}" for (role, name), cost in costs[:5])
+        raise ExportError(
+            f"int8 loses {loss:.2f} nats and {allowed:g} are allowed (--int8-loss); the layers that cost most: {worst}."
+        )
+    return keep, loss
+
+
+def _images(dataset: Dataset, rows: npt.NDArray[np.int64], config: Config) -> Float32:
+    """Training images as they are met: half grey, half binarised where the model was trained on binary ones."""
+    grey = from_uint8(dataset.train_images[rows])
+    if config.targets == "grey":
+        return grey
+    binary = (np.random.default_rng(1).random(grey.shape) < grey).astype(np.float32)
+    return np.concatenate([grey[: len(grey) // 2], binary[len(grey) // 2 :]])
+
+
+def _latents(vae: VAE, images: Float32) -> Float32:
+    n = len(images) // 2
+    drawn = vae.prior.from_noise(standard_normal(n, vae.latent_size, seed=0), batch_size=64)
+    return np.concatenate([vae.encode(images[-n:]).sample(seed=1), drawn])
+
+
+def _psnr(images: Float32, others: Float32) -> float:
+    return float(-10 * np.log10(max(np.mean((images - others) ** 2), 1e-12)))
+
+
+def _speedups(float32: VAE, int8: VAE, images: Float32) -> dict[str, float]:
+    """How many times faster int8 encodes and decodes a batch."""
+    z = float32.encode(images).mean
+    calls = 40 if len(images) == 1 else 3
+    return {
+        "encode": _ratio(lambda: float32.encode(images), lambda: int8.encode(images), calls),
+        "decode": _ratio(lambda: float32.decode(z), lambda: int8.decode(z), calls),
+    }
+
+
+def _ratio(slow: Callable[[], object], fast: Callable[[], object], calls: int) -> float:
+    ratios = []
+    for _ in range(ROUNDS + 1):
+        seconds = []
+        for call in (slow, fast):
+            start = time.perf_counter()
+            for _ in range(calls):
+                call()
+            seconds.append(time.perf_counter() - start)
+        ratios.append(seconds[0] / seconds[1])
+    return statistics.median(ratios[1:])  # the first round warms up

@@ -1,0 +1,183 @@
+"""8-bit graphs: what is integer and what is not, what they cost, and when there are none."""
+
+import dataclasses
+import pickle
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from click.testing import CliRunner
+from onnx import numpy_helper
+
+from export import int8_search
+from export.errors import ExportError
+from export.folder import RECIPE, export
+from export.graphs import INT8_OPERATORS, OPERATORS
+from export.int8 import Recipe, activation_ranges, layers, logit_nodes, quantise
+from export.int8_search import Limits, find_recipe
+from train.checkpoint import BEST, Checkpoint, save
+from train.config import conv
+from train.data import digits
+from train.networks import build
+from vae_runtime import VAE, InputError
+from vae_runtime.checks.verify import verify
+from vae_runtime.cli import main
+from vae_runtime.model import manifest as manifests
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A little conv run whose weights are drawn, not trained, with a flow: all kinds of nodes that there are."""
+    run = tmp_path_factory.mktemp("run")
+    config = dataclasses.replace(conv(), data="digits", widths=(8, 12), latent_size=6, flow_width=8, flow_layers=2)
+    model = build(config, torch.device("cpu"))
+    for name, parameter in model.named_parameters():
+        if "conv_2" in name:
+            torch.nn.init.normal_(parameter, 0, 0.1)
+    save(run / BEST, Checkpoint(dict(model.state_dict()), {}))
+    (run / "config.json").write_text(config.to_json())
+    return run
+
+
+def by_own_samples(vae, graphs, config):
+    """A recipe without data or timing."""
+    images = vae.sample(64, seed=0)
+    inputs = {"encoder": images, "decoder": vae.encode(images).mean}
+    ranges = {role: activation_ranges(graphs[role], array) for role, array in inputs.items()}
+    return Recipe(ranges, {"encoder": (), "decoder": tuple(logit_nodes(graphs["decoder"]))}, {"elbo_loss_nats": 0.01})
+
+
+@pytest.fixture(scope="module")
+def folder(run, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("models") / "small"
+    export(run, folder, int8=by_own_samples)
+    return folder
+
+
+def test_the_folder_holds_both_and_each_verifies(folder):
+    manifest = manifests.read(folder)
+    assert manifest.precisions == ("float32", "int8")
+    assert {role for role, graph in manifest.graphs.items() if "int8" in graph} == {"encoder", "decoder"}
+    assert manifests.parse(manifest.to_json()) == manifest
+    assert manifest.training["int8_elbo_loss_nats"] == 0.01
+    for precision in manifest.precisions:
+        assert verify(folder, providers="cpu", threads=None, precision=precision).passed
+
+
+def test_the_inside_is_integer_and_the_boundary_and_the_logits_are_not(folder):
+    for role in ("encoder", "decoder"):
+        graph = onnx.load(folder / f"{role}.int8.onnx")
+        assert {node.op_type for node in graph.graph.node} <= OPERATORS | INT8_OPERATORS
+        for value in (*graph.graph.input, *graph.graph.output):
+            assert value.type.tensor_type.elem_type == onnx.TensorProto.FLOAT
+        weights = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.graph.initializer}
+        makers = {name: node for node in graph.graph.node for name in node.output}
+        for node in graph.graph.node:
+            if node.op_type in ("Conv", "Gemm"):
+                is_last = node.name == layers(graph)[-1] and role == "decoder"
+                made = makers.get(node.input[1])
+                assert (made is None) == is_last, node.name
+                if made is not None:
+                    integers = weights[made.input[0]]
+                    assert integers.dtype == np.int8 and 32 < np.abs(integers).max() <= 64  # seven bits
+        metadata = {item.key: item.value for item in graph.metadata_props}
+        assert metadata["vae.precision"] == "int8" and metadata["vae.role"] == role
+
+
+def test_int8_images_are_near_and_no_batch_or_thread_moves_them(folder):
+    float32, int8 = VAE.load(folder, threads=1), VAE.load(folder, precision="int8", threads=1)
+    images = float32.sample(20, seed=0)
+    drawn = int8.sample(20, seed=0)
+    assert 0 < np.abs(drawn - images).max() < 0.1
+    scores = int8.score(images)
+    np.testing.assert_allclose(scores, float32.score(images), rtol=0.02)
+    for threads, batch_size in ((1, 1), (2, 7)):
+        other = VAE.load(folder, precision="int8", threads=threads)
+        np.testing.assert_array_equal(other.sample(20, seed=0, batch_size=batch_size), drawn)
+        np.testing.assert_array_equal(other.score(images, batch_size=batch_size), scores)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(int8)).sample(20, seed=0), drawn)
+
+
+def test_a_checkpoint_carries_its_recipe_and_gives_the_same_graphs_without_data(folder, tmp_path):
+    assert (folder / "checkpoint" / RECIPE).exists()
+    export(folder / "checkpoint", tmp_path / "small")
+    assert manifests.read(tmp_path / "small").graphs == manifests.read(folder).graphs
+    (tmp_path / RECIPE).write_text('{"ranges": 1}')
+    with pytest.raises(InputError, match=r"no recipe for int8 .* --int8 again"):
+        Recipe.read(tmp_path / RECIPE)
+
+
+def test_a_recipe_of_another_graph_is_refused(folder):
+    graph = onnx.load(folder / "encoder.onnx")
+    with pytest.raises(ExportError, match="conv_99 in float32"):
+        quantise(graph, {}, ("conv_99",))
+
+
+def test_a_model_without_int8_says_what_it_has(run, tmp_path):
+    export(run, tmp_path / "small")
+    with pytest.raises(InputError, match=r"no graphs of precision 'int8'; it has float32"):
+        VAE.load(tmp_path / "small", precision="int8")
+    result = CliRunner().invoke(main, ["info", "-m", str(tmp_path / "small"), "--precision", "int8"])
+    assert result.exit_code == 0  # opens no graph
+    result = CliRunner().invoke(main, ["verify", "-m", str(tmp_path / "small"), "--precision", "int8"])
+    assert result.exit_code == 2 and "it has float32" in result.output
+
+
+@pytest.fixture(scope="module")
+def search(folder, run):
+    from train.checkpoint import load_model
+
+    vae, dataset, config = VAE.load(folder, threads=1), digits(), load_model(run)[1]
+    graphs = {role: onnx.load(folder / f"{role}.onnx") for role in ("encoder", "decoder")}
+    return lambda **options: find_recipe(vae, graphs, config, dataset, **options)
+
+
+def test_the_search_measures_real_images_and_spares_the_costly_layers(search, monkeypatch):
+    monkeypatch.setattr(int8_search, "_speedups", lambda *models: {"decode": 1.5})
+    said = []
+    easy = search(limits=Limits(nats=100.0), say=said.append)
+    assert easy.float32["encoder"] == () and len(easy.float32["decoder"]) >= 1
+    assert easy.measured["decode_speedup_batch_64"] == 1.5
+    loss = easy.measured["elbo_loss_nats"]
+    assert abs(loss) > 1e-4 and f"{loss:.3f} nats" in said[0]
+    strict = search(limits=Limits(nats=loss / 2), say=said.append)
+    assert strict.measured["elbo_loss_nats"] <= loss / 2
+    assert sum(map(len, strict.float32.values())) > sum(map(len, easy.float32.values()))
+
+
+@pytest.mark.parametrize(
+    ("limits", "speed", "words"),
+    [
+        (
+            Limits(nats=-100.0),
+            2.0,
+            r"int8 loses .* nats and -100 are allowed \(--int8-loss\); the layers that cost most",
+        ),
+        (Limits(nats=100.0, psnr=200.0), 2.0, r"dB of float32's; 200 are asked for"),
+        (Limits(nats=100.0), 0.9, r"int8 decode at batch 1 has 0.90 times the speed .* Export without --int8"),
+    ],
+)
+def test_int8_that_loses_too_much_or_wins_nothing_is_refused(search, monkeypatch, limits, speed, words):
+    monkeypatch.setattr(int8_search, "_speedups", lambda *models: {"decode": speed})
+    with pytest.raises(ExportError, match=words):
+        search(limits=limits)
+
+
+def test_a_refused_int8_leaves_nothing_behind(run, tmp_path):
+    def refuse(vae, graphs, config):
+        raise ExportError("no")
+
+    with pytest.raises(ExportError):
+        export(run, tmp_path / "model", int8=refuse)
+    assert not (tmp_path / "model").exists()
+
+
+def test_the_manifest_needs_golden_vectors_for_each_precision(folder):
+    manifest = manifests.read(folder)
+    one = dataclasses.replace(manifest, golden={"float32": manifest.golden["float32"]})
+    with pytest.raises(manifests.ManifestError, match="lacks the key 'int8'"):
+        manifests.parse(one.to_json())
+    graphs = {role: {"float32": graph["float32"]} for role, graph in manifest.graphs.items()}
+    with pytest.raises(manifests.ManifestError, match="unknown key 'int8'"):
+        manifests.parse(dataclasses.replace(manifest, graphs=graphs).to_json())
