@@ -196,5 +196,5 @@ def test_threads_follow_affinity_and_the_containers_quota(tmp_path, monkeypatch,
 
 
 def test_a_precision_that_the_model_lacks_is_named_with_those_it_has(folder):
-    with pytest.raises(InputError, match="no 'int8' encoder; it has float32"):
+    with pytest.raises(InputError, match="no graphs of precision 'int8'; it has float32"):
         VAE.load(folder, precision="int8")
