@@ -83,8 +83,8 @@ class Flow(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         self.latent_size = config.latent_size
-        if config.labels:  # all begin as N(0, I)
-            self.label_mean = nn.Parameter(torch.zeros(config.labels, config.latent_size))
+        if config.labels:  # far apart from the first: a flow tears no common cloud into classes
+            self.label_mean = nn.Parameter(torch.randn(config.labels, config.latent_size))
             self.label_logvar = nn.Parameter(torch.zeros(config.labels, config.latent_size))
         self.has_labels = config.labels > 0
         self.couplings = nn.ModuleList(

@@ -21,6 +21,7 @@ from .networks import VAE, build
 from .parallel import Processes
 from .schedule import bound_draws, kl_weight, learning_rate
 
+LABELS = "prior.label_mean"
 CHECK_STEPS = 50  # how often the sums are looked at: each look waits for the device
 
 
@@ -171,13 +172,16 @@ class Trainer:
         return total / len(self.validation)
 
     def begin_with(self, trained: VAE) -> None:
-        """Take another run's weights; what it lacks, residual blocks and labels, starts as the same function."""
+        """Take another run's weights. Blocks that it lacks start as the identity, a prior of other labels anew."""
         weights = trained.state_dict()
         mine = self.model.state_dict()
+        if (LABELS in mine) != (LABELS in weights):
+            weights = {name: tensor for name, tensor in weights.items() if not name.startswith("prior.")}
+            weights |= {name: tensor for name, tensor in mine.items() if name.startswith("prior.")}
         missing = mine.keys() - weights.keys()
-        if weights.keys() - mine.keys() or any(".conv_" not in name and ".label_" not in name for name in missing):
+        if weights.keys() - mine.keys() or any(".conv_" not in name for name in missing):
             raise InputError(
-                "--from takes a run of the same networks and prior, or one with fewer blocks or no labels."
+                "--from takes a run of the same networks and prior, or one with fewer blocks or without labels."
             )
         if other := [name for name in weights if weights[name].shape != mine[name].shape]:
             raise InputError(
