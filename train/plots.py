@@ -165,6 +165,10 @@ def loss_curves(rows: list[dict[str, Any]]) -> Any:
     epochs = [row["epoch"] for row in rows]
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4))
     left.plot(epochs, [-row["elbo"] for row in rows], label="training")
+    weighted = [row for row in rows if row.get("draws", 1) > 1]
+    if weighted:
+        bounds = [-row["bound"] for row in weighted]
+        left.plot([row["epoch"] for row in weighted], bounds, label=f"importance-weighted, K={weighted[0]['draws']}")
     if "validation_bound" in rows[0]:
         left.plot(epochs, [-row["validation_bound"] for row in rows], label="validation")
     right.plot(epochs, [-row["log_likelihood"] for row in rows], label="-log-likelihood")
