@@ -50,6 +50,7 @@ def card(manifest: Manifest, sizes: dict[str, int], differences: dict[str, float
         f"A variational autoencoder of {width}x{height} images, {channels} channel{'s' * (channels > 1)}, with "
         f"{manifest.latent_size} latents and {training['parameters']:,} parameters: preset `{training['preset']}`, "
         f"trained for {training['epochs']} epochs on `{training['data']}`"
+        + (f", from the weights of `{training['started_from']}`" if "started_from" in training else "")
         + (f" ({training['train_images']:,} images)." if "train_images" in training else "."),
         f"Prior {manifest.prior}, posterior {manifest.posterior}, likelihood {manifest.likelihood.family}; "
         f"targets {_TARGETS[training['targets']]}.",

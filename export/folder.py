@@ -15,7 +15,7 @@ import torch
 
 import vae_runtime
 from train import checkpoint as checkpoints
-from train.checkpoint import Checkpoint, load_model
+from train.checkpoint import Checkpoint, load_model, weights_digest
 from train.config import Config
 from train.data import IMAGE_SPEC
 from train.networks import VAE as TorchVAE
@@ -23,6 +23,7 @@ from train.networks import parameter_count
 from train.sampling import noise_labels
 from vae_runtime import VAE, image_grid, standard_normal
 from vae_runtime.checks.verify import replay, verify
+from vae_runtime.errors import InputError
 from vae_runtime.files import write_file
 from vae_runtime.maths.posterior import Posterior, reparameterise
 from vae_runtime.model.golden import GoldenVectors
@@ -108,6 +109,8 @@ def export(
     write_checkpoint(folder / "checkpoint", run, model, config)
     if recipe:
         write_file(folder / "checkpoint" / RECIPE, recipe.to_json().encode())
+    else:
+        (folder / "checkpoint" / RECIPE).unlink(missing_ok=True)
     return found
 
 
@@ -180,6 +183,8 @@ def write_checkpoint(folder: Path, run: Path, model: TorchVAE, config: Config) -
     write_file(folder / "config.json", config.to_json().encode())
     if (run / EVALUATION).exists():
         write_file(folder / EVALUATION, (run / EVALUATION).read_bytes())
+    else:  # figures of the model that lay here before
+        (folder / EVALUATION).unlink(missing_ok=True)
 
 
 def _metadata(config: Config, license: str) -> dict[str, str]:
@@ -200,12 +205,15 @@ def _training(run: Path, model: TorchVAE, config: Config) -> dict[str, Any]:
     path = run / EVALUATION
     figures: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     probes = figures.pop("linear_probe_accuracy", {})
+    if figures.pop("weights", weights_digest(model)) != weights_digest(model):
+        raise InputError(f"{path} is of other weights; measure again: python -m train evaluate {run}")
     rounded = {name: round(value, 4) if isinstance(value, float) else value for name, value in figures.items()}
     return {
         "data": config.data,
         "preset": config.preset,
         "targets": config.targets,
         "epochs": config.epochs,
+        **({"started_from": config.started_from} if config.started_from else {}),
         "parameters": parameter_count(model),
         **rounded,
         **{f"probe_accuracy_{labels}": round(accuracy, 4) for labels, accuracy in probes.items()},

@@ -1,6 +1,7 @@
 """The figures of a card: against what is known of made-up latents, samples and models; stopped, they go on."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,13 +9,15 @@ import torch
 from click.testing import CliRunner
 from PIL import Image
 
-from train.bounds import RuntimeEngine, TorchEngine, dataset_bounds
+from train.bounds import RuntimeEngine, TorchEngine, _Kept, dataset_bounds
 from train.checkpoint import load_model
 from train.cli import main
+from train.compare import figures
 from train.data import digits
 from train.judge import frechet_distance, load_judge, sample_quality
 from train.latents import active_units, aggregate_posterior_auc, linear_probe
-from vae_runtime import VAE, from_uint8
+from train.plots import nll_curve
+from vae_runtime import VAE, InputError, from_uint8
 
 CPU = torch.device("cpu")
 
@@ -56,6 +59,25 @@ def test_a_measurement_that_was_stopped_goes_on(tmp_path, monkeypatch):
     changed[7] += 1
     dataset_bounds(third, changed, draws=1, kept_in=kept)
     assert third.measured == [7]
+
+
+def test_two_measurements_keep_each_others_rows_and_damage_is_time_lost(tmp_path, capsys):
+    images, kept = np.zeros((10, 1, 2, 2), np.float32), tmp_path / "bounds.npz"
+    first, second = (_Kept(kept, identity, images) for identity in "ab")
+    first.rows[:], second.rows[:] = 1, 2
+    first.save()
+    second.save()
+    assert [_Kept(kept, identity, images).rows[0, 0] for identity in "ab"] == [1, 2]
+    kept.write_bytes(b"PK damaged")
+    assert np.isnan(_Kept(kept, "a", images).rows).all() and "measuring anew" in capsys.readouterr().err
+
+
+def test_graphs_of_another_model_are_refused(root):
+    model, _ = load_model(root / "artifacts" / "mnist-mlp" / "checkpoint")
+    images = from_uint8(digits().test_images[:4])
+    RuntimeEngine(root / "artifacts" / "mnist-mlp", 1).require_export_of(model, images)
+    with pytest.raises(InputError, match="is not the export of this run"):
+        RuntimeEngine(root / "artifacts" / "mnist", 1).require_export_of(model, images)
 
 
 def test_bounds_do_not_depend_on_what_is_measured_beside_them(root):
@@ -147,7 +169,10 @@ def test_the_curve_is_drawn(root, tmp_path):
     runs = [str(root / "artifacts" / name / "checkpoint") for name in ("mnist", "mnist-2d")]
     result = CliRunner().invoke(main, ["compare", *runs, "--plot", str(tmp_path / "curve.png")])
     assert result.exit_code == 0, result.output
-    assert Image.open(tmp_path / "curve.png").size[0] > 300
+    with Image.open(tmp_path / "curve.png") as picture:
+        assert picture.size[0] > 300
+    drawn = nll_curve({run: figures(Path(run)) for run in runs}).axes[0].lines[0].get_xydata()
+    assert drawn.tolist() == sorted([figures(Path(run))["parameters"], figures(Path(run))["nll_nats"]] for run in runs)
 
 
 def test_a_run_that_was_not_evaluated_is_one_sentence(root, tmp_path):

@@ -18,9 +18,11 @@ from train.config import PRESETS, Config
 from train.data import Dataset
 from train.errors import TrainingError
 from train.loop import fit
+from train.parallel import Processes
 from train.progress import read_metrics
-from train.schedule import kl_weight, learning_rate
+from train.schedule import bound_draws, kl_weight, learning_rate
 from train.trainer import Trainer
+from vae_runtime import InputError
 
 CPU = torch.device("cpu")
 
@@ -62,7 +64,7 @@ def interrupt_at(monkeypatch, *steps):
     [
         small("mlp-2d"),
         small("mlp", validation_images=20),
-        small("conv"),
+        small("conv", importance_share=0.5, grey_share=0.2),
         small("conv", ema_decay=0.0, kl_warmup_epochs=0.0, targets="grey", gradient_norm_limit=0.0),
     ],
     ids=["mlp-2d", "mlp", "conv", "conv-plain"],
@@ -200,6 +202,91 @@ def test_resuming_a_damaged_checkpoint_falls_back_and_says_so(cli, dataset, tmp_
     assert result.exit_code == 0
     assert "damaged" in result.stderr and "Resuming from previous.safetensors, step 10" in result.stderr
     assert [row["epoch"] for row in read_metrics(tmp_path / "run")] == [1, 2, 3]
+
+
+def test_a_deeper_network_begins_as_the_shallower_function(dataset):
+    trained = Trainer(small("conv", blocks=1), dataset, CPU)
+    for parameter in trained.model.parameters():
+        torch.nn.init.normal_(parameter, 0, 0.2)
+    deeper = Trainer(small("conv", blocks=3), dataset, CPU)
+    deeper.begin_with(trained.model)
+    images = trained.batch().images
+    for model in (deeper.model, deeper.averaged_model):
+        mean, _ = model.encode(images)
+        assert torch.equal(mean, trained.model.encode(images)[0])
+        assert torch.equal(model.decode(mean), trained.model.decode(mean))
+        assert torch.equal(model.prior.log_prob(mean), trained.model.prior.log_prob(mean))
+
+
+@pytest.mark.parametrize(
+    ("there", "here", "words"),
+    [
+        ({"blocks": 2}, {"blocks": 1}, "fewer residual blocks"),
+        ({}, {"widths": (4, 8)}, "layers of the same sizes"),
+        ({}, {"latent_size": 7}, "layers of the same sizes"),
+    ],
+)
+def test_a_run_of_other_networks_is_no_start(dataset, there, here, words):
+    trained = Trainer(small("conv", **there), dataset, CPU)
+    with pytest.raises(InputError, match=words):
+        Trainer(small("conv", **here), dataset, CPU).begin_with(trained.model)
+
+
+def test_a_prior_of_another_kind_starts_anew(dataset):
+    trained = Trainer(small("conv", prior="standard_normal"), dataset, CPU)
+    learner = Trainer(small("conv", labels=2), dataset, CPU)
+    learner.begin_with(trained.model)
+    assert torch.equal(learner.model.encoder[0].weight, trained.model.encoder[0].weight)
+    assert learner.model.prior.label_mean.shape == (2, 40)
+
+
+def test_part_of_a_batch_stays_grey(dataset):
+    trainer = Trainer(small("conv", grey_share=0.25), dataset, CPU)
+    grey = torch.full((16, 1, 8, 8), 0.5)
+    seen = trainer.observe(grey)
+    assert (seen[:4] == 0.5).all() and set(seen[4:].unique().tolist()) == {0.0, 1.0}
+
+
+def test_the_last_share_of_the_epochs_raises_the_importance_weighted_bound():
+    config = dataclasses.replace(PRESETS["conv"](), epochs=10, importance_share=0.7)
+    assert [bound_draws(config, epoch) for epoch in range(10)] == [1, 1, 1, 5, 5, 5, 5, 5, 5, 5]
+    assert bound_draws(PRESETS["mlp"](), 39) == 1
+
+
+def test_the_best_weights_are_of_the_bound_that_was_raised_last(dataset, tmp_path):
+    config = small("conv", epochs=4, importance_share=0.5)
+    fit(config, tmp_path / "run", dataset, CPU)
+    assert [row["draws"] for row in read_metrics(tmp_path / "run")] == [1, 1, 5, 5]
+    longer = dataclasses.replace(config, epochs=6, importance_share=0.0)
+    fit(longer, tmp_path / "run", dataset, CPU, resume=True)
+    assert read(tmp_path / "run" / BEST).state["epoch"] > 4
+
+
+def test_a_process_without_rows_adds_nothing(dataset):
+    trainer = Trainer(small("conv", labels=2), dataset, CPU, Share(rank=3, size=4))
+    batch = trainer.batch()
+    sums = trainer.find_gradients(batch.images[:2], batch.labels[:2])
+    assert sums.tolist() == [0, 0, 0, 0]
+    assert all((parameter.grad == 0).all() for parameter in trainer.model.parameters())
+
+
+class Share(Processes):
+    """The share of one of several processes, without the others."""
+
+    def add_up(self, tensors):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--preset", "mlp", "--importance-share", "0.5"], "has no --importance-share"),
+        (["--preset", "conv", "--only-prior"], "--only-prior needs --from RUN"),
+    ],
+)
+def test_options_that_would_do_nothing_are_refused(tmp_path, arguments, words):
+    result = CliRunner().invoke(main, ["fit", *arguments, "--data", "digits", "--out", str(tmp_path / "run")])
+    assert result.exit_code == 2 and words in result.output
 
 
 def test_ctrl_c_saves_and_prints_the_line_that_resumes(root, tmp_path):

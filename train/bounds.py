@@ -19,15 +19,17 @@ import numpy.typing as npt
 import torch
 
 from vae_runtime import VAE as RuntimeVAE
+from vae_runtime.errors import InputError
 from vae_runtime.files import write_file
 from vae_runtime.maths.bounds import log_mean_exp
 from vae_runtime.maths.posterior import Posterior
 from vae_runtime.model.sessions import import_onnxruntime
 
-from .checkpoint import digest
+from .checkpoint import weights_digest
 from .densities import log_normal
 from .loss import bernoulli_log_likelihood, clip_logits
 from .networks import VAE
+from .progress import say
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
@@ -56,7 +58,7 @@ class TorchEngine:
     def __init__(self, model: VAE, device: torch.device) -> None:
         self._model, self._device = model, device
         self.name = f"torch {torch.__version__}"
-        self.digest = digest({name: tensor.cpu() for name, tensor in model.state_dict().items()}, "")
+        self.digest = weights_digest(model) + (f" {device.type}" if device.type != "cpu" else "")
 
     @torch.inference_mode()
     def bounds(self, images: Float32, *, draws: int, start: int) -> Float64:
@@ -84,9 +86,18 @@ class RuntimeEngine:
     """A model folder through `vae_runtime`: what a device computes."""
 
     def __init__(self, folder: Path, threads: int | None) -> None:
-        self._vae = RuntimeVAE.load(folder, threads=threads)
+        self._vae, self._folder = RuntimeVAE.load(folder, threads=threads), folder
         self.name = f"onnxruntime {import_onnxruntime().__version__}"
-        self.digest = self._vae.manifest.pair_id
+        self.digest = "".join([self._vae.manifest.pair_id, *map(str, self._vae.manifest.labels)])
+
+    def require_export_of(self, model: VAE, images: Float32) -> None:
+        """Refuse graphs that are not those of the torch model: figures of two models would be mixed."""
+        with torch.inference_mode():
+            device = next(model.parameters()).device
+            mean = model.encode(torch.from_numpy(images).to(device))[0].cpu().numpy()
+        found = self._vae.encode(images).mean
+        if found.shape != mean.shape or np.abs(found - mean).max() > 1e-2:
+            raise InputError(f"{self._folder} is not the export of this run: it encodes images to other latents.")
 
     def bounds(self, images: Float32, *, draws: int, start: int) -> Float64:
         found = self._vae.elbo(images, samples=draws, seed=0, start=start)
@@ -124,24 +135,32 @@ class _Kept:
 
     def __init__(self, path: Path | None, identity: str, images: Float32) -> None:
         self._path = path
-        self._keys = np.array([_key(identity, row, image) for row, image in enumerate(images)], np.uint64)
-        self.rows = np.full((len(images), 3), np.nan)
-        self._others: tuple[npt.NDArray[np.uint64], Float64] = np.empty(0, np.uint64), np.empty((0, 3))
-        if path and path.exists():
-            with np.load(path, allow_pickle=False) as file:
-                known = dict(zip(file["keys"].tolist(), file["rows"], strict=True))
-            for index, key in enumerate(self._keys.tolist()):
-                self.rows[index] = known.pop(key, self.rows[index])
-            self._others = np.fromiter(known, np.uint64), np.array(list(known.values())).reshape(-1, 3)
+        self._keys = [_key(identity, row, image) for row, image in enumerate(images)]
+        known = self._read()
+        self.rows = np.array([known.get(key, (np.nan,) * 3) for key in self._keys], np.float64).reshape(-1, 3)
 
     def save(self) -> None:
+        """Add the rows to the file, whatever another measurement has added since."""
         if self._path is None:
             return
-        done = ~np.isnan(self.rows[:, 0])
+        done = {key: tuple(row) for key, row in zip(self._keys, self.rows.tolist(), strict=True) if row[0] == row[0]}
+        known = self._read() | done
         buffer = io.BytesIO()
-        keys, rows = self._others
-        np.savez(buffer, keys=np.concatenate([keys, self._keys[done]]), rows=np.concatenate([rows, self.rows[done]]))
+        np.savez(buffer, keys=np.fromiter(known, np.uint64), rows=np.array(list(known.values())).reshape(-1, 3))
         write_file(self._path, buffer.getvalue())
+
+    def _read(self) -> dict[int, tuple[float, ...]]:
+        """What is kept; a file that cannot be read is nothing but lost time."""
+        try:
+            if self._path is None:
+                return {}
+            with np.load(self._path, allow_pickle=False) as file:
+                return dict(zip(file["keys"].tolist(), map(tuple, file["rows"].tolist()), strict=True))
+        except FileNotFoundError:
+            return {}
+        except Exception as error:  # damage comes as whatever zipfile, zlib or numpy met first
+            say(f"{self._path} is damaged ({error}); measuring anew.")
+            return {}
 
 
 def _key(identity: str, row: int, image: Float32) -> int:

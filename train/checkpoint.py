@@ -38,7 +38,7 @@ def save(path: Path, checkpoint: Checkpoint) -> None:
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in checkpoint.tensors.items()}
     state = json.dumps(checkpoint.state, sort_keys=True)
     # One key: safetensors writes several in any order, and the same checkpoint should be the same bytes.
-    stamp = json.dumps({"sha256": digest(tensors, state), "state": state})
+    stamp = json.dumps({"sha256": _digest(tensors, state), "state": state})
     write_file(path, safetensors.torch.save(tensors, {"checkpoint": stamp}))
 
 
@@ -57,7 +57,7 @@ def read(path: Path) -> Checkpoint:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
         stamp = json.loads(metadata["checkpoint"])
         state: str = stamp["state"]
-        if stamp["sha256"] != digest(tensors, state):
+        if stamp["sha256"] != _digest(tensors, state):
             raise TrainingError(f"{path} is damaged: its content does not have the sha256 that it carries.")
         return Checkpoint(tensors, json.loads(state))
     except FileNotFoundError:
@@ -108,7 +108,12 @@ def load_model(folder: Path, device: torch.device | None = None) -> tuple[VAE, C
     return model.eval(), config
 
 
-def digest(tensors: dict[str, Tensor], state: str) -> str:
+def weights_digest(model: VAE) -> str:
+    """sha256 of a model's weights."""
+    return _digest({name: tensor.cpu() for name, tensor in model.state_dict().items()}, "")
+
+
+def _digest(tensors: dict[str, Tensor], state: str) -> str:
     """sha256 of named tensors and a state, whatever the order of the names."""
     sha256 = hashlib.sha256(state.encode())
     for name in sorted(tensors):

@@ -111,9 +111,16 @@ def fit(
     else:
         raise InputError("say which --preset to train and the --out folder of the run, or give --resume RUN.")
     if start:
-        changes["started_from"] = start.name
+        whole = start.resolve()  # only its name is kept: a model carries no path of the machine that made it
+        changes["started_from"] = whole.parent.name if whole.name == "checkpoint" else whole.name
     torch_device = choose_device(device, threads)
     config = resolve_precision(dataclasses.replace(config, **changes), torch_device)
+    if config.importance_share and config.importance_draws == 1:
+        raise InputError(f"the preset {config.preset!r} has no --importance-share: its bound is of one draw.")
+    if config.only_prior and not (config.started_from and config.prior == "flow"):
+        raise InputError(
+            "--only-prior needs --from RUN, whose encoder and decoder it keeps, and a prior to train: flow."
+        )
     if dry_run:
         click.echo(config.to_json(), nl=False)
         return
@@ -181,9 +188,10 @@ def evaluate(
     """
     import json
 
+    from vae_runtime import from_uint8
     from vae_runtime.files import write_file
 
-    from .bounds import RuntimeEngine, TorchEngine
+    from .bounds import Engine, RuntimeEngine, TorchEngine
     from .checkpoint import load_model
     from .data import load
     from .devices import choose_device
@@ -192,20 +200,24 @@ def evaluate(
 
     torch_device = choose_device(device, threads)
     model, config = load_model(run, torch_device)
-    line = ProgressLine(log_seconds=60)
+    line, dataset = ProgressLine(log_seconds=60), load(config.data, data_dir)
+    engine: Engine = TorchEngine(model, torch_device)
+    if graphs:
+        engine = RuntimeEngine(graphs, threads)
+        engine.require_export_of(model, from_uint8(dataset.test_images[:8]))
     figures = measure(
         model,
         config,
-        load(config.data, data_dir),
+        dataset,
         torch_device,
         draws=draws,
         images=images,
-        engine=RuntimeEngine(graphs, threads) if graphs else TorchEngine(model, torch_device),
+        engine=engine,
         kept_in=run / "bounds.npz",
         progress=line.show,
     )
     line.clear()
-    text = json.dumps(figures, indent=2) + "\n"
+    text = json.dumps(figures, indent=2, allow_nan=False) + "\n"
     if images is None:
         write_file(run / "evaluation.json", text.encode())
     click.echo(text, nl=False)
@@ -230,7 +242,7 @@ def compare(runs: tuple[Path, ...], as_json: bool, picture: Path | None) -> None
     if picture:
         from .plots import nll_curve, save_figure
 
-        save_figure(picture, nll_curve({run.name: figures(run) for run in runs}))
+        save_figure(picture, nll_curve({str(run): figures(run) for run in runs}))
 
 
 @main.command()

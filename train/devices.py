@@ -16,7 +16,8 @@ def choose_device(name: str | None, threads: int | None) -> torch.device:
     """The named torch device, or the accelerator of this machine, or its CPU with this many threads."""
     if threads:
         torch.set_num_threads(threads)
-    name = name or local_device_name()
+    if name in (None, "cuda"):
+        name = local_device_name() or name
     if name is None:
         return torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
     try:

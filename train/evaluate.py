@@ -16,6 +16,7 @@ from vae_runtime.maths.noise import uniform_choice
 from vae_runtime.maths.posterior import Posterior
 
 from .bounds import Engine, TorchEngine, bits_per_dim, dataset_bounds
+from .checkpoint import weights_digest
 from .config import Config
 from .data import Dataset
 from .densities import kl_per_latent
@@ -64,6 +65,7 @@ def evaluate(
         "test_images": len(test),
         "parameters": parameter_count(model),
         "engine": engine.name,
+        "weights": weights_digest(model),
         "elbo_nats": log_likelihood - kl,
         "log_likelihood_nats": log_likelihood,
         "kl_nats": kl,
@@ -104,7 +106,7 @@ def _latent_figures(
 ) -> dict[str, Any]:
     mean, logvar = posteriors(model, dataset.test_images[:images], device)
     train_mean, _ = posteriors(model, dataset.train_images, device)
-    prior_draws, _ = samples(model, config, device, len(mean))
+    prior_draws = prior_latents(model, len(mean), config.latent_size, device).cpu().numpy()
     probes = {
         str(labels or "all"): linear_probe(
             (train_mean.numpy(), dataset.train_labels), (mean.numpy(), dataset.test_labels[:images]), labels
@@ -112,6 +114,8 @@ def _latent_figures(
         for labels in PROBE_LABELS
         if labels is None or labels <= len(dataset.train_labels)
     }
+    if len(mean) < 200:  # too few to tell anything of their law
+        return {}
     return {
         "active_units": active_units(mean),
         # From the standard normal, whatever the prior: only there does the KL fall apart into latents.

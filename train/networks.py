@@ -75,7 +75,8 @@ class Residual(nn.Module):
         super().__init__()
         self.conv_1 = nn.Conv2d(channels, channels, 3, padding=1)
         self.conv_2 = nn.Conv2d(channels, channels, 3, padding=1)
-        nn.init.zeros_(self.conv_2.weight)
+        for parameter in self.conv_2.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(self, x: Tensor) -> Tensor:
         return F.relu(x + self.conv_2(F.relu(self.conv_1(x))))

@@ -53,5 +53,7 @@ def join(device: torch.device) -> Processes:
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         return Processes()
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
     torch.distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
     return Processes(torch.distributed.get_rank(), size)

@@ -60,11 +60,12 @@ class Record:
         self._metrics.write(row)
         self._line.clear()
         say(self._summary(row, now))
-        bound = row.get("validation_bound", row["bound"])
-        if bound > trainer.best_bound:
-            trainer.best_bound = bound
-            best = Checkpoint(dict(trainer.averaged_model.state_dict()), {"epoch": row["epoch"]})
-            checkpoints.save(self._folder / checkpoints.BEST, best)
+        # A bound of more draws is higher for the same weights: only bounds of the same number compare.
+        best = row["draws"], row.get("validation_bound", row["bound"])
+        if best[0] != trainer.best_draws or best[1] > trainer.best_bound:
+            trainer.best_draws, trainer.best_bound = best
+            weights = Checkpoint(dict(trainer.averaged_model.state_dict()), {"epoch": row["epoch"]})
+            checkpoints.save(self._folder / checkpoints.BEST, weights)
         self._snapshot(f"epoch-{trainer.epoch:03d}.png")
         self._epoch_at, self._epoch_step = time.monotonic(), trainer.step
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from vae_runtime.maths.labels import Labels
-from vae_runtime.maths.noise import standard_normal, uniform_choice
+from vae_runtime.maths.noise import standard_normal
 
 from .networks import VAE
 from .prior import Flow
@@ -26,5 +26,5 @@ def prior_latents(model: VAE, n: int, latent_size: int, device: torch.device, *,
     eps = standard_normal(n, latent_size, seed=seed)
     labels = noise_labels(model.prior)
     if labels:
-        eps = labels.place(eps, uniform_choice(n, len(labels.names), seed=seed))
+        eps = labels.place(eps, labels.draw(n, None, seed=seed, start=0))
     return torch.cat([model.prior.from_noise(rows.to(device)) for rows in torch.from_numpy(eps).split(500)])

@@ -1,4 +1,4 @@
-"""One step of Adam on -ELBO, and all that a checkpoint must hold to go on from it bit for bit on a CPU."""
+"""One step of Adam on a bound, and all that a checkpoint must hold to go on from it bit for bit on a CPU."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ from .networks import VAE, build
 from .parallel import Processes
 from .schedule import bound_draws, kl_weight, learning_rate
 
-LABELS = "prior.label_mean"
 CHECK_STEPS = 50  # how often the sums are looked at: each look waits for the device
 
 
@@ -57,7 +56,7 @@ class Trainer:
         self.steps_per_epoch = -(-split // config.batch_size)
         self.total_steps = self.steps_per_epoch * config.epochs
         self.step = 0
-        self.best_bound = float("-inf")
+        self.best_draws, self.best_bound = 0, float("-inf")
         self._order, self._order_epoch = torch.empty(0, dtype=torch.long), -1
         # Sums over the epoch so far: log-likelihood, KL, the bound that is raised, images.
         self.sums = torch.zeros(4, dtype=torch.float64, device=device)
@@ -132,8 +131,10 @@ class Trainer:
         """Leave the gradients of this step's loss in the parameters; returns what it adds to `sums`."""
         config, draws = self.config, bound_draws(self.config, self.epoch)
         eps = torch.randn(draws, len(images), config.latent_size, device=self.device, generator=self.noise)
-        mine, eps = self.processes.rows(images), self.processes.rows(eps, axis=1)
-        labels = None if labels is None else self.processes.rows(labels)
+        share, whole = self.processes.rows, len(images)
+        idle = len(share(images)) == 0  # of a short last batch: a row of the others' then, that counts for nothing
+        mine, eps = (images[:1], eps[:, :1]) if idle else (share(images), share(eps, axis=1))
+        labels = labels if labels is None else labels[:1] if idle else share(labels)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
             if draws > 1:
                 bounds = iwae(self.model, mine, eps, labels=labels)
@@ -142,9 +143,9 @@ class Trainer:
                 log_likelihood, kl = elbo(self.model, mine, eps[0], labels=labels)
                 bounds = Bounds(log_likelihood, kl, log_likelihood - kl)
                 loss = kl_weight(config, self.step, self.steps_per_epoch) * kl - log_likelihood
-        (loss.sum() / len(images)).backward()
+        (loss.sum() * (not idle) / whole).backward()
         count = torch.tensor(float(len(mine)), device=self.device)
-        sums = torch.stack([*(bound.detach().sum() for bound in bounds), count])
+        sums = torch.stack([*(bound.detach().sum() for bound in bounds), count]) * (not idle)
         gradients = [parameter.grad for parameter in self.model.parameters() if parameter.grad is not None]
         self.processes.add_up([*gradients, sums])
         return sums
@@ -172,17 +173,21 @@ class Trainer:
         return total / len(self.validation)
 
     def begin_with(self, trained: VAE) -> None:
-        """Take another run's weights. Blocks that it lacks start as the identity, a prior of other labels anew."""
-        weights = trained.state_dict()
-        mine = self.model.state_dict()
-        if (LABELS in mine) != (LABELS in weights):
+        """Take another run's encoder, decoder and prior.
+
+        Residual blocks that it lacks start as the identity; a prior of another kind, size or number of labels starts
+        anew as a whole.
+        """
+        weights, mine = trained.state_dict(), self.model.state_dict()
+        priors = [
+            {name: tensor.shape for name, tensor in part.items() if name.startswith("prior.")}
+            for part in (weights, mine)
+        ]
+        if priors[0] != priors[1]:
             weights = {name: tensor for name, tensor in weights.items() if not name.startswith("prior.")}
             weights |= {name: tensor for name, tensor in mine.items() if name.startswith("prior.")}
-        missing = mine.keys() - weights.keys()
-        if weights.keys() - mine.keys() or any(".conv_" not in name for name in missing):
-            raise InputError(
-                "--from takes a run of the same networks and prior, or one with fewer blocks or without labels."
-            )
+        if weights.keys() - mine.keys() or any(".conv_" not in name for name in mine.keys() - weights.keys()):
+            raise InputError("--from takes a run of the same networks, or one with fewer residual blocks.")
         if other := [name for name in weights if weights[name].shape != mine[name].shape]:
             raise InputError(
                 f"--from takes a run with layers of the same sizes; {other[0]} is {list(weights[other[0]].shape)} "
@@ -200,7 +205,7 @@ class Trainer:
         for index, slots in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{index}.{name}": tensor for name, tensor in slots.items()}
         tensors |= {"noise": self.noise.get_state(), "sums": self.sums}
-        return Checkpoint(tensors, {"step": self.step, "best_bound": self.best_bound})
+        return Checkpoint(tensors, {"step": self.step, "best_draws": self.best_draws, "best_bound": self.best_bound})
 
     def restore(self, saved: Checkpoint) -> None:
         """Continue exactly where `checkpoint` was taken."""
@@ -226,7 +231,8 @@ class Trainer:
         )
         self.noise.set_state(saved.tensors["noise"])
         self.sums = tensors["sums"]
-        self.step, self.best_bound = saved.state["step"], saved.state["best_bound"]
+        self.step = saved.state["step"]
+        self.best_draws, self.best_bound = saved.state["best_draws"], saved.state["best_bound"]
 
 
 def to_float(images: Tensor) -> Tensor:

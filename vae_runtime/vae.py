@@ -107,6 +107,8 @@ class VAE:
         n, start = whole_number(n, "n"), whole_number(start, "start")
         if label is not None and not self.labels:
             raise InputError(f"the model {self.manifest.name!r} has no labels; sample it without one.")
+        if label is not None and self._labels:
+            self._labels.number(label)
         if not 0 <= temperature <= 1000:
             raise InputError(f"temperature is {temperature}; expected a number from 0 to 1000; 1 is the model's own.")
         if n >= 2**31:

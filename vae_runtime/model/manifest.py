@@ -27,7 +27,6 @@ POSTERIORS = ("diagonal_gaussian",)
 LIKELIHOODS = ("bernoulli", "gaussian")
 GOLDEN_TENSORS = ("mean", "logvar", "z", "images", "nats")
 _LIMIT_BYTES = 2**20
-_PLAIN_NAME = r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,98}[A-Za-z0-9_])?"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,8 +157,8 @@ def _parse(top: Reader) -> Manifest:
         )
     latent, prior, posterior = top.object("latent"), top.object("prior"), top.object("posterior")
     latent_size = latent.size("size")
-    graphs = _graphs(top.object("graphs"), ROLES[prior.choice("family", tuple(ROLES))])
     family, training = prior.choice("family", tuple(ROLES)), top.get("training", dict)
+    graphs = _graphs(top.object("graphs"), ROLES[family])
     manifest = Manifest(
         name=top.matching("name", r"[A-Za-z0-9_.-]{1,100}", "at most 100 letters, digits, '.', '-' and '_'"),
         license=top.matching("license", r"[ -~]{1,100}", "1 to 100 plain characters"),
