@@ -29,6 +29,8 @@ from .model.providers import full_names
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 
+AT_ONCE = 1024  # latents: what a big call holds beside its results
+
 
 class VAE:
     """A trained variational autoencoder: sample, encode, decode, reconstruct, interpolate, score.
@@ -113,14 +115,12 @@ class VAE:
             raise InputError(f"temperature is {temperature}; expected a number from 0 to 1000; 1 is the model's own.")
         if n >= 2**31:
             raise InputError(f"n is {n}; expected fewer than 2^31 at once. Draw them in parts, with start=.")
+        if n <= AT_ONCE:
+            return self._sample(n, label, seed, start, temperature, batch_size)
         images = np.empty((n, *self.image_shape), np.float32)
-        for begin in range(0, n, 1024):
-            count = min(1024, n - begin)
-            eps = standard_normal(count, self.latent_size, seed=seed, start=start + begin) * np.float32(temperature)
-            if self._labels:
-                eps = self._labels.place(eps, self._labels.draw(count, label, seed=seed, start=start + begin))
-            z = self.prior.from_noise(eps, batch_size=batch_size)
-            images[begin : begin + count] = self._decode(z, batch_size)
+        for begin in range(0, n, AT_ONCE):
+            count = min(AT_ONCE, n - begin)
+            images[begin : begin + count] = self._sample(count, label, seed, start + begin, temperature, batch_size)
         return images
 
     def encode(self, images: npt.ArrayLike, *, batch_size: int = 64) -> Posterior:
@@ -200,6 +200,16 @@ class VAE:
         mean = self.encode(images, batch_size=batch_size).mean
         return self._labels.probabilities(self.prior.to_noise(mean, batch_size=batch_size))
 
+    def _sample(
+        self, n: int, label: str | int | None, seed: int, start: int, temperature: float, batch_size: int
+    ) -> Float32:
+        eps = standard_normal(n, self.latent_size, seed=seed, start=start)
+        if temperature != 1:
+            eps *= np.float32(temperature)
+        if self._labels:
+            eps = self._labels.place(eps, self._labels.draw(n, label, seed=seed, start=start))
+        return self._decode(self.prior.from_noise(eps, batch_size=batch_size), batch_size)
+
     def _encode(self, images: Float32, batch_size: int) -> Posterior:
         return Posterior(*self._encoder.run(images, ("mean", "logvar"), batch_size=batch_size))
 
@@ -215,7 +225,7 @@ class VAE:
     ) -> tuple[Float64, Float64]:
         """log p(x|z) and log p(z)/q(z|x) of every draw, each [batch, samples]; few latents at a time."""
         likelihoods, ratios = (np.empty((len(images), samples)) for _ in range(2))
-        at_once = max(1, 1024 // len(images))
+        at_once = max(1, AT_ONCE // len(images))
         for first in range(0, samples, at_once):
             columns = slice(first, min(first + at_once, samples))
             z = posterior.draws(first, columns.stop - first, seed=seed, start=start)

@@ -22,8 +22,9 @@ def check_images(images: Any, shape: tuple[int, int, int]) -> Float32:
         elif array.ndim == 4 and array.shape[1:] == (*shape[1:], shape[0]):
             hint = " This looks like [batch, height, width, channels]: use images.transpose(0, 3, 1, 2)."
         raise InputError(f"images are {array.dtype} {list(array.shape)}; expected {_batch_of(shape)}.{hint}")
-    array = _finite(array, "images")
+    array = _float32(array)
     if array.size and not (array.min() >= 0 and array.max() <= 1):
+        _require_finite(array, "images")
         raise InputError(
             f"images reach from {array.min():g} to {array.max():g}; expected [0, 1]. Divide bytes by 255: from_uint8()."
         )
@@ -44,7 +45,9 @@ def check_latents(z: Any, size: int) -> Float32:
     if array.ndim != 2 or array.shape[1] != size:
         hint = " For one latent, pass z[None]." if array.shape == (size,) else ""
         raise InputError(f"z is {array.dtype} {list(array.shape)}; expected [batch, {size}].{hint}")
-    return _finite(array, "z")
+    array = _float32(array)
+    _require_finite(array, "z")
+    return array
 
 
 def _floats(value: Any, name: str, expected: str, hint: str) -> npt.NDArray[Any]:
@@ -54,13 +57,18 @@ def _floats(value: Any, name: str, expected: str, hint: str) -> npt.NDArray[Any]
     return array
 
 
-def _finite(array: npt.NDArray[Any], name: str) -> Float32:
-    with np.errstate(over="ignore"):  # a float64 too large for float32 becomes infinity, and is refused below
-        array = np.ascontiguousarray(array, dtype=np.float32)
-    if not np.isfinite(array).all():
-        place = np.argwhere(~np.isfinite(array))[0]
+def _float32(array: npt.NDArray[Any]) -> Float32:
+    if array.dtype == np.float32:
+        return np.ascontiguousarray(array)
+    with np.errstate(over="ignore"):  # a float64 too large for float32 becomes infinity, and is refused
+        return np.ascontiguousarray(array, dtype=np.float32)
+
+
+def _require_finite(array: Float32, name: str) -> None:
+    finite = np.isfinite(array)
+    if np.count_nonzero(finite) != array.size:  # in half the time of finite.all(), for few numbers
+        place = np.argwhere(~finite)[0]
         raise InputError(f"{name} hold {array[tuple(place)]} at {place.tolist()}; expected finite float32 numbers.")
-    return array
 
 
 def _batch_of(shape: tuple[int, ...]) -> str:

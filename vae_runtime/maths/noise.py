@@ -17,9 +17,10 @@ from ..errors import InputError
 
 CHOICES_START = 2**62  # labels are drawn from elements from here on, far from those of rows
 
-_GAMMA = np.uint64(0x9E3779B97F4A7C15)
-_MULTIPLY_1 = np.uint64(0xBF58476D1CE4E5B9)
-_MULTIPLY_2 = np.uint64(0x94D049BB133111EB)
+_GAMMA, _MULTIPLY_1, _MULTIPLY_2 = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB
+# The same as numpy numbers, made once.
+_M1, _M2 = np.uint64(_MULTIPLY_1), np.uint64(_MULTIPLY_2)
+_11, _27, _30, _31 = (np.uint64(bits) for bits in (11, 27, 30, 31))
 
 
 def standard_normal(n: int, size: int, *, seed: int, start: int = 0) -> npt.NDArray[np.float32]:
@@ -33,15 +34,16 @@ def standard_normal(n: int, size: int, *, seed: int, start: int = 0) -> npt.NDAr
 
 def uniform_choice(n: int, choices: int, *, seed: int, start: int = 0) -> npt.NDArray[np.int64]:
     """Draw choices start .. start + n - 1 of a seed among 0 .. choices - 1, seeded: int64 [n]."""
-    elements = np.arange(n, dtype=np.uint64) + np.uint64(start) + np.uint64(CHOICES_START)  # modulo 2^64
-    _, u2 = _uniforms(elements, seed)
+    rows = np.arange(n, dtype=np.uint64) + np.uint64(start) + np.uint64(CHOICES_START)  # modulo 2^64
+    u2 = _bits(rows, 1, seed)[:, 0, 1] / 2.0**53
     return np.asarray((u2 * choices).astype(np.int64))
 
 
 def normal_rows(rows: npt.NDArray[np.uint64], size: int, *, seed: int) -> npt.NDArray[np.float32]:
     """Draw the given rows of a seed, seeded: float32 [len(rows), size]; row i as in `standard_normal`."""
-    rows, columns = rows.astype(np.uint64)[:, None], np.arange(size, dtype=np.uint64)
-    u1, u2 = _uniforms(rows * np.uint64(size) + columns, seed)
+    bits = _bits(rows.astype(np.uint64), size, seed)
+    u1 = (bits[..., 0] + 0.5) / 2.0**53  # in (0, 1]: its logarithm is finite
+    u2 = bits[..., 1] / 2.0**53
     return (np.sqrt(-2.0 * np.log(u1)) * np.cos(2.0 * np.pi * u2)).astype(np.float32)
 
 
@@ -56,18 +58,27 @@ def whole_number(value: int, name: str) -> int:
     return number
 
 
-def _uniforms(elements: npt.NDArray[np.uint64], seed: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """The two uniform numbers of each element: u1 in (0, 1], so that its logarithm is finite, and u2 in [0, 1)."""
-    key = _mix(np.array([whole_number(seed, "seed")], dtype=np.uint64))
-    k2 = np.uint64(2) * elements  # wraps modulo 2^64, as the format says
-    a, b = _mix(key + k2), _mix(key + k2 + np.uint64(1))
-    u1 = ((a >> np.uint64(11)).astype(np.float64) + 0.5) / 2.0**53
-    return u1, (b >> np.uint64(11)).astype(np.float64) / 2.0**53
+def _bits(rows: npt.NDArray[np.uint64], size: int, seed: int) -> npt.NDArray[np.float64]:
+    """Two 53-bit integers for each element of the rows, as float64 [len(rows), size, 2].
+
+    Element k takes numbers 2 k and 2 k + 1 of the seed's key, so a row's lie side by side. Everything is modulo 2^64,
+    and in place: for one sample the calls of numpy cost more than their arithmetic.
+    """
+    key = _mix(whole_number(seed, "seed"))
+    first = rows * np.uint64(2 * size) + np.uint64((key + _GAMMA) % 2**64)
+    x = np.asarray(first[:, None] + np.arange(2 * size, dtype=np.uint64), np.uint64)
+    x ^= x >> _30
+    x *= _M1
+    x ^= x >> _27
+    x *= _M2
+    x ^= x >> _31
+    x >>= _11
+    return x.astype(np.float64).reshape(len(rows), size, 2)
 
 
-def _mix(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """SplitMix64's output function, elementwise, modulo 2^64."""
-    x = x + _GAMMA
-    x = (x ^ (x >> np.uint64(30))) * _MULTIPLY_1
-    x = (x ^ (x >> np.uint64(27))) * _MULTIPLY_2
-    return x ^ (x >> np.uint64(31))
+def _mix(x: int) -> int:
+    """SplitMix64's output function of one number; `_bits` has the same for arrays."""
+    x = (x + _GAMMA) % 2**64
+    x = (x ^ (x >> 30)) * _MULTIPLY_1 % 2**64
+    x = (x ^ (x >> 27)) * _MULTIPLY_2 % 2**64
+    return x ^ (x >> 31)

@@ -11,9 +11,8 @@ from .noise import normal_rows, standard_normal
 
 Float32 = npt.NDArray[np.float32]
 
-DRAW_STRIDE = (
-    2**32
-)  # draw s of image i is row s * stride + i of a seed: neither the batch nor the count of draws moves it
+# Draw s of image i is row s * stride + i of a seed: neither the batch nor the count of draws moves it.
+DRAW_STRIDE = 2**32
 
 
 class Posterior(NamedTuple):
