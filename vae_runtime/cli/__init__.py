@@ -16,6 +16,7 @@ import click
 from .. import __version__
 from ..errors import IntegrityError, ManifestError, ProviderError, VAEError
 from . import outputs
+from .bench import bench
 from .generate import decode, interpolate, sample, vary
 from .inspect import info, verify
 from .look import encode, reconstruct, score
@@ -58,7 +59,7 @@ def main() -> None:
     """
 
 
-for _verb in (sample, encode, decode, reconstruct, vary, interpolate, score, info, verify):
+for _verb in (sample, encode, decode, reconstruct, vary, interpolate, score, info, verify, bench):
     main.add_command(_verb)
 
 

@@ -1,0 +1,156 @@
+"""How fast this machine runs this model, how it starts, and which precision, threads and batch to use here."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import os
+import statistics
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ..errors import ProviderError
+from ..vae import VAE
+
+VERBS = ("sample", "encode", "score")
+ROUNDS = 10  # all cells in turns, so that what else the machine does meets each of them
+
+
+class Setup(NamedTuple):
+    """One way to run the model."""
+
+    provider: str
+    precision: str
+    threads: int
+
+
+class Start(NamedTuple):
+    """A fresh process with one setup: milliseconds, and resident memory in MB where the system tells it."""
+
+    setup: Setup
+    load_ms: float
+    first_sample_ms: float
+    loaded_mb: float | None
+    after_batch_mb: float | None
+
+
+class Speed(NamedTuple):
+    """One method at one batch size: milliseconds a call, and images a second over all calls."""
+
+    setup: Setup
+    verb: str
+    batch: int
+    calls: int
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    images_per_second: float
+
+
+class Advice(NamedTuple):
+    """The best setup for a kind of work, and how many times as fast it is as float32 on all threads, the default."""
+
+    work: str
+    setup: Setup
+    batch: int
+    times: float
+
+
+def measure_start(folder: Path, setup: Setup, batch: int) -> Start:
+    """Load, draw one sample, then a batch, in a process of its own; its death is a ProviderError."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        try:
+            return pool.submit(_start, folder, setup, batch).result()
+        except BrokenProcessPool:
+            raise ProviderError(f"the process that tried {' '.join(map(str, setup))} died.") from None
+
+
+def measure_speeds(
+    folder: Path, setups: Iterable[Setup], batches: Iterable[int], *, seconds: float, verbs: Iterable[str] = VERBS
+) -> list[Speed]:
+    """Run every method with every setup and batch size for about `seconds` each, in turns."""
+    models = {setup: _load(folder, setup) for setup in setups}
+    cells = list(itertools.product(verbs, batches, models))
+    calls = {cell: _call(models[cell[2]], cell[0], cell[1]) for cell in cells}
+    times: dict[tuple[str, int, Setup], list[float]] = {cell: [] for cell in cells}
+    for _ in range(ROUNDS):
+        for cell in cells:
+            calls[cell]()  # the caches are another cell's
+            end = time.perf_counter() + seconds / ROUNDS
+            while True:
+                begin = time.perf_counter()
+                calls[cell]()
+                now = time.perf_counter()
+                times[cell].append(now - begin)
+                if now >= end:
+                    break
+    return [_speed(setup, verb, batch, times[verb, batch, setup]) for verb, batch, setup in cells]
+
+
+def advise(speeds: list[Speed], default: Setup) -> list[Advice]:
+    """For one image at a time the least median, for many the most images a second: geometric means over methods."""
+    one = min(speed.batch for speed in speeds)
+    latency = _best([speed for speed in speeds if speed.batch == one], default, "one image at a time", _per_call)
+    return [latency, _best(speeds, default, "many images", _per_image)]
+
+
+def _best(speeds: list[Speed], default: Setup, work: str, cost: Callable[[Speed], float]) -> Advice:
+    costs: dict[tuple[Setup, int], list[float]] = {}
+    for speed in speeds:
+        costs.setdefault((speed.setup, speed.batch), []).append(math.log(cost(speed)))
+    means = {way: statistics.fmean(logs) for way, logs in costs.items()}
+    setup, batch = min(means, key=lambda way: means[way])
+    usual = min((mean for way, mean in means.items() if way[0] == default), default=means[setup, batch])
+    return Advice(work, setup, batch, math.exp(usual - means[setup, batch]))
+
+
+def _per_call(speed: Speed) -> float:
+    return speed.p50_ms
+
+
+def _per_image(speed: Speed) -> float:
+    return 1 / speed.images_per_second
+
+
+def _load(folder: Path, setup: Setup) -> VAE:
+    return VAE.load(folder, providers=setup.provider, precision=setup.precision, threads=setup.threads)
+
+
+def _call(vae: VAE, verb: str, batch: int) -> Callable[[], object]:
+    if verb == "sample":
+        return lambda: vae.sample(batch, batch_size=batch)
+    images = vae.sample(batch)
+    method = getattr(vae, verb)
+    return lambda: method(images, batch_size=batch)
+
+
+def _speed(setup: Setup, verb: str, batch: int, seconds: list[float]) -> Speed:
+    p50, p95, p99 = (float(np.percentile(seconds, share)) * 1000 for share in (50, 95, 99))
+    return Speed(setup, verb, batch, len(seconds), p50, p95, p99, batch * len(seconds) / sum(seconds))
+
+
+def _start(folder: Path, setup: Setup, batch: int) -> Start:
+    begin = time.perf_counter()
+    vae = _load(folder, setup)
+    loaded = time.perf_counter()
+    vae.sample(1)
+    sampled = time.perf_counter()
+    loaded_mb = resident_mb()
+    vae.reconstruct(vae.sample(batch), batch_size=batch)
+    return Start(setup, (loaded - begin) * 1000, (sampled - loaded) * 1000, loaded_mb, resident_mb())
+
+
+def resident_mb() -> float | None:
+    """This process's resident memory; None where the system has no /proc."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return None
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20

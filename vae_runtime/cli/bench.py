@@ -1,0 +1,128 @@
+"""`vae bench`: this model on this machine, measured."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from . import outputs
+
+if TYPE_CHECKING:
+    from ..checks.bench import Advice, Speed, Start
+    from ..model.manifest import Manifest
+
+
+@click.command()
+@click.option("-m", "--model", "path", envvar="VAE_MODEL", show_envvar=True, help="Model folder.  [default: built in]")
+@click.option("--provider", "providers", multiple=True, default=["cpu"], show_default=True, help="Repeatable.")
+@click.option("--precision", "precisions", multiple=True, help="Repeatable.  [default: all that the model has]")
+@click.option("--threads", multiple=True, type=click.IntRange(1), help="Repeatable.  [default: 1 and all available]")
+@click.option("--batch", "batches", multiple=True, type=click.IntRange(1), default=[1, 8, 64], show_default=True)
+@click.option(
+    "--seconds", type=click.FloatRange(0.001), default=0.5, show_default=True, help="For each line of the table."
+)
+@click.option("--json", "as_json", is_flag=True, help="All figures as JSON.")
+def bench(
+    path: str | None,
+    providers: tuple[str, ...],
+    precisions: tuple[str, ...],
+    threads: tuple[int, ...],
+    batches: tuple[int, ...],
+    seconds: float,
+    as_json: bool,
+) -> None:
+    """Measure latency, throughput, loading and memory of a model here, and say how to run it.
+
+    All lines are measured in turns, so that their ratios hold while the machine does other things too.
+
+    \b
+    Example:
+      vae bench --batch 1 --batch 16
+    """
+    from ..checks.bench import VERBS, Setup, advise, measure_speeds, measure_start
+    from ..model import manifest as manifests
+    from ..model.location import locate
+    from ..model.threads import available_processors
+
+    folder = locate(path)
+    manifest = manifests.read(folder)
+    every = available_processors()
+    setups = [
+        Setup(*setup)
+        for setup in itertools.product(
+            dict.fromkeys(providers),
+            dict.fromkeys(precisions or manifest.precisions),
+            dict.fromkeys(threads or (1, every)),
+        )
+    ]
+    batches = tuple(dict.fromkeys(sorted(batches)))
+    starts = [measure_start(folder, setup, batches[-1]) for setup in setups]
+    outputs.say(f"Measuring for {len(setups) * len(batches) * len(VERBS) * seconds:.0f} s …")
+    speeds = measure_speeds(folder, setups, batches, seconds=seconds)
+    advice = advise(speeds, Setup(providers[0], "float32", every))
+    if as_json:
+        click.echo(json.dumps(_as_json(manifest, starts, speeds, advice), indent=2))
+        return
+    for line in (*_speed_table(speeds), "", *_start_table(starts), "", *_sentences(advice, manifest)):
+        click.echo(line)
+
+
+def _speed_table(speeds: list[Speed]) -> list[str]:
+    best = {(speed.verb, speed.batch): 0.0 for speed in speeds}
+    for speed in speeds:
+        best[speed.verb, speed.batch] = max(best[speed.verb, speed.batch], speed.images_per_second)
+    lines = ["method   batch  provider  precision  threads    p50 ms    p95 ms    p99 ms    images/s"]
+    for speed in speeds:
+        mark = "  fastest" if speed.images_per_second == best[speed.verb, speed.batch] else ""
+        lines.append(
+            f"{speed.verb:8} {speed.batch:5}  {_setup(speed)}  {speed.p50_ms:8.3f}  {speed.p95_ms:8.3f}"
+            f"  {speed.p99_ms:8.3f}  {speed.images_per_second:10,.0f}{mark}"
+        )
+    return lines
+
+
+def _start_table(starts: list[Start]) -> list[str]:
+    lines = ["a fresh process  provider  precision  threads   load ms  1st sample ms  MB loaded  MB after a batch"]
+    for start in starts:
+        lines.append(
+            f"{'':15}  {_setup(start)}  {start.load_ms:8.1f}  {start.first_sample_ms:13.1f}"
+            f"  {_mb(start.loaded_mb):>9}  {_mb(start.after_batch_mb):>16}"
+        )
+    return lines
+
+
+def _sentences(advice: list[Advice], manifest: Manifest) -> list[str]:
+    lines = []
+    for work, setup, batch, times in advice:
+        options = f"--precision {setup.precision} --threads {setup.threads}, batch {batch}"
+        if setup.provider != "cpu":
+            options = f"--provider {setup.provider} {options}"
+        lines.append(f"For {work}: {options} ({times:.2f} times float32 on all threads).")
+    loss = manifest.training.get("int8_elbo_loss_nats")
+    if loss is not None and any(item.setup.precision == "int8" for item in advice):
+        lines.append(f"int8 costs {loss:g} nats of the ELBO, measured at export.")
+    return lines
+
+
+def _setup(row: Speed | Start) -> str:
+    return f"{row.setup.provider:8}  {row.setup.precision:9}  {row.setup.threads:7}"
+
+
+def _mb(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}"
+
+
+def _as_json(manifest: Manifest, starts: list[Start], speeds: list[Speed], advice: list[Advice]) -> dict[str, Any]:
+    def flat(row: Start | Speed | Advice) -> dict[str, Any]:
+        return {**row.setup._asdict(), **{name: value for name, value in row._asdict().items() if name != "setup"}}
+
+    return {
+        "model": manifest.name,
+        "pair_id": manifest.pair_id,
+        "speeds": [flat(speed) for speed in speeds],
+        "starts": [flat(start) for start in starts],
+        "advice": [flat(item) for item in advice],
+    }
