@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,10 +67,21 @@ def layers(graph: onnx.ModelProto) -> list[str]:
     return [node.name for node in graph.graph.node if node.op_type in LAYERS]
 
 
+def weight_count(graph: onnx.ModelProto, name: str) -> int:
+    """How many numbers a layer multiplies by."""
+    (node,) = (node for node in graph.graph.node if node.name == name)
+    (weights,) = (tensor for tensor in graph.graph.initializer if tensor.name == node.input[1])
+    return math.prod(weights.dims)
+
+
 def logit_nodes(graph: onnx.ModelProto) -> list[str]:
-    """The last layer and what follows it: logits are added up over an image, and stay float32."""
+    """What stays float32 because logits are added up over an image: what follows the last layer, and itself if a Conv.
+
+    An integer Gemm can give float32 sums, and in a dense decoder the last one is most of the work; a Conv cannot.
+    """
     names = [node.name for node in graph.graph.node]
-    return names[names.index(layers(graph)[-1]) :]
+    last = names.index(layers(graph)[-1])
+    return names[last + (graph.graph.node[last].op_type == "Gemm") :]
 
 
 def activation_ranges(graph: onnx.ModelProto, inputs: Float32) -> dict[str, tuple[float, float]]:
@@ -116,12 +128,12 @@ def quantise(graph: onnx.ModelProto, ranges: Ranges, keep: tuple[str, ...]) -> o
     quantiser.quantize_model()
     quantiser.model.topological_sort()
     found: onnx.ModelProto = quantiser.model.model
-    _free_outputs(found.graph)
+    _free_outputs(found.graph, keep)
     return found
 
 
-def _free_outputs(graph: onnx.GraphProto) -> None:
-    """Let the last Gemms give their float32 sums as they are: mean and log-variance, not the nearest of 256 values."""
+def _free_outputs(graph: onnx.GraphProto, keep: tuple[str, ...]) -> None:
+    """Let the last Gemms give their float32 sums as they are: mean, log-variance or logits, not one of 256 values."""
     makers = {name: node for node in graph.node for name in node.output}
     users: dict[str, list[onnx.NodeProto]] = {}
     for node in graph.node:
@@ -132,7 +144,7 @@ def _free_outputs(graph: onnx.GraphProto) -> None:
         gemm = makers.get(to.input[0]) if to else None
         if not to or not gemm or gemm.op_type != "Gemm":
             continue
-        if all(user.op_type == "Clip" for user in users.get(back.output[0], [])):
+        if all(user.op_type == "Clip" or user.name in keep for user in users.get(back.output[0], [])):
             gemm.output[0] = back.output[0]
             graph.node.remove(to)
             graph.node.remove(back)

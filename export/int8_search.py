@@ -18,7 +18,7 @@ from vae_runtime.maths.noise import standard_normal
 from vae_runtime.model.sessions import Session
 
 from .errors import ExportError
-from .int8 import Ranges, Recipe, activation_ranges, layers, logit_nodes, quantise
+from .int8 import Ranges, Recipe, activation_ranges, layers, logit_nodes, quantise, weight_count
 
 CALIBRATION_IMAGES, MEASURED_IMAGES = 512, 1000
 ROUNDS = 9  # of timing, float32 and int8 in turns
@@ -113,23 +113,24 @@ def _spare(
     allowed: float,
     say: Callable[[str], None],
 ) -> tuple[Keep, float]:
-    """Leave the layers that cost most in float32, one after the other, until the loss is allowed."""
+    """Leave the layers with most nats for their bytes in float32, one after the other, until the loss is allowed."""
     each = {
         (role, name): loss - measure({**keep, role: (*keep[role], name)})
         for role in ROLES
         for name in layers(graphs[role])
         if name not in keep[role]
     }
-    costs = sorted(each.items(), key=lambda item: -item[1])
-    for (role, name), cost in costs:
+    for (role, name), cost in each.items():
         say(f"  {role} {name}: {cost:+.3f} nats")
-    for (role, name), cost in costs:
+    sizes = {(role, name): weight_count(graphs[role], name) for role, name in each}
+    for (role, name), cost in sorted(each.items(), key=lambda item: -item[1] / sizes[item[0]]):
         if cost <= 0 or loss <= allowed:
             break
         keep = {**keep, role: (*keep[role], name)}
         loss = measure(keep)
         say(f"With {role} {name} in float32 it loses {loss:.3f} nats.")
     if loss > allowed:
+        costs = sorted(each.items(), key=lambda item: -item[1])
         worst = ", ".join(f"{role} {name} {cost:.2f}" for (role, name), cost in costs[:5])
         raise ExportError(
             f"int8 loses {loss:.2f} nats and {allowed:g} are allowed (--int8-loss); the layers that cost most: {worst}."

@@ -12,6 +12,8 @@ from click.testing import CliRunner
 from vae_runtime.cli import main
 from vae_runtime.model import manifest as manifests
 
+KINDS = ("float32", "int8")
+
 
 @pytest.fixture(scope="module")
 def text(root):
@@ -86,14 +88,15 @@ def test_ci_runs_the_readmes_commands(root):
 def test_the_table_is_that_of_the_manifests(text, root, model):
     manifest = manifests.read(root / "artifacts" / model)
     training = manifest.training
-    size = sum(graph["float32"].bytes for graph in manifest.graphs.values())
+    sizes = [sum(graph.get(kind, graph["float32"]).bytes for graph in manifest.graphs.values()) for kind in KINDS]
     cells = [
         f"`{model}`",
         str(manifest.latent_size),
         f"{training['parameters']:,}",
         f"{-training['elbo_nats']:.1f}",
         f"{training['nll_nats']:.1f}",
-        f"{size / 1e6:.1f} MB",
+        *(f"{size / 1e6:.1f} MB" for size in sizes),
+        f"{training['int8_elbo_loss_nats']:.2f}",
     ]
     assert f"| {' | '.join(cells)} |" in text
 

@@ -17,12 +17,14 @@ def copy(root, tmp_path):
     return shutil.copytree(root / "artifacts" / "mnist", tmp_path / "copy", ignore=shutil.ignore_patterns("checkpoint"))
 
 
-@pytest.mark.parametrize("model", ["mnist", "mnist-mlp", "mnist-2d"])
-def test_verify_passes_what_is_shipped(root, model):
-    result = vae_("verify", "-m", root / "artifacts" / model)
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+@pytest.mark.parametrize("model", ["mnist", "mnist-conditional", "mnist-mlp", "mnist-2d"])
+def test_verify_passes_what_is_shipped(root, model, precision):
+    arguments = ("verify", "-m", root / "artifacts" / model, "--precision", precision)
+    result = vae_(*arguments)
     assert result.stdout.endswith("PASS on CPUExecutionProvider\n") and "not in the manifest" not in result.stdout
-    report = json.loads(vae_("verify", "--json", "-m", root / "artifacts" / model).stdout)
-    assert report["verdict"] == "PASS" and report["files_checked"] == (8 if model == "mnist" else 6)
+    report = json.loads(vae_(*arguments, "--json").stdout)
+    assert report["verdict"] == "PASS" and report["files_checked"] == (9 if model in ("mnist-mlp", "mnist-2d") else 11)
     assert set(report["tensors"]) == {"eps", "mean", "logvar", "z", "images", "nats"}
     assert all(0 <= item["difference"] <= item["tolerance"] for item in report["tensors"].values())
 

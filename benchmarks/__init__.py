@@ -1,0 +1,1 @@
+"""Measurements beside other engines; not a part of any package that is installed."""
