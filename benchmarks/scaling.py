@@ -1,4 +1,4 @@
-"""What the package adds to its engine, how time grows with the number of samples, and what memory a large call leaves."""
+"""What the package adds to its engine, how time grows with the number of samples, what memory large calls take."""
 
 from __future__ import annotations
 

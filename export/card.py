@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from vae_runtime.model.manifest import Manifest
@@ -83,7 +84,7 @@ def card(manifest: Manifest, sizes: dict[str, int], differences: dict[str, float
     return "\n".join([*front, *body])
 
 
-def _int8(training: dict[str, Any]) -> list[str]:
+def _int8(training: Mapping[str, Any]) -> list[str]:
     if "int8_elbo_loss_nats" not in training:
         return []
     return [

@@ -1,7 +1,6 @@
-import copy
-
 """The exported pair: equal to torch, the same bytes each time, and nothing that the format forbids."""
 
+import copy
 import json
 import os
 import subprocess
