@@ -48,8 +48,8 @@ def _markdown(report: Report) -> list[str]:
     return [
         "# Performance",
         "",
-        "Written by `python -m benchmarks` (see benchmarks/), in one run on one machine. Times are that machine's; ratios",
-        f"are taken round by round while the engines take turns ({ROUNDS} rounds), and carry over to machines like it.",
+        "Written by `python -m benchmarks` (see benchmarks/), in one run on one machine. Times are its own; ratios are",
+        f"taken round by round while the engines take turns ({ROUNDS} rounds), and carry over to machines like it.",
         "In each cell: microseconds an image, how many times slower than `vae_runtime` float32, and the quartiles of",
         "that over the rounds. Below 1 is faster. All run the same weights; their images were compared with torch's.",
         "",
@@ -115,8 +115,8 @@ def _processes(report: Report) -> list[str]:
     return [
         "## A whole process that makes one sample",
         "",
-        "From start to end, one thread: imports, model, one latent decoded, one PNG written. Installed: the distributions",
-        "and all that they require, without compiled Python.",
+        "From start to end, one thread: imports, model, one latent decoded, one PNG written. Installed: all",
+        "distributions and all that they require, without compiled Python.",
         "",
         *_table(["process", "s", "times `vae sample -n 1`", "peak resident MB", "installed MB"], rows),
     ]
@@ -135,8 +135,8 @@ def _roofline(report: Report) -> list[str]:
     return [
         "## Roofline",
         "",
-        f"Measured peaks of float32 (a large matrix product, a large copy): {peaks}. In the plot, a model's points stand",
-        "at its FLOP for each byte that must move if every tensor is written and read once.",
+        f"Measured peaks of float32 (a large matrix product, a large copy): {peaks}. In the plot, points stand",
+        "at a model's FLOP for each byte that must move if every tensor is written and read once.",
         "",
         *_table(
             ["decoder", "MFLOP a sample", "kB of weights", "kB of activations", "FLOP a byte, batch 1", "batch 64"],
@@ -154,7 +154,7 @@ def _scaling(report: Report) -> list[str]:
     return [
         "## The package around the engine",
         "",
-        "Times the bare session: checks, noise and copies included (`sample` beside the bare sessions of prior and decoder).",
+        "Times the bare session: checks, noise and copies included (`sample`: the bare sessions of prior and decoder).",
         "",
         *_table(
             ["", "batch 1", "batch 64"],
@@ -164,7 +164,7 @@ def _scaling(report: Report) -> list[str]:
             ],
         ),
         f"Two threads at batch 64: {found['two threads at batch 64']:.2f} times the speed of one. A call of 512 images",
-        f"and its reconstruction left {after - before:.1f} MB behind (resident: {before:.1f} MB before, {after:.1f} after).",
+        f"and its reconstruction left {after - before:.1f} MB behind ({before:.1f} before, {after:.1f} after).",
         "",
         "Microseconds a sample, one thread: " + ", ".join(f"{n:,}: {time:.0f}" for n, time in grown.items()) + ".",
         "",
@@ -183,7 +183,7 @@ def _training(report: Report) -> list[str]:
     return [
         "## Training",
         "",
-        "Images a second on all processors, the contenders in turns: our loop; the loop of the tutorials (DataLoader, item",
+        "Images a second on all processors, in turns: our loop; the loop of the tutorials (DataLoader, item",
         "by item, Adam as it comes) on the same network; Keras `fit` with the VAE class of its own example.",
         "",
         *_table(["network", "loop", "images a second", "ours is faster by"], rows),
