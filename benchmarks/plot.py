@@ -60,16 +60,19 @@ def _roof(axis: Any, report: Report, threads: int) -> None:
                 if name in engines and batch in engines[name]:
                     speed = report.work[model].flop / engines[name][batch].microseconds / 1e3
                     axis.plot(report.work[model].intensity(batch), speed, marker, color=colour, markersize=7)
-            if batch in report.batches:
-                top = report.work[model].flop / engines["vae_runtime"][batch].microseconds / 1e3
-                axis.annotate(
-                    f"{model}, batch {batch}",
-                    (report.work[model].intensity(batch), top),
-                    xytext=(-6, 0),
-                    textcoords="offset points",
-                    ha="right",
-                    fontsize=7,
-                )
+            place = report.work[model].intensity(batch)
+            axis.axvline(place, color="grey", linewidth=0.5, linestyle=":")
+            side = "left" if model == min(report.work) else "right"
+            axis.text(
+                place,
+                0.012,
+                f" {model}, batch {batch} ",
+                rotation=90,
+                fontsize=7,
+                ha=side,
+                va="bottom",
+                transform=axis.get_xaxis_transform(),
+            )
     for name, colour in colours.items():
         axis.plot([], [], "o", color=colour, label=name)
     axis.set_xscale("log")
@@ -77,4 +80,4 @@ def _roof(axis: Any, report: Report, threads: int) -> None:
     axis.set_xlabel("FLOP a byte")
     axis.set_ylabel("GFLOP/s")
     axis.set_title(f"roofline, {threads} thread{'s' * (threads > 1)}")
-    axis.legend(loc="lower right", fontsize=8)
+    axis.legend(loc="upper left", fontsize=8)

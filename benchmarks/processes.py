@@ -6,7 +6,6 @@ import os
 import statistics
 import subprocess
 import sys
-import time
 from importlib import metadata
 from pathlib import Path
 from typing import NamedTuple
@@ -53,15 +52,24 @@ def cold_starts(folder: Path, built: Path, scratch: Path) -> dict[str, Cold]:
     }
 
 
+# A process's peak counts what its parent had when it was forked, so it is started by a small one.
+_LAUNCHER = """
+import os, subprocess, sys, time
+start = time.perf_counter()
+code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode
+seconds = time.perf_counter() - start
+import resource
+print(code, seconds, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024)
+"""
+
+
 def _run(command: list[str]) -> Cold | None:
-    start = time.perf_counter()
-    process = subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"}
-    )
-    _, status, usage = os.wait4(process.pid, 0)
-    seconds = time.perf_counter() - start
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return Cold(seconds, usage.ru_maxrss / 1024) if process.returncode == 0 else None
+    launcher = [sys.executable, "-S", "-E", "-c", _LAUNCHER, *command]
+    output = subprocess.run(
+        launcher, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, check=True, text=True
+    ).stdout
+    code, seconds, megabytes = map(float, output.split())
+    return Cold(seconds, megabytes) if code == 0 else None
 
 
 def installed_megabytes(distributions: tuple[str, ...]) -> float | None:
