@@ -26,7 +26,7 @@ def test_what_fails_is_said_and_the_rest_is_done(vae, photos, images, tmp_path):
     with np.load(tmp_path / "z.npz") as latents:
         assert latents["mean"].shape == (1, vae.latent_size)
     vae_("reconstruct", tmp_path / "broken.png", photos / "a.png", "-o", f"{tmp_path}/out/", code=1)
-    assert os.listdir(tmp_path / "out") == ["000000.png"]
+    assert os.listdir(tmp_path / "out") == ["a.png"]
 
 
 def test_a_folder_without_pictures_is_an_input_that_failed(photos, tmp_path):
@@ -70,7 +70,7 @@ def test_a_folder_without_pictures_is_an_input_that_failed(photos, tmp_path):
         (["vary", "empty", "-o", "x.png"], 2, "expected one picture"),
         (["interpolate", "empty", "good.png", "-o", "x.png"], 2, "expected one picture"),
         (["interpolate", "good.png", "text.png", "-o", "x.png"], 2, "text.png is no picture"),
-        (["sample", "-o", "x.png", "--precision", "int8"], 2, "it has float32"),
+        (["sample", "-o", "x.png", "--precision", "int4"], 2, "it has float32, int8"),
         (["sample", "-o", "x.png", "--provider", ","], 2, "providers is ','"),
         (["sample", "-o", "x.png", "--provider", "cuda"], 3, "CUDAExecutionProvider was asked for and did not come"),
         (["sample", "-o", "x.png", "--provider", "NoSuch"], 3, "NoSuch was asked for and did not come"),

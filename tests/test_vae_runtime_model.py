@@ -13,7 +13,7 @@ from tests.folders import edit
 from vae_runtime import VAE, InputError, IntegrityError, ProviderError
 from vae_runtime.model import writing
 from vae_runtime.model.providers import full_names
-from vae_runtime.model.threads import available_processors
+from vae_runtime.threads import available_processors
 
 
 @pytest.mark.parametrize("name", ["encoder.onnx", "decoder.onnx"])

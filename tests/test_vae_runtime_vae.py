@@ -248,7 +248,7 @@ def test_a_wrong_image_array_is_said_to_be_wrong(vae, images, words):
         lambda vae: vae.elbo(vae.sample(1), start=1.5),
         lambda vae: vae.elbo(vae.sample(2), start=2**64 - 1),
         lambda vae: VAE.load(threads=0),
-        lambda vae: VAE.load(precision="int8"),
+        lambda vae: VAE.load(precision="int4"),
         lambda vae: VAE.load(providers=()),
     ],
 )

@@ -14,16 +14,18 @@ import numpy.typing as npt
 from .errors import InputError
 from .maths.arrays import check_image, check_images, check_latents
 from .maths.bounds import ELBO, log_mean_exp
+from .maths.conformal import conformal_p_values
 from .maths.gaussian import log_normal
 from .maths.labels import LabelledPrior, Labels
-from .maths.likelihood import log_likelihood
+from .maths.likelihood import log_likelihood, log_likelihood_map
 from .maths.noise import standard_normal, whole_number
 from .maths.paths import linear, spherical
 from .maths.posterior import Posterior
 from .maths.prior import Prior, StandardNormal
+from .maths.smoothing import window_means
 from .model.folder import Model, open_model
 from .model.location import locate
-from .model.manifest import Manifest
+from .model.manifest import SCORES, Manifest
 from .model.providers import full_names
 
 Float32 = npt.NDArray[np.float32]
@@ -180,15 +182,51 @@ class VAE:
             kl[rows] = -ratios.mean(axis=-1) if exact is None else exact
         return ELBO(means, kl, iwae, math.prod(self.image_shape))
 
-    def score(self, images: npt.ArrayLike, *, batch_size: int = 64) -> Float64:
+    def score(self, images: npt.ArrayLike, *, method: str = "elbo", batch_size: int = 64) -> Float64:
         """Score how strange images are, deterministic: float64 [batch], nats, higher is stranger.
 
-        -(log p(x|z) + log p(z) - log q(z|x)) at z = posterior mean: minus the log importance weight there.
+        All at z = posterior mean. "elbo": -(log p(x|z) + log p(z) - log q(z|x)), minus the log importance weight;
+        "reconstruction": -log p(x|z) alone; "kl": log q(z|x) - log p(z) alone, their difference.
         """
+        if method not in SCORES:
+            raise InputError(f"method is {method!r}; expected one of {', '.join(SCORES)}.")
         images = check_images(images, self.image_shape)
-        posterior = self._encode(images, batch_size)
-        likelihood = self._log_likelihood(images, self._decode(posterior.mean, batch_size))
-        return -(likelihood + self._log_ratio(posterior.mean, posterior, batch_size))
+        scores = np.empty(len(images))
+        for begin in range(0, len(images), AT_ONCE):
+            rows = slice(begin, begin + AT_ONCE)
+            scores[rows] = self._score(images[rows], method, batch_size)
+        return scores
+
+    def anomaly_map(self, images: npt.ArrayLike, *, window: int = 5, batch_size: int = 64) -> Float32:
+        """Where images are strange, deterministic: float32 [batch, height, width], nats a pixel, in the model's frame.
+
+        -log p(pixel|z) at z = posterior mean, summed over channels, then the mean over a square of `window` pixels.
+        """
+        if whole_number(window, "window") % 2 == 0:
+            raise InputError(f"window is {window}; expected an odd number of pixels, for it has a middle.")
+        images = check_images(images, self.image_shape)
+        family, maps = self.manifest.likelihood, np.empty((len(images), *self.image_shape[1:]), np.float32)
+        for begin in range(0, len(images), AT_ONCE):
+            rows = slice(begin, begin + AT_ONCE)
+            means = self._decode(self._encode(images[rows], batch_size).mean, batch_size)
+            nats = -log_likelihood_map(images[rows], means, family=family.family, sigma=family.sigma)
+            maps[rows] = window_means(nats, window)
+        return maps
+
+    def p_value(self, scores: npt.ArrayLike, *, method: str = "elbo") -> Float64:
+        """How rare scores as high are among normal images, deterministic: conformal p-values, of the shape of `scores`.
+
+        Against the calibration scores in the manifest (`python -m export --calibrate`, `vae calibrate`): an alarm at
+        p <= a is a false one with probability at most a.
+        """
+        known = self.manifest.calibration.get(method)
+        if known is None:
+            there = f"; it is for {', '.join(self.manifest.calibration)}" if self.manifest.calibration else ""
+            raise InputError(
+                f"the model {self.manifest.name!r} has no calibration for the method {method!r}{there}. "
+                "Give it one from normal pictures: vae calibrate FOLDER -o MODEL."
+            )
+        return conformal_p_values(scores, known)
 
     def label_probabilities(self, images: npt.ArrayLike, *, batch_size: int = 64) -> Float64:
         """p(label | z) at the posterior mean of images, deterministic: float64 [batch, labels].
@@ -215,6 +253,15 @@ class VAE:
 
     def _decode(self, z: Float32, batch_size: int) -> Float32:
         return self._decoder.run(z, ("images",), batch_size=batch_size)[0]
+
+    def _score(self, images: Float32, method: str, batch_size: int) -> Float64:
+        posterior = self._encode(images, batch_size)
+        score = np.zeros(len(images))
+        if method != "kl":
+            score -= self._log_likelihood(images, self._decode(posterior.mean, batch_size))
+        if method != "reconstruction":
+            score -= self._log_ratio(posterior.mean, posterior, batch_size)
+        return score
 
     def _log_likelihood(self, images: Float32, means: Float32) -> Float64:
         family = self.manifest.likelihood

@@ -1,7 +1,8 @@
 """The command `vae`: each verb a thin skin over one method. Imports click alone until a verb runs.
 
 Exit codes: 0 done; 1 some inputs failed and the rest is written; 2 usage or bad input; 3 backend or provider missing;
-4 model invalid.
+4 model invalid;
+10 something is anomalous (`vae score --exit-code`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from .. import __version__
 from ..errors import IntegrityError, ManifestError, ProviderError, VAEError
 from . import outputs
 from .bench import bench
+from .calibrate import calibrate
 from .generate import decode, interpolate, sample, vary
 from .inspect import info, verify
 from .look import encode, reconstruct, score
@@ -51,7 +53,7 @@ def main() -> None:
     stdout, everything else to stderr.
 
     Exit codes: 0 done, 1 some inputs failed (the rest is written), 2 usage or bad input, 3 backend or provider missing,
-    4 model invalid.
+    4 model invalid, 10 something is anomalous (score --exit-code).
 
     \b
     Example:
@@ -59,7 +61,7 @@ def main() -> None:
     """
 
 
-for _verb in (sample, encode, decode, reconstruct, vary, interpolate, score, info, verify, bench):
+for _verb in (sample, encode, decode, reconstruct, vary, interpolate, score, calibrate, info, verify, bench):
     main.add_command(_verb)
 
 

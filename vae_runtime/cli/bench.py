@@ -45,7 +45,7 @@ def bench(
     from ..checks.bench import VERBS, Setup, advise, measure_speeds, measure_start
     from ..model import manifest as manifests
     from ..model.location import locate
-    from ..model.threads import available_processors
+    from ..threads import available_processors
 
     folder = locate(path)
     manifest = manifests.read(folder)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
 from ..errors import InputError
+from ..files import write_file
 from .outputs import say
 
 if TYPE_CHECKING:
@@ -19,45 +20,112 @@ if TYPE_CHECKING:
     from ..spec import ImageSpec
 
 
-class Pictures(NamedTuple):
-    """What was read: names and images in the same order, and how many inputs failed."""
+BATCH = 64  # pictures in memory, beside those that are decoded ahead
 
-    names: list[str]
-    images: npt.NDArray[np.float32]
-    failed: int
+
+class Pictures:
+    """The pictures of a verb's arguments, read few at a time while those before are computed on.
+
+    One that fails is a line on stderr (and in `errors`, a file), and does not stop the rest; all failing is an
+    InputError. shard: (i, n), every n-th picture from the i-th on, counted from 1.
+    """
+
+    def __init__(
+        self, arguments: Iterable[str], spec: ImageSpec, *, shard: tuple[int, int] = (1, 1), errors: str | None = None
+    ) -> None:
+        self._spec, self._errors = spec, errors
+        arguments = tuple(arguments)
+        self._folders = [Path(argument) for argument in arguments if Path(argument).is_dir()]
+        self._paths, self._failures = expand(arguments)
+        if shard != (1, 1):
+            self._paths = self._paths[shard[0] - 1 :: shard[1]]
+        self.done = 0
+
+    def skip(self, exists: Callable[[str], bool]) -> int:
+        """Leave out what is done already; returns how many are."""
+        before = len(self._paths)
+        self._paths = [path for path in self._paths if not exists(path)]
+        return before - len(self._paths)
+
+    @property
+    def paths(self) -> list[str]:
+        """What will be read, in order."""
+        return self._paths
+
+    def batches(self) -> Iterator[tuple[list[str], npt.NDArray[np.float32]]]:
+        """Paths and images of up to 64 pictures, in order."""
+        import numpy as np
+
+        from ..pictures.ahead import ahead
+        from ..pictures.pixels import from_uint8
+
+        names: list[str] = []
+        pixels: list[npt.NDArray[np.uint8]] = []
+        with click.progressbar(
+            length=len(self._paths), label="pictures", file=sys.stderr, hidden=not _wants_progress(len(self._paths))
+        ) as progress:
+            for path, found in zip(self._paths, ahead(self._read, self._paths), strict=True):
+                progress.update(1)
+                if isinstance(found, InputError):
+                    self._failures.append(str(found))
+                    continue
+                names.append(path)
+                pixels.append(found)
+                if len(names) == BATCH:
+                    self.done += BATCH
+                    yield names, from_uint8(np.stack(pixels))
+                    names, pixels = [], []
+        if names:
+            self.done += len(names)
+            yield names, from_uint8(np.stack(pixels))
+        self._report()
+
+    def all(self) -> tuple[list[str], npt.NDArray[np.float32]]:
+        """All of them at once, for what is one picture in the end."""
+        import numpy as np
+
+        batches = list(self.batches())
+        return [name for names, _ in batches for name in names], np.concatenate([images for _, images in batches])
+
+    def mirrored(self, folder: str) -> dict[str, Path]:
+        """For each input the PNG of the same relative path under `folder`."""
+        places: dict[str, Path] = {}
+        for path in self._paths:
+            inside = next((Path(path).relative_to(root) for root in self._folders if root in Path(path).parents), None)
+            name = inside or Path("stdin" if path == "-" else Path(path).name)
+            places[path] = Path(folder) / name.with_name(
+                name.name if name.suffix.lower() == ".png" else f"{name.name}.png"
+            )
+        if len(set(places.values())) < len(set(places)):
+            taken = next(place for place in places.values() if list(places.values()).count(place) > 1)
+            raise InputError(f"two inputs would both be written to {taken}; give the folder that they share.")
+        return places
 
     def finish(self) -> None:
         """Exit with 1 if some inputs failed; the last thing a verb does."""
-        if self.failed:
-            say(f"vae: {len(self.names)} done, {self.failed} failed.")
+        if self._failures:
+            say(f"vae: {self.done} done, {len(self._failures)} failed.")
             sys.exit(1)
 
+    def _read(self, path: str) -> npt.NDArray[np.uint8] | InputError:
+        from ..pictures.fitting import fit_picture
+        from ..pictures.reading import read_picture
 
-def read_pictures(arguments: Iterable[str], spec: ImageSpec) -> Pictures:
-    """Read every picture of the arguments; one that fails is a line on stderr, all failing is an InputError."""
-    import numpy as np
+        try:
+            return fit_picture(read_picture(standard_input() if path == "-" else path), self._spec)
+        except InputError as error:
+            return error
 
-    from ..pictures.fitting import fit_picture
-    from ..pictures.pixels import from_uint8
-    from ..pictures.reading import read_picture
-
-    names, pixels = [], []
-    paths, errors = expand(arguments)
-    with click.progressbar(paths, label="reading", file=sys.stderr, hidden=not _wants_progress(len(paths))) as progress:
-        for path in progress:
-            try:
-                source = standard_input() if path == "-" else path
-                pixels.append(fit_picture(read_picture(source), spec))
-                names.append(path)
-            except InputError as error:
-                errors.append(str(error))
-    if not names:
-        raise InputError(
-            errors[0] if len(errors) == 1 else f"none of the {len(errors)} inputs can be read: {errors[0]}"
-        )
-    for message in errors:
-        say(f"vae: skipped: {message}")
-    return Pictures(names, from_uint8(np.stack(pixels)), len(errors))
+    def _report(self) -> None:
+        failures = self._failures
+        if self._errors and failures:
+            write_file(self._errors, "".join(f"{line}\n" for line in failures).encode("utf-8", "surrogateescape"))
+        if failures and not self.done:
+            raise InputError(
+                failures[0] if len(failures) == 1 else f"none of the {len(failures)} inputs can be read: {failures[0]}"
+            )
+        for message in failures:
+            say(f"vae: skipped: {message}")
 
 
 def read_one(argument: str, spec: ImageSpec) -> npt.NDArray[np.float32]:
@@ -82,6 +150,7 @@ def expand(arguments: Iterable[str]) -> tuple[list[str], list[str]]:
     Returns paths, and a sentence for each argument that stands for none.
     """
     from ..pictures.reading import SUFFIXES
+    from ..pictures.walking import pictures_in
 
     paths: list[str] = []
     errors: list[str] = []
@@ -93,13 +162,7 @@ def expand(arguments: Iterable[str]) -> tuple[list[str], list[str]]:
         if argument == "-" or not folder.is_dir():
             paths.append(argument)
             continue
-        inside = sorted(
-            path
-            for path in folder.rglob("*")
-            if path.suffix.lower() in SUFFIXES
-            and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-            and path.is_file()
-        )
+        inside = pictures_in(folder)
         if not inside:
             errors.append(f"the folder {argument} holds no picture ({', '.join(SUFFIXES)}).")
         paths += map(str, inside)

@@ -5,13 +5,25 @@ from __future__ import annotations
 import csv
 import io
 import json
-from typing import Any
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..errors import InputError
+from ..model.manifest import SCORES
 from . import outputs
-from .inputs import read_pictures
-from .options import ModelChoice, model_options, output_option
+from .inputs import Pictures
+from .options import ModelChoice, many_options, model_options, output_option
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from ..vae import VAE
+
+ANOMALOUS = 10  # exit code
 
 _images = click.argument("images", nargs=-1, required=True)
 
@@ -20,8 +32,11 @@ _images = click.argument("images", nargs=-1, required=True)
 @_images
 @output_option("FILE, or - for stdout.")
 @click.option("--format", "form", type=click.Choice(["npz", "jsonl"]), default="npz", show_default=True)
+@many_options
 @model_options
-def encode(images: tuple[str, ...], output: str, form: str, **choice: Any) -> None:
+def encode(
+    images: tuple[str, ...], output: str, form: str, shard: tuple[int, int], errors: str | None, **choice: Any
+) -> None:
     """Encode pictures: mean and log-variance of q(z given the image), and the path of each.
 
     \b
@@ -33,74 +48,179 @@ def encode(images: tuple[str, ...], output: str, form: str, **choice: Any) -> No
     if form == "npz" or output != "-":
         outputs.check_one(output)
     vae = ModelChoice(**choice).open()
-    pictures = read_pictures(images, vae.manifest.image)
-    posterior = vae.encode(pictures.images)
+    pictures = Pictures(images, vae.manifest.image, shard=shard, errors=errors)
+    names: list[str] = []
+    means, logvars = [np.empty((0, vae.latent_size), np.float32)], [np.empty((0, vae.latent_size), np.float32)]
+    for paths, batch in pictures.batches():
+        posterior = vae.encode(batch)
+        names += paths
+        means.append(posterior.mean)
+        logvars.append(posterior.logvar)
+    mean, logvar = np.concatenate(means), np.concatenate(logvars)
     if form == "npz":
         buffer = io.BytesIO()
-        np.savez(buffer, mean=posterior.mean, logvar=posterior.logvar, path=np.array(pictures.names))
+        np.savez(buffer, mean=mean, logvar=logvar, path=np.array(names, np.str_))
         content = buffer.getvalue()
     else:
-        rows = zip(pictures.names, posterior.mean.tolist(), posterior.logvar.tolist(), strict=True)
+        rows = zip(names, mean.tolist(), logvar.tolist(), strict=True)
         lines = (json.dumps({"path": path, "mean": mean, "logvar": logvar}) for path, mean, logvar in rows)
         content = "".join(f"{line}\n" for line in lines).encode()
     outputs.write_bytes(output, content)
-    outputs.wrote(output, f"{len(pictures.names)} latents")
+    outputs.wrote(output, f"{len(names)} latents")
     pictures.finish()
 
 
 @click.command()
 @_images
-@output_option("A grid as FILE.png; one file each as DIR/ or img-%04d.png; - for stdout.")
+@output_option("A grid as FILE.png; the same tree as DIR/, or img-%04d.png; - for stdout.")
+@click.option("--skip-existing", is_flag=True, help="With -o DIR/: leave out what is there already.")
+@many_options
 @model_options
-def reconstruct(images: tuple[str, ...], output: str, **choice: Any) -> None:
-    """Show what the model keeps of pictures: originals over their reconstructions.
+def reconstruct(
+    images: tuple[str, ...],
+    output: str,
+    skip_existing: bool,
+    shard: tuple[int, int],
+    errors: str | None,
+    **choice: Any,
+) -> None:
+    """Show what the model keeps of pictures: originals over their reconstructions, or a folder of reconstructions.
 
     \b
     Example:
       vae reconstruct photos/ -o grid.png
     """
-    import numpy as np
-
     outputs.check(output)
     vae = ModelChoice(**choice).open()
-    pictures = read_pictures(images, vae.manifest.image)
-    reconstructions = vae.reconstruct(pictures.images)
-    if outputs.is_many(output):
-        outputs.write_each(output, reconstructions)
+    pictures = Pictures(images, vae.manifest.image, shard=shard, errors=errors)
+    if not outputs.is_many(output):
+        if skip_existing:
+            raise InputError("--skip-existing is for a folder of pictures: -o DIR/.")
+        _write_pairs(output, vae, pictures)
+    elif "%" in Path(output).name:
+        for paths, batch in pictures.batches():
+            outputs.write_each(output, vae.reconstruct(batch), first=pictures.done - len(paths))
     else:
-        columns = min(len(reconstructions), 16)
-        rows = []
-        for begin in range(0, len(reconstructions), columns):
-            for part in (pictures.images, reconstructions):
-                row = part[begin : begin + columns]
-                rows += [row, np.zeros((columns - len(row), *vae.image_shape), np.float32)]
-        outputs.write_grid(output, np.concatenate(rows), columns=columns)
-    outputs.wrote(output, f"{len(reconstructions)} reconstructions")
+        places = pictures.mirrored(output)
+        skipped = pictures.skip(lambda path: places[path].exists()) if skip_existing else 0
+        for paths, batch in pictures.batches():
+            for path, image in zip(paths, vae.reconstruct(batch), strict=True):
+                outputs.write_at(places[path], image)
+        if skipped:
+            outputs.say(f"Left out {skipped} that are there already.")
+    outputs.wrote(output, f"{pictures.done} reconstructions")
     pictures.finish()
 
 
 @click.command()
 @_images
+@click.option("--method", type=click.Choice(SCORES), default="elbo", show_default=True, help="Which score.")
+@click.option(
+    "--false-alarm-rate",
+    "rate",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    help="Call a picture anomalous where a normal one would be with this probability; needs a calibrated model.",
+)
+@click.option("--exit-code", is_flag=True, help=f"With --false-alarm-rate: exit with {ANOMALOUS} if any is anomalous.")
+@click.option("--maps", help="Folder for each picture with its strange places in red, at its own size.")
 @click.option("--format", "form", type=click.Choice(["table", "jsonl", "csv"]), default="table", show_default=True)
+@many_options
 @model_options
-def score(images: tuple[str, ...], form: str, **choice: Any) -> None:
+def score(
+    images: tuple[str, ...],
+    method: str,
+    rate: float | None,
+    exit_code: bool,
+    maps: str | None,
+    form: str,
+    shard: tuple[int, int],
+    errors: str | None,
+    **choice: Any,
+) -> None:
     """Score how strange pictures are, in nats: higher is stranger.
+
+    With --false-alarm-rate also the p-value of each, and whether it is anomalous.
 
     \b
     Example:
       vae score photos/ --format csv > scores.csv
     """
     vae = ModelChoice(**choice).open()
-    pictures = read_pictures(images, vae.manifest.image)
-    rows = list(zip(pictures.names, vae.score(pictures.images).tolist(), strict=True))
-    if form == "jsonl":
-        for path, nats in rows:
-            click.echo(json.dumps({"path": path, "score_nats": nats}))
-    elif form == "csv":
-        buffer = io.StringIO()
-        csv.writer(buffer, lineterminator="\n").writerows([("path", "score_nats"), *rows])
-        click.echo(buffer.getvalue(), nl=False)
-    else:
-        for path, nats in rows:
-            click.echo(f"{nats:12.3f}  {path}")
+    if exit_code and rate is None:
+        raise InputError("--exit-code needs --false-alarm-rate, which says what is anomalous.")
+    if maps and "-" in images:
+        raise InputError("--maps needs files, for each picture is read a second time; standard input is gone by then.")
+    if rate is not None:
+        _require_calibration(vae, method, rate)
+    pictures = Pictures(images, vae.manifest.image, shard=shard, errors=errors)
+    places = pictures.mirrored(maps) if maps else {}
+    columns = ["path", "score_nats", *(("p_value", "anomalous") if rate is not None else ())]
+    anomalous = 0
+    for number, (paths, batch) in enumerate(pictures.batches()):
+        scores = vae.score(batch, method=method)
+        rows: list[list[Any]] = [[path, nats] for path, nats in zip(paths, scores.tolist(), strict=True)]
+        if rate is not None:
+            for row, p_value in zip(rows, vae.p_value(scores, method=method).tolist(), strict=True):
+                row += [p_value, p_value <= rate]
+                anomalous += p_value <= rate
+        click.echo(_lines(columns, rows, form, first=number == 0), nl=False)
+        if maps:
+            _write_maps(vae, paths, batch, places)
+    if rate is not None:
+        outputs.say(f"{anomalous} of {pictures.done} anomalous at a false-alarm rate of {rate:g}.")
+    if exit_code and anomalous:
+        sys.exit(ANOMALOUS)
     pictures.finish()
+
+
+def _write_maps(vae: VAE, paths: list[str], batch: npt.NDArray[np.float32], places: dict[str, Path]) -> None:
+    """Red begins where a pixel is as strange as the picture's middle one, and is full at 5 nats a channel above it."""
+    import numpy as np
+
+    from ..pictures.overlay import overlay
+    from ..pictures.reading import read_picture
+
+    spec = vae.manifest.image
+    for path, strangeness in zip(paths, vae.anomaly_map(batch), strict=True):
+        low = float(np.median(strangeness))
+        picture = overlay(read_picture(path), strangeness, spec, low=low, high=low + 5 * spec.shape[0])
+        outputs.write_picture(places[path], picture)
+
+
+def _require_calibration(vae: VAE, method: str, rate: float) -> None:
+    vae.p_value([0.0], method=method)
+    known = len(vae.manifest.calibration[method])
+    if rate * (known + 1) < 1:
+        raise InputError(
+            f"a false-alarm rate of {rate:g} needs {round(1 / rate) - 1} calibration pictures or more; "
+            f"the model was calibrated with {known}."
+        )
+
+
+def _lines(columns: list[str], rows: list[list[Any]], form: str, *, first: bool) -> str:
+    if form == "jsonl":
+        return "".join(json.dumps(dict(zip(columns, row, strict=True))) + "\n" for row in rows)
+    if form == "csv":
+        buffer = io.StringIO()
+        csv.writer(buffer, lineterminator="\n").writerows([columns, *rows] if first else rows)
+        return buffer.getvalue()
+    lines = []
+    for path, nats, *verdict in rows:
+        middle = f"  {verdict[0]:8.4f}  {'ANOMALOUS' if verdict[1] else '         '}" if verdict else ""
+        lines.append(f"{nats:12.3f}{middle}  {path}\n")
+    return "".join(lines)
+
+
+def _write_pairs(output: str, vae: VAE, pictures: Pictures) -> None:
+    """One picture: each row of originals over its row of reconstructions."""
+    import numpy as np
+
+    _, originals = pictures.all()
+    reconstructions = vae.reconstruct(originals)
+    columns = min(len(reconstructions), 16)
+    rows = []
+    for begin in range(0, len(reconstructions), columns):
+        for part in (originals, reconstructions):
+            row = part[begin : begin + columns]
+            rows += [row, np.zeros((columns - len(row), *vae.image_shape), np.float32)]
+    outputs.write_grid(output, np.concatenate(rows), columns=columns)

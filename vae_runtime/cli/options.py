@@ -49,6 +49,30 @@ def model_options(command: Command) -> Command:
     return command
 
 
+class _Shard(click.ParamType):  # type: ignore[type-arg]
+    """i/n as (i, n)."""
+
+    name = "i/n"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        first, _, count = str(value).partition("/")
+        if isinstance(value, tuple):
+            return value
+        if not (first.isdigit() and count.isdigit() and 1 <= int(first) <= int(count)):
+            self.fail(f"{value!r} is no part such as 2/8, the second of eight.", param, ctx)
+        return int(first), int(count)
+
+
+def many_options(command: Command) -> Command:
+    """Add --shard and --errors; the command passes them on to `Pictures`."""
+    for option in (
+        click.option("--errors", type=click.Path(dir_okay=False), help="File for a line on each input that failed."),
+        click.option("--shard", type=_Shard(), default=(1, 1), help="Only every n-th input, from the i-th on: 2/8."),
+    ):
+        command = option(command)
+    return command
+
+
 seed_option = click.option("--seed", type=click.IntRange(0, 2**64 - 1), default=0, show_default=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import sys
@@ -17,6 +18,7 @@ from ..files import check_output, new_file, write_file
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+    from PIL import Image
 
 _PATTERN = re.compile(r"%0?\d*d")
 
@@ -85,6 +87,22 @@ def write_each(
     for index, image in enumerate(images, start=first):
         name = _PATTERN.sub(lambda match, number=index: match.group() % number, pattern, count=1)  # type: ignore[misc]
         write_image(folder / name, image, text=text(index) if text else None)
+
+
+def write_at(path: Path, image: npt.NDArray[np.float32]) -> None:
+    """One image, and the folders above it."""
+    from ..pictures.writing import write_image
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_image(path, image)
+
+
+def write_picture(path: Path, picture: Image.Image) -> None:
+    """A Pillow image as PNG, and the folders above it."""
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_file(path, buffer.getvalue())
 
 
 def is_array(output: str) -> bool:

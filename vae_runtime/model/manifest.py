@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -25,6 +25,8 @@ ROLES = {  # of each prior family
 }
 POSTERIORS = ("diagonal_gaussian",)
 LIKELIHOODS = ("bernoulli", "gaussian")
+SCORES = ("elbo", "reconstruction", "kl")  # methods of `VAE.score`
+CALIBRATION_LIMIT = 10_000  # scores of a method
 GOLDEN_TENSORS = ("mean", "logvar", "z", "images", "nats")
 _LIMIT_BYTES = 2**20
 
@@ -83,6 +85,7 @@ class Manifest:
     card: tuple[ModelFile, ...]
     training: Mapping[str, Any]
     labels: tuple[Label, ...] = ()
+    calibration: Mapping[str, tuple[float, ...]] = field(default_factory=dict)  # method -> sorted scores, nats
 
     def to_json(self) -> str:
         """The manifest as indented JSON; `parse` reads it back to an equal object."""
@@ -109,6 +112,11 @@ class Manifest:
                 precision: {**asdict(golden.file), "tolerance": dict(golden.tolerance)}
                 for precision, golden in self.golden.items()
             },
+            **(
+                {"calibration": {name: list(found) for name, found in self.calibration.items()}}
+                if self.calibration
+                else {}
+            ),
             "card": [asdict(file) for file in self.card],
             "training": dict(self.training),
         }
@@ -174,6 +182,7 @@ def _parse(top: Reader) -> Manifest:
         likelihood=_likelihood(top.object("likelihood")),
         graphs=graphs,
         golden=_goldens(top.object("golden"), graphs),
+        calibration=_calibration(top.object("calibration")) if "calibration" in top else MappingProxyType({}),
         card=tuple(_file(Reader(entry, "card")) for entry in top.get("card", list)),
         training=MappingProxyType(training),
     )
@@ -222,6 +231,12 @@ def _labels(prior: Reader, latent_size: int) -> tuple[Label, ...]:
     if not labels or len({label.name for label in labels}) != len(labels):
         prior.refuse("labels", [label.name for label in labels], "one label or more, each once")
     return tuple(labels)
+
+
+def _calibration(reader: Reader) -> Mapping[str, tuple[float, ...]]:
+    found = {name: reader.sorted_numbers(name, CALIBRATION_LIMIT) for name in SCORES if name in reader}
+    reader.end()
+    return MappingProxyType(found)
 
 
 def _graphs(reader: Reader, roles: tuple[str, ...]) -> Mapping[str, Mapping[str, ModelFile]]:

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import InputError, IntegrityError, ProviderError, VAEError
+from ..threads import available_processors
 from .providers import INSTALL, OPTIONS
-from .threads import available_processors
 
 Float32 = npt.NDArray[np.float32]
 

@@ -69,6 +69,14 @@ class Reader:
             self.refuse(key, found, f"{count} numbers from -30 to 30")
         return tuple(map(float, found))
 
+    def sorted_numbers(self, key: str, limit: int) -> tuple[float, ...]:
+        """A list of 1 to `limit` finite numbers, none below the one before it."""
+        found: list[Any] = self.get(key, list)
+        good = 0 < len(found) <= limit and all(type(number) in (float, int) and abs(number) < 1e300 for number in found)
+        if not good or sorted(found) != found:
+            self.refuse(key, found, f"1 to {limit} numbers in rising order")
+        return tuple(map(float, found))
+
     def matching(self, key: str, pattern: str, meaning: str) -> str:
         found: str = self.get(key, str)
         if not re.fullmatch(pattern, found):

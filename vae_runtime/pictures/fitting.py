@@ -39,6 +39,20 @@ def fit_picture(picture: Image.Image, spec: ImageSpec) -> npt.NDArray[np.uint8]:
     return pixels[None] if spec.mode == "L" else np.ascontiguousarray(pixels.transpose(2, 0, 1))
 
 
+def covered_box(found: tuple[int, int], spec: ImageSpec) -> tuple[tuple[int, int, int, int], Box]:
+    """Which part of a picture of size `found` the model sees, in whole pixels, and which part of its image that is."""
+    _, height, width = spec.shape
+    whole, frame = (0, 0, *found), (0.0, 0.0, float(width), float(height))
+    if spec.fit == "crop":
+        left, top, right, bottom = _middle(found, (width, height))
+        return (round(left), round(top), round(right), round(bottom)), frame
+    if spec.fit == "pad":
+        across, down = _inside(found, (width, height))
+        left, top = round((width - across) / 2), round((height - down) / 2)
+        return whole, (float(left), float(top), float(left + across), float(top + down))
+    return whole, frame
+
+
 def _resize(picture: Image.Image, size: tuple[int, int], filter: Image.Resampling, box: Box) -> Image.Image:
     """Scale what lies in `box`, horizontally first: each pass rounds, and Pillow from 13 on takes the cheaper order."""
     left, top, right, bottom = box

@@ -1,0 +1,122 @@
+"""False-alarm rates: p-values by counting, a rate that holds, models calibrated without torch, exit codes."""
+
+import json
+
+import numpy as np
+import pytest
+
+from tests.commands import vae_
+from tests.folders import edit
+from vae_runtime import VAE, InputError, ManifestError, write_image
+from vae_runtime.checks.calibrate import calibration, write_calibrated
+from vae_runtime.maths.conformal import conformal_p_values
+from vae_runtime.model.manifest import SCORES
+
+
+def test_p_values_are_counted():
+    known = [3.0, 1.0, 2.0, 2.0]
+    for score, expected in ((0.0, 5), (1.0, 5), (1.5, 4), (2.0, 4), (2.5, 2), (3.0, 2), (3.1, 1)):
+        assert conformal_p_values(score, known) == expected / 5
+    found = conformal_p_values(np.zeros((2, 3)), known)
+    assert found.shape == (2, 3) and found.dtype == np.float64
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.05, 0.01])
+def test_the_false_alarm_rate_is_exact_on_average(rate):
+    """Over calibration and test together P(p <= rate) = floor(rate (n + 1)) / (n + 1), whatever the distribution."""
+    random, n, trials = np.random.default_rng(0), 199, 4000
+    scores = random.lognormal(size=(trials, n + 1))
+    alarms = np.mean([conformal_p_values(row[-1], row[:-1]) <= rate for row in scores])
+    expected = int(rate * (n + 1) + 1e-9) / (n + 1)
+    assert abs(alarms - expected) < 2.6 * (expected * (1 - expected) / trials) ** 0.5  # the 99 % interval
+
+
+@pytest.fixture
+def pictures(folder, tmp_path):
+    """Samples of a model: 40 normal ones, 10 fresh ones, one of noise."""
+    vae = VAE.load(folder)
+    images = np.clip(vae.sample(50, seed=1), 0, 1)
+    for number, image in enumerate(images):
+        place = tmp_path / ("normal" if number < 40 else "fresh")
+        place.mkdir(exist_ok=True)
+        write_image(place / f"{number:02d}.png", image)
+    (tmp_path / "strange").mkdir()
+    noise = np.random.default_rng(0).integers(0, 2, vae.image_shape).astype(np.float32)
+    write_image(tmp_path / "strange" / "x.png", noise)
+    return tmp_path
+
+
+def test_a_model_is_calibrated_on_the_device(folder, pictures):
+    vae_("calibrate", pictures / "normal", "-m", folder, "-o", pictures / "calibrated")
+    vae, plain = VAE.load(pictures / "calibrated"), VAE.load(folder)
+    assert set(vae.manifest.calibration) == set(SCORES) and not plain.manifest.calibration
+    assert all(len(scores) == 40 for scores in vae.manifest.calibration.values())
+    vae_("verify", "-m", pictures / "calibrated")
+    result = vae_(
+        "score",
+        pictures / "normal",
+        pictures / "strange",
+        "-m",
+        pictures / "calibrated",
+        "--false-alarm-rate",
+        0.05,
+        "--format",
+        "jsonl",
+        "--exit-code",
+        code=10,
+    )
+    rows = [json.loads(line) for line in result.stdout.splitlines()]
+    assert rows[-1]["anomalous"] is True and rows[-1]["p_value"] == pytest.approx(1 / 41)
+    assert (
+        sum(row["anomalous"] for row in rows[:-1]) <= 2 and "anomalous at a false-alarm rate of 0.05" in result.stderr
+    )
+    scores = np.array([row["score_nats"] for row in rows])
+    np.testing.assert_array_equal(vae.p_value(scores), [row["p_value"] for row in rows])
+    # In its own place, and the same again.
+    vae_("calibrate", pictures / "normal", "-m", pictures / "calibrated", "-o", pictures / "calibrated")
+    assert VAE.load(pictures / "calibrated").manifest.calibration == vae.manifest.calibration
+    table = vae_("score", pictures / "strange", "-m", pictures / "calibrated", "--false-alarm-rate", 0.05).stdout
+    assert "ANOMALOUS" in table
+
+
+def test_what_a_calibration_cannot_say(folder, pictures):
+    def error(*arguments):
+        return vae_("score", pictures / "fresh", *arguments, code=2).stderr
+
+    assert "has no calibration for the method 'elbo'" in error("-m", folder, "--false-alarm-rate", 0.1)
+    assert "--exit-code needs --false-alarm-rate" in error("-m", folder, "--exit-code")
+    vae_("calibrate", pictures / "normal", "-m", folder, "-o", folder)
+    assert "0.01 needs 99 calibration pictures" in error("-m", folder, "--false-alarm-rate", 0.01)
+    assert "holds no picture" in vae_("calibrate", folder, "-m", folder, "-o", folder, code=2).stderr
+    with pytest.raises(InputError, match="no picture"):
+        calibration(VAE.load(folder), [])
+
+
+def test_very_many_scores_are_thinned_evenly(folder, monkeypatch):
+    from vae_runtime.checks import calibrate
+
+    monkeypatch.setattr(calibrate, "CALIBRATION_LIMIT", 5)
+    vae = VAE.load(folder)
+    images = np.clip(vae.sample(9), 0, 1)
+    found = calibration(vae, [images[:4], images[4:]])
+    np.testing.assert_array_equal(found["elbo"], np.sort(vae.score(images)[[0, 2, 4, 6, 8]]))
+    write_calibrated(folder, folder, found)
+    assert VAE.load(folder).manifest.calibration == found
+
+
+@pytest.mark.parametrize(
+    "bad", [{"elbo": []}, {"elbo": [2.0, 1.0]}, {"elbo": [1, "2"]}, {"other": [1.0]}, {"elbo": [True]}, [1.0]]
+)
+def test_a_bad_calibration_is_a_bad_manifest(folder, bad):
+    edit(folder, lambda manifest: manifest.update(calibration=bad))
+    with pytest.raises(ManifestError):
+        VAE.load(folder)
+
+
+def test_the_scores_parts_add_up(vae, images):
+    whole = vae.score(images)
+    np.testing.assert_allclose(
+        vae.score(images, method="reconstruction") + vae.score(images, method="kl"), whole, rtol=1e-9
+    )
+    with pytest.raises(InputError, match="expected one of elbo"):
+        vae.score(images, method="mse")

@@ -1,0 +1,36 @@
+"""Work ahead in threads, in order: pictures are decoded while others are computed on, few at a time."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
+
+from ..threads import available_processors
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+AHEAD = 4  # results that may wait for each thread
+
+
+def ahead(function: Callable[[Item], Result], items: Iterable[Item], *, workers: int | None = None) -> Iterator[Result]:
+    """function(item) of each item in order, computed by threads a few items ahead of who asks.
+
+    Memory is bounded by the few results that wait. An exception of the function is raised at its place. workers: None
+    takes the processors that this process may use.
+    """
+    workers = workers or available_processors()
+    with ThreadPoolExecutor(workers) as pool:
+        waiting: deque[Future[Result]] = deque()
+        try:
+            for item in items:
+                waiting.append(pool.submit(function, item))
+                if len(waiting) >= AHEAD * workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:  # who asked has left
+            for future in waiting:
+                future.cancel()
