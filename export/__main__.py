@@ -34,9 +34,22 @@ if TYPE_CHECKING:
 @click.option(
     "--data-dir",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="For --int8: folder of MNIST's four idx files. Default: $VAE_DATA_DIR, else downloaded once.",
+    help="For --int8: the run's pictures, or MNIST's idx files.  [default: where the run was trained]",
 )
-def main(run: Path, folder: Path, license: str, int8: bool, int8_loss: float, data_dir: Path | None) -> None:
+@click.option(
+    "--calibrate",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Normal pictures, not trained on: their scores go into the model, for false-alarm rates.",
+)
+def main(
+    run: Path,
+    folder: Path,
+    license: str,
+    int8: bool,
+    int8_loss: float,
+    data_dir: Path | None,
+    calibrate: Path | None,
+) -> None:
     """Export RUN, or an artifact's checkpoint folder, to the model FOLDER.
 
     The graphs are compared with torch and read back by the runtime first; if a check fails, nothing is written.
@@ -48,7 +61,8 @@ def main(run: Path, folder: Path, license: str, int8: bool, int8_loss: float, da
     from .folder import export
 
     try:
-        found = export(run, folder, license=license, int8=_search(int8_loss, data_dir) if int8 else None)
+        search = _search(run, int8_loss, data_dir) if int8 else None
+        found = export(run, folder, license=license, int8=search, calibrate=calibrate)
     except (VAEError, OSError) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(2 if isinstance(error, InputError) else 1)
@@ -56,13 +70,13 @@ def main(run: Path, folder: Path, license: str, int8: bool, int8_loss: float, da
     click.echo(f"Wrote {folder}. Next: vae verify -m {folder}")
 
 
-def _search(nats: float, data_dir: Path | None) -> FindRecipe:
-    from train.data import load
+def _search(run: Path, nats: float, data_dir: Path | None) -> FindRecipe:
+    from train.sources import load
 
     from .int8_search import Limits, find_recipe
 
     def search(vae: VAE, graphs: Mapping[str, ModelProto], config: Config) -> Recipe:
-        dataset = load(config.data, data_dir)
+        dataset = load(config, run, directory=data_dir)
         return find_recipe(vae, graphs, config, dataset, limits=Limits(nats=nats), say=partial(click.echo, err=True))
 
     return search

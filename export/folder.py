@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 import torch
 
@@ -17,11 +18,11 @@ import vae_runtime
 from train import checkpoint as checkpoints
 from train.checkpoint import Checkpoint, load_model, weights_digest
 from train.config import Config
-from train.data import IMAGE_SPEC
 from train.networks import VAE as TorchVAE
 from train.networks import parameter_count
 from train.sampling import noise_labels
-from vae_runtime import VAE, image_grid, standard_normal
+from vae_runtime import VAE, image_grid, read_images, standard_normal
+from vae_runtime.checks.calibrate import Calibration, calibration
 from vae_runtime.checks.verify import replay, verify
 from vae_runtime.errors import InputError
 from vae_runtime.files import write_file
@@ -29,6 +30,7 @@ from vae_runtime.maths.posterior import Posterior, reparameterise
 from vae_runtime.model.golden import GoldenVectors
 from vae_runtime.model.manifest import Golden, Label, Likelihood, Manifest
 from vae_runtime.model.writing import check_target, describe, write_model
+from vae_runtime.pictures.walking import pictures_in
 from vae_runtime.pictures.writing import encode_image
 
 from .card import card
@@ -53,10 +55,12 @@ def export(
     *,
     license: str = "Apache-2.0",
     int8: FindRecipe | None = None,
+    calibrate: Path | None = None,
 ) -> dict[str, float]:
     """Export a run, or an artifact's checkpoint folder, to a model folder; returns the differences from torch.
 
-    Nothing is left at `folder` unless every check passed. int8: finds how to quantise; without it a checkpoint that
+    calibrate: a folder of normal pictures, not trained on, whose scores tell how rare a score is. Nothing is left at
+    `folder` unless every check passed. int8: finds how to quantise; without it a checkpoint that
     carries a recipe is quantised by that.
     """
     check_target(folder)
@@ -71,11 +75,11 @@ def export(
         pair_id=pair_id,
         opset=OPSET,
         min_onnxruntime=MIN_ONNXRUNTIME,
-        image=IMAGE_SPEC,
+        image=config.image_spec,
         latent_size=config.latent_size,
         prior=config.prior,
         posterior="diagonal_gaussian",
-        likelihood=Likelihood(family="bernoulli"),
+        likelihood=Likelihood(family=config.likelihood, sigma=model.likelihood.sigma),
         graphs={role: {"float32": describe(f"{role}.onnx", content)} for role, content in graphs.items()},
         golden={"float32": Golden(file=describe("golden.npz", contents["golden.npz"]), tolerance=TOLERANCE)},
         labels=_labels(model),
@@ -90,6 +94,8 @@ def export(
         found = differences(model, config, vae)
         require_parity(found)
         samples = image_grid(vae.sample(64, seed=0), columns=16)
+        if calibrate:
+            manifest = dataclasses.replace(manifest, calibration=_calibration(vae, calibrate))
         if int8:
             recipe = int8(VAE.load(trial, threads=1), _opened(contents), config)
     if recipe:
@@ -167,6 +173,15 @@ def _with_int8(manifest: Manifest, contents: dict[str, bytes], recipe: Recipe) -
     return dataclasses.replace(manifest, golden={**manifest.golden, "int8": golden}, training=training), contents
 
 
+def _calibration(vae: VAE, folder: Path) -> Calibration:
+    def batches() -> Iterator[npt.NDArray[np.float32]]:
+        paths = pictures_in(folder)
+        for begin in range(0, len(paths), 64):
+            yield read_images(paths[begin : begin + 64], vae.manifest.image)
+
+    return calibration(vae, batches())
+
+
 def _opened(contents: Mapping[str, bytes]) -> dict[str, onnx.ModelProto]:
     """The float32 graphs by role."""
     return {
@@ -196,7 +211,7 @@ def _metadata(config: Config, license: str) -> dict[str, str]:
         "model_license": license,
         "vae.image_shape": ",".join(map(str, config.image_shape)),
         "vae.latent_size": str(config.latent_size),
-        "vae.likelihood": "bernoulli",
+        "vae.likelihood": config.likelihood,
         "vae.prior": config.prior,
     }
 

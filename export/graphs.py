@@ -31,7 +31,8 @@ MIN_ONNXRUNTIME = "1.15"
 
 # What the presets and the flow need, and no more.
 OPERATORS = frozenset(
-    {"Add", "Clip", "Conv", "DepthToSpace", "Exp", "Gemm", "Mul", "Neg"} | {"Relu", "Reshape", "Sigmoid", "Sub", "Tanh"}
+    {"Add", "Clip", "Conv", "DepthToSpace", "Exp", "Gemm", "Mul", "Neg"}
+    | {"Relu", "Reshape", "Sigmoid", "Slice", "Sub", "Tanh"}
 )
 INT8_OPERATORS = frozenset({"DequantizeLinear", "QuantizeLinear"})
 

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from train.config import Config
 from train.densities import gaussian_kl, log_normal
-from train.loss import bernoulli_log_likelihood, clip_logits
 from train.networks import VAE as TorchVAE
 from train.prior import StandardNormal
 from train.sampling import prior_latents
@@ -122,4 +121,4 @@ def _latents(config: Config, batch: int) -> list[npt.NDArray[np.float32]]:
 
 
 def _log_likelihood(model: TorchVAE, x: Tensor, z: Tensor) -> Tensor:
-    return bernoulli_log_likelihood(x.double(), clip_logits(model.decode(z).double()))
+    return model.likelihood.measured(x.double(), model.decode(z).double())

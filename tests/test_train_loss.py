@@ -12,18 +12,15 @@ from train.bounds import TorchEngine
 from train.config import mlp_2d
 from train.densities import gaussian_kl, kl_per_latent, log_normal
 from train.evaluate import binarise
-from train.loss import (
-    LOGIT_LIMIT,
-    bernoulli_log_likelihood,
-    clip_logits,
-    elbo,
-    iwae,
-    reparameterise,
-)
+from train.likelihood import LEAST_SIGMA, LOGIT_LIMIT, Gaussian
+from train.likelihood import Bernoulli as BernoulliLikelihood
+from train.loss import elbo, iwae, reparameterise
 from train.networks import build
+from vae_runtime.maths.likelihood import gaussian
 from vae_runtime.maths.posterior import Posterior
 
 CPU = torch.device("cpu")
+bernoulli_log_likelihood = BernoulliLikelihood()
 
 
 @pytest.fixture(scope="module")
@@ -48,11 +45,37 @@ def test_the_bernoulli_term_is_torchs(images):
     torch.testing.assert_close(bernoulli_log_likelihood(images, logits), expected)
 
 
-def test_clipped_logits_are_clipped_probabilities():
-    logits = torch.tensor([-40.0, -13.0, 0.0, 13.0, 40.0], dtype=torch.float64)
-    expected = logits.sigmoid().clamp(1e-6, 1 - 1e-6)
-    torch.testing.assert_close(clip_logits(logits).sigmoid(), expected, rtol=1e-9, atol=0)
+def test_the_measured_bernoulli_term_clips_probabilities():
+    logits = torch.tensor([-40.0, -13.0, 0.0, 13.0, 40.0], dtype=torch.float64).view(5, 1, 1, 1)
+    for value in (0.0, 1.0):
+        images = torch.full_like(logits, value)
+        expected = Bernoulli(logits.sigmoid().clamp(1e-6, 1 - 1e-6)).log_prob(images).flatten()
+        torch.testing.assert_close(bernoulli_log_likelihood.measured(images, logits), expected, rtol=1e-9, atol=1e-12)
     assert math.isclose(LOGIT_LIMIT, math.log((1 - 1e-6) / 1e-6))
+
+
+def test_the_gaussian_term_is_torchs_and_the_runtimes():
+    likelihood, random = Gaussian(), torch.Generator().manual_seed(1)
+    images, logits = torch.rand(5, 3, 4, 2, generator=random), torch.randn(5, 3, 4, 2, generator=random)
+    found = likelihood(images, logits)
+    expected = Independent(Normal(logits.sigmoid(), likelihood.sigma), 3).log_prob(images)
+    torch.testing.assert_close(found, expected)
+    runtime = gaussian(images.numpy(), logits.sigmoid().numpy(), likelihood.sigma)
+    np.testing.assert_allclose(found.detach().numpy(), runtime, rtol=1e-6)
+
+
+def test_sigma_is_learned_to_be_the_root_mean_square_error():
+    """The maximum of the likelihood, Rybkin et al. 2021, equation 7; and it stops where pixels' steps are."""
+    images = torch.rand(2000, 1, 2, 2, generator=torch.Generator().manual_seed(2)) * 0.2 + 0.4
+    logits = torch.zeros_like(images)
+    for target, expected in ((images, float(((images - 0.5) ** 2).mean().sqrt())), (logits.sigmoid(), LEAST_SIGMA)):
+        likelihood = Gaussian()
+        optimizer = torch.optim.Adam(likelihood.parameters(), lr=0.05)
+        for _ in range(400):
+            optimizer.zero_grad()
+            (-likelihood(target, logits).mean()).backward()
+            optimizer.step()
+        assert likelihood.sigma == pytest.approx(expected, rel=0.02)
 
 
 def test_the_kl_term_is_torchs():

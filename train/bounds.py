@@ -27,7 +27,6 @@ from vae_runtime.model.sessions import import_onnxruntime
 
 from .checkpoint import weights_digest
 from .densities import log_normal
-from .loss import bernoulli_log_likelihood, clip_logits
 from .networks import VAE
 from .progress import say
 
@@ -72,9 +71,9 @@ class TorchEngine:
             # Draws before images: a batch of them then meets the images by broadcasting.
             noise = posterior.draws(first, columns.stop - first, seed=0, start=start).swapaxes(0, 1)
             z = torch.from_numpy(np.ascontiguousarray(noise)).to(self._device)
-            logits = clip_logits(self._model.decode(z.flatten(0, 1)))
+            logits = self._model.decode(z.flatten(0, 1))
             targets = x.expand(len(z), *x.shape).flatten(0, 1)
-            likelihood = bernoulli_log_likelihood(targets, logits).view(len(z), -1).double()
+            likelihood = self._model.likelihood.measured(targets, logits).view(len(z), -1).double()
             ratio = (self._model.prior.log_prob(z) - log_normal(z, mean, logvar)).double()
             kl = self._model.prior.kl(z, mean, logvar).expand(len(z), -1).double()
             for table, part in ((likelihoods, likelihood), (kls, kl), (weights, likelihood + ratio)):
@@ -173,6 +172,6 @@ def _runs(indices: npt.NDArray[np.int64]) -> list[tuple[int, int]]:
     return [(int(part[0]), int(part[-1]) + 1) for part in parts]
 
 
-def bits_per_dim(nats: float, pixels: int) -> float:
-    """Nats an image as bits a pixel."""
-    return nats / (pixels * math.log(2))
+def bits_per_dim(nats: float, pixels: int, likelihood: str = "bernoulli") -> float:
+    """Nats an image as bits a pixel; of a density, as the probability of steps of 1/255 that it stands for."""
+    return nats / (pixels * math.log(2)) + (math.log2(255) if likelihood == "gaussian" else 0.0)

@@ -10,8 +10,9 @@ from typing import Any
 import click
 
 from vae_runtime.errors import InputError, VAEError
+from vae_runtime.spec import FITS, RESAMPLES
 
-from .config import PRESETS
+from .config import AUGMENTATIONS, PICTURE_STEPS, PRESETS
 
 
 class _Group(click.Group):
@@ -33,7 +34,7 @@ def main() -> None:
 _data_dir = click.option(
     "--data-dir",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Folder of MNIST's four idx files, plain or .gz. Default: $VAE_DATA_DIR, else downloaded once.",
+    help="The pictures of a run, or MNIST's four idx files, if not where the run noted, $VAE_DATA_DIR or the cache.",
 )
 _device = click.option("--device", default=None, help="torch device, such as cuda. Default: an accelerator, else cpu.")
 _threads = click.option("--threads", type=click.IntRange(1), default=None, help="CPU threads. Default: torch's.")
@@ -41,8 +42,17 @@ _threads = click.option("--threads", type=click.IntRange(1), default=None, help=
 
 @main.command()
 @click.option("--preset", type=click.Choice(list(PRESETS)), help="Which model and recipe to start from.")
-@click.option("--data", type=click.Choice(["mnist", "digits"]), default=None, help="Data set.  [default: mnist]")
+@click.option("--data", default=None, help="mnist, digits, or a folder of pictures.  [default: mnist]")
 @_data_dir
+@click.option("--val", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Pictures to test with.")
+@click.option("--size", default=None, help="Of pictures: 64, or WIDTHxHEIGHT.")
+@click.option("--mode", type=click.Choice(["L", "RGB"]), default=None, help="Grey or colour pictures.  [default: L]")
+@click.option("--fit", type=click.Choice(FITS), default=None, help="How a picture comes to that shape.")
+@click.option("--resample", type=click.Choice(RESAMPLES), default=None, help="Filter that pictures are scaled with.")
+@click.option("--invert", is_flag=True, default=None, help="Of pictures: dark on light becomes light on dark.")
+@click.option("--patches", type=click.IntRange(1), default=None, help="Random crops of each picture, not scaled.")
+@click.option("--augment", type=click.Choice(AUGMENTATIONS), multiple=True, help="Random changes; repeatable.")
+@click.option("--likelihood", type=click.Choice(["bernoulli", "gaussian"]), default=None, help="p(x|z).")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder of the new run.")
 @click.option(
     "--from",
@@ -73,7 +83,11 @@ _threads = click.option("--threads", type=click.IntRange(1), default=None, help=
 @click.option("--dry-run", is_flag=True, help="Print the resolved config as JSON and stop.")
 def fit(
     preset: str | None,
+    data: str | None,
     data_dir: Path | None,
+    val: Path | None,
+    size: str | None,
+    mode: str | None,
     out: Path | None,
     start: Path | None,
     resume: Path | None,
@@ -91,21 +105,24 @@ def fit(
     Examples:
       python -m train fit --preset conv --data mnist --out runs/conv
       python -m train fit --resume runs/conv --epochs 120
+      python -m train fit --preset conv --data photos/ --size 64 --mode RGB --out runs/photos
       torchrun --nproc-per-node 8 -m train fit --preset conv --out runs/conv
     """
     from .checkpoint import has_checkpoint, read_config
     from .devices import choose_device, resolve_precision
+    from .sources import begin
 
     changes = {name: change for name, change in changes.items() if change not in (None, ())}
     if resume:
-        if preset or out or start or set(changes) - {"epochs", "importance_share"}:
+        if preset or out or start or data or val or size or mode or set(changes) - {"epochs", "importance_share"}:
             raise InputError(
                 "--resume goes on with the run's own config; of it, only --epochs and --importance-share can be given "
                 "anew."
             )
-        config, folder = read_config(resume), resume
+        config, folder, pictures = read_config(resume), resume, None
     elif preset and out:
-        config, folder = PRESETS[preset](), out
+        config, pictures = begin(PRESETS[preset](), data or "mnist", val=val, size=size, mode=mode, changes=changes)
+        folder = out
         if has_checkpoint(folder) and not dry_run:
             raise InputError(f"{folder} is a run already; choose another --out, or go on with --resume {folder}.")
     else:
@@ -125,19 +142,26 @@ def fit(
         click.echo(config.to_json(), nl=False)
         return
     from .checkpoint import load_model
-    from .data import load
     from .loop import fit as run_fit
     from .parallel import join
     from .progress import say
+    from .sources import load
 
     processes = join(torch_device)
+    quiet = processes.rank > 0
+    dataset = load(config, folder, directory=data_dir, pictures=pictures, say=(lambda text: None) if quiet else say)
+    if pictures and "epochs" not in changes:
+        steps = -(-len(dataset.train_images) // config.batch_size)
+        config = dataclasses.replace(config, epochs=max(10, -(-PICTURE_STEPS // steps)))
     if not resume:
         config = dataclasses.replace(config, batch_size=config.batch_size * processes.size)
     if processes.rank == 0:
         say(config.to_json().rstrip())
-    begin = load_model(start, torch_device)[0] if start else None
-    dataset = load(config.data, data_dir)
-    if not run_fit(config, folder, dataset, torch_device, resume=bool(resume), begin=begin, processes=processes):
+    weights = load_model(start, torch_device)[0] if start else None
+    if pictures and processes.rank == 0:
+        folder.mkdir(parents=True, exist_ok=True)
+        pictures.save(folder)
+    if not run_fit(config, folder, dataset, torch_device, resume=bool(resume), begin=weights, processes=processes):
         sys.exit(130)
     if processes.rank == 0:
         say(f"Done. Next: python -m train evaluate {folder}")
@@ -193,14 +217,14 @@ def evaluate(
 
     from .bounds import Engine, RuntimeEngine, TorchEngine
     from .checkpoint import load_model
-    from .data import load
     from .devices import choose_device
     from .evaluate import evaluate as measure
     from .progress import ProgressLine
+    from .sources import load
 
     torch_device = choose_device(device, threads)
     model, config = load_model(run, torch_device)
-    line, dataset = ProgressLine(log_seconds=60), load(config.data, data_dir)
+    line, dataset = ProgressLine(log_seconds=60), load(config, run, directory=data_dir)
     engine: Engine = TorchEngine(model, torch_device)
     if graphs:
         engine = RuntimeEngine(graphs, threads)
@@ -258,11 +282,11 @@ def plot(run: Path, data_dir: Path | None, device: str | None, threads: int | No
       python -m train plot runs/mlp-2d
     """
     from .checkpoint import load_model
-    from .data import load
     from .devices import choose_device
     from .plots import plot_run
+    from .sources import load
 
     torch_device = choose_device(device, threads)
     model, config = load_model(run, torch_device)
-    for path in plot_run(run, model, config, load(config.data, data_dir), torch_device):
+    for path in plot_run(run, model, config, load(config, run, directory=data_dir), torch_device):
         click.echo(path)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from vae_runtime.errors import InputError
+from vae_runtime.spec import ImageSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,8 +24,12 @@ class Config:
     # The networks.
     network: Literal["mlp", "conv"]
     image_shape: tuple[int, int, int] = (1, 28, 28)  # [channels, height, width]
+    # How a picture becomes an image of this shape (vae_runtime.ImageSpec).
+    fit: str = "stretch"
+    resample: str = "box"
+    invert: bool = False
     latent_size: int
-    widths: tuple[int, ...]  # mlp: units of the hidden layers; conv: channels at half and at quarter resolution
+    widths: tuple[int, ...]  # mlp: units of the hidden layers; conv: channels at 1/2, 1/4 … of the resolution
     blocks: int = 0  # conv: residual blocks at each resolution
 
     # The prior (train/prior.py); the two sizes are the flow's.
@@ -33,11 +39,16 @@ class Config:
     labels: int = 0  # classes that the prior tells apart; 0: it is not told of any
     only_prior: bool = False  # encoder and decoder stay as they came from another run
 
+    # p(x|z): Bernoulli, or Gaussian with a learned sigma, for pixels that are measurements (train/likelihood.py).
+    likelihood: Literal["bernoulli", "gaussian"] = "bernoulli"
     # The data's side of the likelihood. "binarised": each pixel is drawn anew as Bernoulli(grey level) every time it is
     # seen (Burda et al. 2016, section 5). "grey": the grey level itself is the target of the same cross-entropy.
     targets: Literal["binarised", "grey"] = "binarised"
     # The share of each batch that stays grey although the targets are binarised: people give a model grey pictures.
     grey_share: float = 0.0
+    # Of pictures (train/folders.py, train/augment.py): random crops of each, and random changes of each image seen.
+    patches: int = 0
+    augment: tuple[str, ...] = ()
     # Taken from the end of the training set to choose `best`; 0: choose by the training ELBO.
     validation_images: int = 0
 
@@ -57,6 +68,12 @@ class Config:
     ema_decay: float = 0.0  # 0: no averaging of weights
     precision: Literal["auto", "float32", "bfloat16"] = "float32"
 
+    @property
+    def image_spec(self) -> ImageSpec:
+        """What a picture must become."""
+        mode = "L" if self.image_shape[0] == 1 else "RGB"
+        return ImageSpec(shape=self.image_shape, mode=mode, fit=self.fit, resample=self.resample, invert=self.invert)
+
     def to_json(self) -> str:
         """The config as indented JSON."""
         return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
@@ -66,8 +83,8 @@ class Config:
         """Read what `to_json` wrote; an unknown or missing key is an InputError."""
         try:
             fields: dict[str, Any] = json.loads(text)
-            for name in ("image_shape", "widths"):
-                fields[name] = tuple(fields[name])
+            for name in ("image_shape", "widths", "augment"):
+                fields[name] = tuple(fields.get(name, ()))
             return cls(**fields)
         except (ValueError, KeyError, TypeError) as error:
             raise InputError(f"config.json is not the config of a run ({error}); was it edited?") from error
@@ -128,3 +145,26 @@ def conv() -> Config:
 
 
 PRESETS = {"mlp-2d": mlp_2d, "mlp": mlp, "conv": conv}
+
+AUGMENTATIONS = ("flip", "flip-vertical", "shift", "brightness")  # train/augment.py
+WIDTHS = (24, 48, 64, 96, 128)  # channels at 1/2, 1/4 … of the resolution
+PICTURE_STEPS = 6000  # what a folder of pictures is trained for where nothing else is said
+
+
+def for_pictures(config: Config, shape: tuple[int, int, int]) -> Config:
+    """A preset for a folder of pictures: pixels are measurements with a learned noise, and the network fits the shape.
+
+    The convolutional one gets as many stages as bring the shorter side near 7.
+    """
+    stages = min(len(WIDTHS), max(2, round(math.log2(min(shape[1:]) / 7))))
+    return dataclasses.replace(
+        config,
+        image_shape=shape,
+        likelihood="gaussian",
+        targets="grey",
+        grey_share=0.0,
+        widths=WIDTHS[:stages] if config.network == "conv" else config.widths,
+        batch_size=min(config.batch_size, 64),
+        learning_rate_warmup_steps=min(config.learning_rate_warmup_steps, 200),
+        learning_rate=min(config.learning_rate, 1e-3),
+    )

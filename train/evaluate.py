@@ -72,7 +72,7 @@ def evaluate(
         "nll_nats": -iwae,
         "nll_draws": max(draws),
         "nll_nats_by_draws": {str(count): -float(bounds[2]) for count, bounds in found.items()},
-        "bits_per_dim": bits_per_dim(-iwae, grey[0].size),
+        "bits_per_dim": bits_per_dim(-iwae, grey[0].size, config.likelihood),
         "elbo_grey_nats": float(on_grey[0] - on_grey[1]),
         "reconstruction_rmse_grey": reconstruction_rmse(model, torch.from_numpy(grey).to(device)),
         **_latent_figures(model, config, dataset, device, images),
@@ -112,7 +112,7 @@ def _latent_figures(
             (train_mean.numpy(), dataset.train_labels), (mean.numpy(), dataset.test_labels[:images]), labels
         )
         for labels in PROBE_LABELS
-        if labels is None or labels <= len(dataset.train_labels)
+        if len(set(dataset.train_labels)) > 1 and (labels is None or labels <= len(dataset.train_labels))
     }
     if len(mean) < 200:  # too few to tell anything of their law
         return {}

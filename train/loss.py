@@ -10,14 +10,10 @@ import math
 from typing import NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from .densities import log_normal
 from .networks import VAE
-
-# The format clips Bernoulli probabilities to [1e-6, 1 - 1e-6] in a likelihood; on logits that is this.
-LOGIT_LIMIT = math.log1p(-1e-6) - math.log(1e-6)
 
 
 class ELBO(NamedTuple):
@@ -41,7 +37,7 @@ def elbo(model: VAE, images: Tensor, eps: Tensor, *, labels: Tensor | None = Non
     mean, logvar = mean.float(), logvar.float()
     z = reparameterise(mean, logvar, eps)
     logits = model.decode(z).float()
-    log_likelihood = bernoulli_log_likelihood(images, logits)
+    log_likelihood = model.likelihood(images, logits)
     with torch.autocast(images.device.type, enabled=False):  # densities are differences of large numbers
         return ELBO(log_likelihood, model.prior.kl(z, mean, logvar, labels))
 
@@ -57,7 +53,7 @@ def iwae(model: VAE, images: Tensor, eps: Tensor, *, labels: Tensor | None = Non
     z = reparameterise(mean, logvar, eps)
     logits = model.decode(z.flatten(0, 1)).float()
     targets = images.expand(draws, *images.shape).flatten(0, 1)
-    log_likelihood = bernoulli_log_likelihood(targets, logits).view(draws, -1)
+    log_likelihood = model.likelihood(targets, logits).view(draws, -1)
     with torch.autocast(images.device.type, enabled=False):
         kl = log_normal(z, mean, logvar) - model.prior.log_prob(z, labels)
         bound = (log_likelihood - kl).logsumexp(0) - math.log(draws)
@@ -67,16 +63,3 @@ def iwae(model: VAE, images: Tensor, eps: Tensor, *, labels: Tensor | None = Non
 def reparameterise(mean: Tensor, logvar: Tensor, eps: Tensor) -> Tensor:
     """z = mean + sigma * eps: a draw from q(z|x) that gradients pass through."""
     return mean + torch.exp(0.5 * logvar) * eps
-
-
-def bernoulli_log_likelihood(images: Tensor, logits: Tensor) -> Tensor:
-    """Sum over pixels of x log p + (1 - x) log(1 - p), p = sigmoid(logits): [batch].
-
-    For grey x in (0, 1) this is the cross-entropy that texts train on, not a normalised density.
-    """
-    return (images * logits - F.softplus(logits)).flatten(1).sum(1)
-
-
-def clip_logits(logits: Tensor) -> Tensor:
-    """What the format's clipping of probabilities is on logits. For measuring only: it has no gradient outside."""
-    return logits.clamp(-LOGIT_LIMIT, LOGIT_LIMIT)

@@ -1,7 +1,7 @@
 """The networks q(z|x) and p(x|z): an MLP and a residual convolutional pair, mirror images of each other.
 
 Kingma and Welling 2014, "Auto-encoding variational Bayes", appendix C: a diagonal Gaussian posterior whose mean and
-log-variance an encoder gives, and a decoder that gives the parameters of p(x|z), here Bernoulli logits.
+log-variance an encoder gives, and a decoder that gives the mean of p(x|z), here as logits.
 
 The convolutional decoder upsamples by Conv + PixelShuffle (Shi et al. 2016) and not by transposed convolution: the same
 function class, without checkerboards, and integer kernels exist for it.
@@ -15,9 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vae_runtime.errors import InputError
-
 from .config import Config
+from .likelihood import build_likelihood
 from .prior import build_prior
 
 # exp of these is far outside any trained posterior and far inside float32: hostile pixels cannot give infinity.
@@ -25,7 +24,7 @@ LOGVAR_LIMITS = (-30.0, 20.0)
 
 
 class VAE(nn.Module):
-    """Encoder, decoder and prior as one module; a checkpoint names weights `encoder.*`, `decoder.*`, `prior.*`."""
+    """Encoder, decoder, prior and likelihood as one module; a checkpoint names its weights after them."""
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -36,6 +35,7 @@ class VAE(nn.Module):
             self.encoder = conv_encoder(config)
             self.decoder = conv_decoder(config)
         self.prior = build_prior(config)
+        self.likelihood = build_likelihood(config)
 
     def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """images [batch, channels, height, width] in [0, 1] -> mean, logvar of q(z|x), each [batch, latent_size]."""
@@ -43,7 +43,7 @@ class VAE(nn.Module):
         return mean, logvar.clamp(*LOGVAR_LIMITS)
 
     def decode(self, z: Tensor) -> Tensor:
-        """z [batch, latent_size] -> Bernoulli logits of p(x|z), [batch, channels, height, width]."""
+        """z [batch, latent_size] -> logits of the mean of p(x|z), [batch, channels, height, width]."""
         logits: Tensor = self.decoder(z)
         return logits
 
@@ -88,40 +88,58 @@ def residuals(channels: int, blocks: int) -> nn.Sequential:
 
 
 def conv_encoder(config: Config) -> nn.Sequential:
-    """Two strided convolutions, each followed by residual blocks, then one linear head."""
-    channels, height, width = _quarter(config)
-    half, quarter = config.widths
-    return nn.Sequential(
-        nn.Conv2d(channels, half, 4, stride=2, padding=1),
-        nn.ReLU(),
-        residuals(half, config.blocks),
-        nn.Conv2d(half, quarter, 4, stride=2, padding=1),
-        nn.ReLU(),
-        residuals(quarter, config.blocks),
-        nn.Flatten(),
-        nn.Linear(quarter * height * width, 2 * config.latent_size),
-    )
+    """Strided convolutions, each followed by residual blocks, then one linear head.
+
+    A stride halves a side downwards; of an odd side the last row is still inside the last window.
+    """
+    channels, height, width = config.image_shape
+    stages: list[nn.Module] = []
+    for before, after in itertools.pairwise((channels, *config.widths)):
+        stages += [nn.Conv2d(before, after, 4, stride=2, padding=1), nn.ReLU(), residuals(after, config.blocks)]
+        height, width = height // 2, width // 2
+    return nn.Sequential(*stages, nn.Flatten(), nn.Linear(config.widths[-1] * height * width, 2 * config.latent_size))
 
 
 def conv_decoder(config: Config) -> nn.Sequential:
-    """The encoder backwards: linear, residual blocks, Conv + PixelShuffle twice.
+    """The encoder backwards: linear, residual blocks, Conv + PixelShuffle once a stage; what is too much is cut off.
 
     ReLU comes before what only moves numbers, where an inference engine makes it part of the layer.
     """
-    channels, height, width = _quarter(config)
-    half, quarter = config.widths
-    return nn.Sequential(
-        nn.Linear(config.latent_size, quarter * height * width),
+    channels, height, width = config.image_shape
+    scale, coarsest = 2 ** len(config.widths), config.widths[-1]
+    rows, columns = -(-height // scale), -(-width // scale)
+    stages: list[nn.Module] = [
+        nn.Linear(config.latent_size, coarsest * rows * columns),
         nn.ReLU(),
-        nn.Unflatten(1, (quarter, height, width)),
-        residuals(quarter, config.blocks),
-        nn.Conv2d(quarter, 4 * half, 3, padding=1),
-        nn.ReLU(),
+        nn.Unflatten(1, (coarsest, rows, columns)),
+    ]
+    for before, after in itertools.pairwise(reversed(config.widths)):
+        stages += [
+            residuals(before, config.blocks),
+            nn.Conv2d(before, 4 * after, 3, padding=1),
+            nn.ReLU(),
+            nn.PixelShuffle(2),
+        ]
+    finest = config.widths[0]
+    stages += [
+        residuals(finest, config.blocks),
+        nn.Conv2d(finest, 4 * channels, 3, padding=1),
         nn.PixelShuffle(2),
-        residuals(half, config.blocks),
-        nn.Conv2d(half, 4 * channels, 3, padding=1),
-        nn.PixelShuffle(2),
-    )
+    ]
+    if (rows * scale, columns * scale) != (height, width):
+        stages.append(Crop(height, width))
+    return nn.Sequential(*stages)
+
+
+class Crop(nn.Module):
+    """The upper left [height, width] of larger images."""
+
+    def __init__(self, height: int, width: int) -> None:
+        super().__init__()
+        self.height, self.width = height, width
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x[..., : self.height, : self.width]
 
 
 def _hidden(sizes: tuple[int, ...]) -> list[nn.Module]:
@@ -134,13 +152,6 @@ def _hidden(sizes: tuple[int, ...]) -> list[nn.Module]:
 def _pixels(config: Config) -> int:
     channels, height, width = config.image_shape
     return channels * height * width
-
-
-def _quarter(config: Config) -> tuple[int, int, int]:
-    channels, height, width = config.image_shape
-    if height % 4 or width % 4:
-        raise InputError(f"the conv networks halve a picture twice, and {height}x{width} is not divisible by 4.")
-    return channels, height // 4, width // 4
 
 
 def parameter_count(module: nn.Module) -> int:

@@ -12,6 +12,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from vae_runtime.errors import InputError
 
+from .augment import augment
 from .checkpoint import Checkpoint
 from .config import Config
 from .data import Dataset
@@ -21,6 +22,7 @@ from .networks import VAE, build
 from .parallel import Processes
 from .schedule import bound_draws, kl_weight, learning_rate
 
+DEVICE_BYTES = 4 * 2**30
 CHECK_STEPS = 50  # how often the sums are looked at: each look waits for the device
 
 
@@ -44,7 +46,9 @@ class Trainer:
         )
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=config.learning_rate, fused=True)
         self.noise = torch.Generator(device).manual_seed(config.seed)
-        images = torch.from_numpy(dataset.train_images).to(device)
+        images = torch.from_numpy(dataset.train_images)
+        if images.numel() < DEVICE_BYTES:  # larger sets stay where they are, and go over batch by batch
+            images = images.to(device)
         split = len(images) - config.validation_images
         self.images, self.validation = images[:split], images[split:]
         self.labels = torch.from_numpy(dataset.train_labels).to(device).long() if config.labels else None
@@ -77,11 +81,14 @@ class Trainer:
         """What the next step learns from; the order is drawn from the seed and the epoch alone."""
         if self._order_epoch != self.epoch:
             generator = torch.Generator().manual_seed(self.config.seed * 1_000_003 + self.epoch)
-            self._order = torch.randperm(len(self.images), generator=generator).to(self.device)
+            self._order = torch.randperm(len(self.images), generator=generator).to(self.images.device)
             self._order_epoch = self.epoch
         start = self.step % self.steps_per_epoch * self.config.batch_size
         rows = self._order[start : start + self.config.batch_size]
-        return Batch(to_float(self.images[rows]), None if self.labels is None else self.labels[rows])
+        images = to_float(self.images[rows].to(self.device))
+        if self.config.augment:
+            images = augment(images, self.config.augment, self.noise)
+        return Batch(images, None if self.labels is None else self.labels[rows.to(self.device)])
 
     def take_step(self, batch: Batch) -> None:
         """One step of Adam."""
@@ -165,7 +172,7 @@ class Trainer:
         draws = bound_draws(self.config, self.epoch - 1)
         total = 0.0
         for rows in self.validation.split(500):
-            images = to_float(rows)
+            images = to_float(rows.to(self.device))
             if self.config.targets == "binarised":
                 images = torch.bernoulli(images, generator=generator)
             eps = torch.randn(draws, len(images), self.config.latent_size, device=self.device, generator=generator)
