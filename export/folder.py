@@ -37,7 +37,7 @@ from .card import card
 from .errors import ExportError
 from .graphs import MIN_ONNXRUNTIME, OPSET, export_graphs, finish, tidy
 from .int8 import Recipe, quantise
-from .parity import differences, likely_images, require_parity, torch_numbers
+from .parity import differences, likely_images, nats_scale, require_parity, torch_numbers
 
 EVALUATION, RECIPE = "evaluation.json", "int8.json"
 GOLDEN_IMAGES, GOLDEN_DRAWS = 8, 4
@@ -68,6 +68,7 @@ def export(
     graphs, pair_id = export_graphs(model, config, metadata=_metadata(config, license))
     contents = {f"{role}.onnx": content for role, content in graphs.items()}
     contents["golden.npz"] = golden_vectors(model, config).to_bytes()
+    scale = nats_scale(model, config)
     manifest = Manifest(
         name=folder.absolute().name,
         license=license,
@@ -81,7 +82,9 @@ def export(
         posterior="diagonal_gaussian",
         likelihood=Likelihood(family=config.likelihood, sigma=model.likelihood.sigma),
         graphs={role: {"float32": describe(f"{role}.onnx", content)} for role, content in graphs.items()},
-        golden={"float32": Golden(file=describe("golden.npz", contents["golden.npz"]), tolerance=TOLERANCE)},
+        golden={
+            "float32": Golden(file=describe("golden.npz", contents["golden.npz"]), tolerance=_scaled(TOLERANCE, scale))
+        },
         labels=_labels(model),
         card=(),
         training=_training(run, model, config),
@@ -92,14 +95,14 @@ def export(
         write_model(trial, manifest, contents)
         vae = VAE.load(trial)
         found = differences(model, config, vae)
-        require_parity(found)
+        require_parity(found, scale=scale)
         samples = image_grid(vae.sample(64, seed=0), columns=16)
         if calibrate:
             manifest = dataclasses.replace(manifest, calibration=_calibration(vae, calibrate))
         if int8:
             recipe = int8(VAE.load(trial, threads=1), _opened(contents), config)
     if recipe:
-        manifest, contents = _with_int8(manifest, contents, recipe)
+        manifest, contents = _with_int8(manifest, contents, recipe, scale)
     contents["samples.png"] = encode_image(samples)
     sizes = {name: len(content) for name, content in contents.items() if name.endswith(".onnx")}
     contents["README.md"] = card(manifest, sizes, found).encode()
@@ -147,7 +150,9 @@ def golden_vectors(model: TorchVAE, config: Config) -> GoldenVectors:
     )
 
 
-def _with_int8(manifest: Manifest, contents: dict[str, bytes], recipe: Recipe) -> tuple[Manifest, dict[str, bytes]]:
+def _with_int8(
+    manifest: Manifest, contents: dict[str, bytes], recipe: Recipe, scale: float
+) -> tuple[Manifest, dict[str, bytes]]:
     """The same model with int8 graphs and golden vectors beside the float32 ones."""
     contents, graphs = dict(contents), dict(manifest.graphs)
     for role, graph in _opened(contents).items():
@@ -158,7 +163,8 @@ def _with_int8(manifest: Manifest, contents: dict[str, bytes], recipe: Recipe) -
             graphs[role] = {**graphs[role], "int8": describe(f"{role}.int8.onnx", contents[f"{role}.int8.onnx"])}
     # The integer graphs are their own reference: their goldens come from the runtime, float32's from torch.
     float32 = GoldenVectors.from_bytes(contents["golden.npz"])
-    placeholder = Golden(file=describe("golden.int8.npz", contents["golden.npz"]), tolerance=INT8_TOLERANCE)
+    tolerance = _scaled(INT8_TOLERANCE, scale)
+    placeholder = Golden(file=describe("golden.int8.npz", contents["golden.npz"]), tolerance=tolerance)
     manifest = dataclasses.replace(manifest, graphs=graphs, golden={**manifest.golden, "int8": placeholder})
     contents["golden.int8.npz"] = contents["golden.npz"]
     with tempfile.TemporaryDirectory() as scratch:
@@ -168,9 +174,13 @@ def _with_int8(manifest: Manifest, contents: dict[str, bytes], recipe: Recipe) -
         posterior = vae.encode(float32.images)
         found = replay(vae, float32._replace(z=reparameterise(posterior, float32.eps)))
     contents["golden.int8.npz"] = found.to_bytes()
-    golden = Golden(file=describe("golden.int8.npz", contents["golden.int8.npz"]), tolerance=INT8_TOLERANCE)
+    golden = Golden(file=describe("golden.int8.npz", contents["golden.int8.npz"]), tolerance=tolerance)
     training = {**manifest.training, **{f"int8_{name}": figure for name, figure in recipe.measured.items()}}
     return dataclasses.replace(manifest, golden={**manifest.golden, "int8": golden}, training=training), contents
+
+
+def _scaled(tolerance: Mapping[str, float], scale: float) -> dict[str, float]:
+    return {**tolerance, "nats": tolerance["nats"] * scale}
 
 
 def _calibration(vae: VAE, folder: Path) -> Calibration:

@@ -89,9 +89,15 @@ def differences(model: TorchVAE, config: Config, vae: VAE) -> dict[str, float]:
     return found
 
 
-def require_parity(found: dict[str, float]) -> None:
-    """Refuse the export if any tensor differs by more than its limit."""
-    for name, limit in LIMITS.items():
+def nats_scale(model: TorchVAE, config: Config) -> float:
+    """How much more than for MNIST a difference of the image weighs in nats: by pixels, and by 1 / sigma."""
+    sigma = model.likelihood.sigma
+    return 1.0 if sigma is None else max(1.0, math.prod(config.image_shape) / 784 * 0.1 / sigma)
+
+
+def require_parity(found: dict[str, float], *, scale: float = 1.0) -> None:
+    """Refuse the export if any tensor differs by more than its limit; nats by `scale` times theirs."""
+    for name, limit in {**LIMITS, "nats": LIMITS["nats"] * scale}.items():
         if not found[name] <= limit:  # also true of NaN
             raise ExportError(f"{name} differs from torch by {found[name]:.3g}; the limit is {limit:g}.")
 

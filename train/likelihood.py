@@ -42,7 +42,7 @@ class Gaussian(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.log_sigma = nn.Parameter(torch.tensor(math.log(0.3)))
+        self.log_sigma = nn.Parameter(torch.tensor(math.log(0.1)))
 
     @property
     def sigma(self) -> float:

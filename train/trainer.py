@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from vae_runtime.errors import InputError
 
@@ -41,9 +42,7 @@ class Trainer:
     ) -> None:
         self.config, self.device, self.processes = config, device, processes or Processes()
         self.model = build(config, device)
-        self.average = (
-            AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(config.ema_decay)) if config.ema_decay else None
-        )
+        self.average = AveragedModel(self.model, multi_avg_fn=self._add_to_average) if config.ema_decay else None
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=config.learning_rate, fused=True)
         self.noise = torch.Generator(device).manual_seed(config.seed)
         images = torch.from_numpy(dataset.train_images)
@@ -156,6 +155,11 @@ class Trainer:
         gradients = [parameter.grad for parameter in self.model.parameters() if parameter.grad is not None]
         self.processes.add_up([*gradients, sums])
         return sums
+
+    def _add_to_average(self, averages: Sequence[Tensor], weights: Sequence[Tensor], _: object) -> None:
+        """Exponential moving average; of a short run the last tenth or so, and not where it began."""
+        decay = min(self.config.ema_decay, (1 + self.step) / (10 + self.step))
+        torch._foreach_lerp_(list(averages), list(weights), 1 - decay)
 
     def require_finite(self) -> None:
         """Stop before a NaN reaches a checkpoint."""
