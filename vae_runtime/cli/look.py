@@ -39,34 +39,36 @@ def encode(
 ) -> None:
     """Encode pictures: mean and log-variance of q(z given the image), and the path of each.
 
+    An .npz holds all latents in memory first; jsonl lines are written as they come.
+
     \b
     Example:
       vae encode photos/ -o latents.npz
     """
     import numpy as np
 
+    from ..maths.posterior import Posterior
+
     if form == "npz" or output != "-":
         outputs.check_one(output)
     vae = ModelChoice(**choice).open()
     pictures = Pictures(images, vae.manifest.image, shard=shard, errors=errors)
-    names: list[str] = []
-    means, logvars = [np.empty((0, vae.latent_size), np.float32)], [np.empty((0, vae.latent_size), np.float32)]
-    for paths, batch in pictures.batches():
-        posterior = vae.encode(batch)
-        names += paths
-        means.append(posterior.mean)
-        logvars.append(posterior.logvar)
-    mean, logvar = np.concatenate(means), np.concatenate(logvars)
-    if form == "npz":
+    if form == "jsonl":
+        with outputs.stream(output) as file:
+            for paths, batch in pictures.batches():
+                rows = zip(paths, *(part.tolist() for part in vae.encode(batch)), strict=True)
+                lines = (json.dumps({"path": path, "mean": mean, "logvar": logvar}) for path, mean, logvar in rows)
+                file.write("".join(f"{line}\n" for line in lines).encode())
+    else:
+        names, found = [], [Posterior(*np.empty((2, 0, vae.latent_size), np.float32))]
+        for paths, batch in pictures.batches():
+            names += paths
+            found.append(vae.encode(batch))
+        mean, logvar = (np.concatenate(parts) for parts in zip(*found, strict=True))
         buffer = io.BytesIO()
         np.savez(buffer, mean=mean, logvar=logvar, path=np.array(names, np.str_))
-        content = buffer.getvalue()
-    else:
-        rows = zip(names, mean.tolist(), logvar.tolist(), strict=True)
-        lines = (json.dumps({"path": path, "mean": mean, "logvar": logvar}) for path, mean, logvar in rows)
-        content = "".join(f"{line}\n" for line in lines).encode()
-    outputs.write_bytes(output, content)
-    outputs.wrote(output, f"{len(names)} latents")
+        outputs.write_bytes(output, buffer.getvalue())
+    outputs.wrote(output, f"{pictures.done} latents")
     pictures.finish()
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
@@ -118,6 +119,17 @@ def write_array(output: str, shape: tuple[int, ...], parts: Iterable[npt.NDArray
         np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": shape})
         for part in parts:
             file.write(np.ascontiguousarray(part, "<f4").data)
+
+
+@contextlib.contextmanager
+def stream(output: str) -> Iterator[BinaryIO]:
+    """A file to write into piece by piece, or standard output."""
+    if output == "-":
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+    else:
+        with new_file(output) as file:
+            yield file
 
 
 def write_bytes(output: str, content: bytes) -> None:
