@@ -84,7 +84,7 @@ def test_few_pictures_are_in_memory_at_once(tree, monkeypatch):
 
     for _ in ahead(count, range(500), workers=2):
         taken += 1
-        assert decoded <= taken + AHEAD * 2
+        assert decoded <= taken + AHEAD
     assert taken == 500
 
 

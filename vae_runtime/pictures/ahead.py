@@ -12,7 +12,7 @@ from ..threads import available_processors
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-AHEAD = 4  # results that may wait for each thread
+AHEAD = 128  # results that may wait: two of the batches that verbs compute on, so that threads do not idle meanwhile
 
 
 def ahead(function: Callable[[Item], Result], items: Iterable[Item], *, workers: int | None = None) -> Iterator[Result]:
@@ -27,7 +27,7 @@ def ahead(function: Callable[[Item], Result], items: Iterable[Item], *, workers:
         try:
             for item in items:
                 waiting.append(pool.submit(function, item))
-                if len(waiting) >= AHEAD * workers:
+                if len(waiting) > AHEAD:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
