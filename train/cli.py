@@ -62,7 +62,7 @@ _threads = click.option("--threads", type=click.IntRange(1), default=None, help=
 )
 @click.option("--resume", type=click.Path(path_type=Path, file_okay=False), help="Go on with this run, exactly.")
 @click.option("--epochs", type=click.IntRange(1), default=None)
-@click.option("--widths", type=click.IntRange(1), multiple=True, help="Once a layer: units, or channels (conv: two).")
+@click.option("--widths", type=click.IntRange(1), multiple=True, help="Once a layer: units, or a stage: channels.")
 @click.option("--flow-width", type=click.IntRange(1), default=None, help="Hidden units of the flow.")
 @click.option("--blocks", type=click.IntRange(0), default=None, help="conv: residual blocks at each resolution.")
 @click.option("--batch-size", type=click.IntRange(1), default=None)
@@ -134,6 +134,8 @@ def fit(
     config = resolve_precision(dataclasses.replace(config, **changes), torch_device)
     if config.importance_share and config.importance_draws == 1:
         raise InputError(f"the preset {config.preset!r} has no --importance-share: its bound is of one draw.")
+    if config.likelihood == "gaussian" and config.targets == "binarised":
+        raise InputError("a Gaussian has no binary pixels; take --targets grey with --likelihood gaussian.")
     if config.only_prior and not (config.started_from and config.prior == "flow"):
         raise InputError(
             "--only-prior needs --from RUN, whose encoder and decoder it keeps, and a prior to train: flow."

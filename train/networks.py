@@ -15,6 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vae_runtime.errors import InputError
+
 from .config import Config
 from .likelihood import build_likelihood
 from .prior import build_prior
@@ -93,6 +95,10 @@ def conv_encoder(config: Config) -> nn.Sequential:
     A stride halves a side downwards; of an odd side the last row is still inside the last window.
     """
     channels, height, width = config.image_shape
+    if min(height, width) < 2 ** len(config.widths):
+        raise InputError(
+            f"images of {width}x{height} cannot be halved {len(config.widths)} times; give fewer --widths."
+        )
     stages: list[nn.Module] = []
     for before, after in itertools.pairwise((channels, *config.widths)):
         stages += [nn.Conv2d(before, after, 4, stride=2, padding=1), nn.ReLU(), residuals(after, config.blocks)]

@@ -33,6 +33,7 @@ Float32 = npt.NDArray[np.float32]
 
 MAP_POINTS = 3000  # t-SNE of more takes minutes and shows no more
 MANIFOLD_STEPS = 20
+NEIGHBOURS_AMONG = 60_000  # training images
 
 
 def plot_run(run: Path, model: VAE, config: Config, dataset: Dataset, device: torch.device) -> Iterator[Path]:
@@ -47,8 +48,9 @@ def plot_run(run: Path, model: VAE, config: Config, dataset: Dataset, device: to
         "nearest-training-images": plot.neighbours(10, nearest=4),
         "reconstructions": plot.reconstructions(10),
         "interpolation": plot.interpolation(10),
-        "latent-map": plot.latent_map(),
     }
+    if len(dataset.test_images) >= 10:
+        figures["latent-map"] = plot.latent_map()
     if config.latent_size == 2:
         figures["manifold"] = plot.manifold()
     rows = read_metrics(run)
@@ -78,6 +80,7 @@ class _Plots:
 
     def beside_test_images(self, n: int, *, columns: int) -> Any:
         """Draws from the prior, seed 0, and as many test images drawn at random."""
+        n = min(n, len(self.dataset.test_images))
         chosen = np.random.default_rng(0).choice(len(self.dataset.test_images), n, replace=False)
         samples = image_grid(self.draw(n), columns=columns)
         real = image_grid(from_uint8(self.dataset.test_images[chosen]), columns=columns)
@@ -87,7 +90,7 @@ class _Plots:
     def neighbours(self, n: int, *, nearest: int) -> Any:
         """Draws from the prior, each over the training images nearest to it, pixel by pixel: copies would show."""
         samples = self.draw(n)
-        train = torch.from_numpy(from_uint8(self.dataset.train_images)).flatten(1)
+        train = torch.from_numpy(from_uint8(self.dataset.train_images[:NEIGHBOURS_AMONG])).flatten(1)
         order = torch.cdist(torch.from_numpy(samples).flatten(1), train).argsort(1)[:, :nearest].T
         rows = [samples, *(from_uint8(self.dataset.train_images[row.numpy()]) for row in order)]
         return _picture(image_grid(np.concatenate(rows), columns=n), "Samples, and the training images nearest to each")
@@ -97,12 +100,14 @@ class _Plots:
         originals = to_float(torch.from_numpy(self.dataset.test_images[:n])).numpy()
         mean, _ = posteriors(self.model, self.dataset.test_images[:n], self.device)
         images = np.concatenate([originals, self.decode(mean.numpy())])
-        return _picture(image_grid(images, columns=n), "Test images and their reconstructions")
+        return _picture(image_grid(images, columns=len(originals)), "Test images and their reconstructions")
 
     def interpolation(self, steps: int) -> Any:
-        """Straight lines between the posterior means of five pairs of test images of different labels."""
+        """Straight lines between the posterior means of pairs of test images, of different labels where there are."""
         labels = self.dataset.test_labels
         firsts = [int(np.flatnonzero(labels == label)[0]) for label in np.unique(labels)]
+        if len(firsts) < 2:
+            firsts = [0, min(1, len(labels) - 1), *range(2, min(10, len(labels) // 2 * 2))]
         mean, _ = posteriors(self.model, self.dataset.test_images[firsts], self.device)
         pairs = zip(mean.numpy()[0::2], mean.numpy()[1::2], strict=False)
         lines = np.concatenate([linear(start, end, steps) for start, end in pairs])
@@ -117,12 +122,13 @@ class _Plots:
             from sklearn.manifold import TSNE
 
             points, labels = points[:MAP_POINTS], labels[:MAP_POINTS]
-            points = TSNE(random_state=0, init="pca").fit_transform(points)
+            perplexity = min(30.0, (len(points) - 1) / 3)
+            points = TSNE(random_state=0, init="pca", perplexity=perplexity).fit_transform(points)
             title += f" (t-SNE of the first {len(points):,})"
         figure, axes = plt.subplots(figsize=(8, 7))
         for label in np.unique(labels):
             chosen = points[labels == label]
-            axes.scatter(chosen[:, 0], chosen[:, 1], s=4, color=plt.get_cmap("tab10")(label), label=str(label))
+            axes.scatter(chosen[:, 0], chosen[:, 1], s=4, color=plt.get_cmap("tab10")(label % 10), label=str(label))
         axes.legend(markerscale=4, loc="center left", bbox_to_anchor=(1, 0.5))
         axes.set(title=title, aspect="equal")
         if self.config.latent_size == 2:

@@ -72,7 +72,8 @@ def parse_size(text: str | None) -> tuple[int, int]:
     """Width and height of "64" or "48x64"."""
     match = re.fullmatch(r"(\d{1,4})(?:x(\d{1,4}))?", text or "")
     if not match:
-        raise InputError(f"--size is {text!r}; a folder of pictures needs the size to train at: 64, or WIDTHxHEIGHT.")
+        given = f"--size is {text!r}" if text else "--size is missing"
+        raise InputError(f"{given}; a folder of pictures needs the size to train at: 64, or WIDTHxHEIGHT.")
     width, height = int(match[1]), int(match[2] or match[1])
     if not (SIDES[0] <= min(width, height) and max(width, height) <= SIDES[1]):
         raise InputError(f"--size is {text!r}; expected sides of {SIDES[0]} to {SIDES[1]} pixels.")
