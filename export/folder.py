@@ -5,12 +5,11 @@ from __future__ import annotations
 import dataclasses
 import json
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 import torch
 
@@ -21,8 +20,8 @@ from train.config import Config
 from train.networks import VAE as TorchVAE
 from train.networks import parameter_count
 from train.sampling import noise_labels
-from vae_runtime import VAE, image_grid, read_images, standard_normal
-from vae_runtime.checks.calibrate import Calibration, calibration
+from vae_runtime import VAE, from_uint8, image_grid, read_images, standard_normal
+from vae_runtime.checks.calibrate import Calibration, calibration, tiled_calibration
 from vae_runtime.checks.verify import replay, verify
 from vae_runtime.errors import InputError
 from vae_runtime.files import write_file
@@ -30,6 +29,8 @@ from vae_runtime.maths.posterior import Posterior, reparameterise
 from vae_runtime.model.golden import GoldenVectors
 from vae_runtime.model.manifest import Golden, Label, Likelihood, Manifest
 from vae_runtime.model.writing import check_target, describe, write_model
+from vae_runtime.pictures.reading import read_picture
+from vae_runtime.pictures.tiling import cut
 from vae_runtime.pictures.walking import pictures_in
 from vae_runtime.pictures.writing import encode_image
 
@@ -99,7 +100,8 @@ def export(
         require_parity(found)
         samples = image_grid(vae.sample(64, seed=0), columns=16)
         if calibrate:
-            manifest = dataclasses.replace(manifest, calibration=_calibration(vae, calibrate))
+            known = _calibration(vae, calibrate, tiled=config.patches > 0)
+            manifest = dataclasses.replace(manifest, calibration=known)
         if int8:
             recipe = int8(VAE.load(trial, threads=1), _opened(contents), config)
     if recipe:
@@ -184,13 +186,12 @@ def _scaled(tolerance: Mapping[str, float], scale: float) -> dict[str, float]:
     return {**tolerance, "nats": tolerance["nats"] * scale}
 
 
-def _calibration(vae: VAE, folder: Path) -> Calibration:
-    def batches() -> Iterator[npt.NDArray[np.float32]]:
-        paths = pictures_in(folder)
-        for begin in range(0, len(paths), 64):
-            yield read_images(paths[begin : begin + 64], vae.manifest.image)
-
-    return calibration(vae, batches())
+def _calibration(vae: VAE, folder: Path, *, tiled: bool) -> Calibration:
+    """Scores of the pictures of a folder; of their windows where the model has learned windows."""
+    paths, spec = pictures_in(folder), vae.manifest.image
+    if tiled:
+        return tiled_calibration(vae, (from_uint8(cut(read_picture(path), spec)[0]) for path in paths))
+    return calibration(vae, (read_images(paths[begin : begin + 64], spec) for begin in range(0, len(paths), 64)))
 
 
 def _opened(contents: Mapping[str, bytes]) -> dict[str, onnx.ModelProto]:

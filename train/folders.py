@@ -61,7 +61,7 @@ def load_folder(
     """
     train_paths, test_paths = _split(folder) if validation is None else (_paths(folder), _paths(validation))
     parts = [(folder, path) for path in train_paths] + [(validation or folder, path) for path in test_paths]
-    place = (cache or _cache()) / _key(parts, spec, patches)
+    place = (cache or _cache()) / _key(parts, len(train_paths), spec, patches)
     if not place.with_suffix(".json").exists():
         _decode(parts, len(train_paths), spec, patches, place, say)
     report = json.loads(place.with_suffix(".json").read_text(encoding="utf-8"))
@@ -166,14 +166,10 @@ def _crops(picture: Image.Image, spec: ImageSpec, patches: int, path: str) -> np
     random = np.random.default_rng(int(_place(path) * 2**53))
     found = []
     for _ in range(patches):
-        left, top = (
-            int(random.integers(max(0, room) + 1)) for room in (picture.width - width, picture.height - height)
-        )
-        found.append(
-            fit_picture(
-                picture.crop((left, top, min(left + width, picture.width), min(top + height, picture.height))), spec
-            )
-        )
+        across, down = min(width, picture.width), min(height, picture.height)
+        left = int(random.integers(picture.width - across + 1))
+        top = int(random.integers(picture.height - down + 1))
+        found.append(fit_picture(picture.crop((left, top, left + across, top + down)), spec))
     return np.stack(found)
 
 
@@ -199,9 +195,9 @@ def _tell(report: dict[str, Any], spec: ImageSpec, say: Callable[[str], None]) -
     say(f"{report['train']:,} images to train on, {report['test']:,} to test: {width}x{height}, {channels} channels.")
 
 
-def _key(parts: list[tuple[Path, str]], spec: ImageSpec, patches: int) -> str:
+def _key(parts: list[tuple[Path, str]], train: int, spec: ImageSpec, patches: int) -> str:
     """Changes with any file's name, size or time, and with what is made of them."""
-    digest = hashlib.sha256(json.dumps([asdict(spec), patches]).encode())
+    digest = hashlib.sha256(json.dumps([asdict(spec), patches, train]).encode())
     for folder, path in parts:
         stat = os.stat(folder / path)
         digest.update(

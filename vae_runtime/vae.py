@@ -219,7 +219,7 @@ class VAE:
         Against the calibration scores in the manifest (`python -m export --calibrate`, `vae calibrate`): an alarm at
         p <= a is a false one with probability at most a.
         """
-        known = self.manifest.calibration.get(method)
+        known = self.manifest.calibration.get(method)  # also "elbo_tiled" …, of the highest score of windows
         if known is None:
             there = f"; it is for {', '.join(self.manifest.calibration)}" if self.manifest.calibration else ""
             raise InputError(

@@ -25,15 +25,30 @@ def calibration(vae: VAE, batches: Iterable[npt.NDArray[np.float32]]) -> Calibra
     for images in batches:
         for method, scores in found.items():
             scores += vae.score(images, method=method).tolist()
-    count = len(found["elbo"])
-    if not count:
+    if not found["elbo"]:
         raise InputError("there is no picture to calibrate with.")
-    kept = np.unique(np.linspace(0, count - 1, min(count, CALIBRATION_LIMIT)).astype(int))
-    return {method: tuple(sorted(scores[index] for index in kept)) for method, scores in found.items()}
+    return {method: _kept(scores) for method, scores in found.items()}
+
+
+def tiled_calibration(vae: VAE, pictures: Iterable[npt.NDArray[np.float32]]) -> Calibration:
+    """The same for pictures given as their windows: the highest score of each, under the names of tiled scores."""
+    found: dict[str, list[float]] = {method: [] for method in SCORES}
+    for windows in pictures:
+        for method, scores in found.items():
+            scores.append(float(vae.score(windows, method=method).max()))
+    if not found["elbo"]:
+        raise InputError("there is no picture to calibrate with.")
+    return {f"{method}_tiled": _kept(scores) for method, scores in found.items()}
+
+
+def _kept(scores: list[float]) -> tuple[float, ...]:
+    kept = np.unique(np.linspace(0, len(scores) - 1, min(len(scores), CALIBRATION_LIMIT)).astype(int))
+    return tuple(sorted(scores[index] for index in kept))
 
 
 def write_calibrated(source: Path, target: Path, found: Calibration) -> None:
     """Write the model of `source` with this calibration to `target`, which may be the same folder."""
     manifest = manifests.read(source)
     contents = {file.file: read_file(source, file) for file in manifest.files}
-    write_model(target, dataclasses.replace(manifest, calibration=found), contents)
+    calibration = {**manifest.calibration, **found}
+    write_model(target, dataclasses.replace(manifest, calibration=calibration), contents)

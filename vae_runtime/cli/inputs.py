@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
@@ -61,9 +62,7 @@ class Pictures:
 
         names: list[str] = []
         pixels: list[npt.NDArray[np.uint8]] = []
-        with click.progressbar(
-            length=len(self._paths), label="pictures", file=sys.stderr, hidden=not _wants_progress(len(self._paths))
-        ) as progress:
+        with self._progress() as progress:
             for path, found in zip(self._paths, ahead(self._read, self._paths), strict=True):
                 progress.update(1)
                 if isinstance(found, InputError):
@@ -80,11 +79,28 @@ class Pictures:
             yield names, from_uint8(np.stack(pixels))
         self._report()
 
+    def tiled(self) -> Iterator[tuple[str, npt.NDArray[np.float32], list[tuple[int, int]]]]:
+        """Each path with the windows of its picture at its own resolution, and where they lie."""
+        from ..pictures.ahead import ahead
+        from ..pictures.pixels import from_uint8
+
+        with self._progress() as progress:
+            for path, found in zip(self._paths, ahead(self._cut, self._paths, waiting=8), strict=True):
+                progress.update(1)
+                if isinstance(found, InputError):
+                    self._failures.append(str(found))
+                    continue
+                self.done += 1
+                yield path, from_uint8(found[0]), found[1]
+        self._report()
+
     def all(self) -> tuple[list[str], npt.NDArray[np.float32]]:
         """All of them at once, for what is one picture in the end."""
         import numpy as np
 
         batches = list(self.batches())
+        if not batches:
+            raise InputError("there is no picture in this part.")
         return [name for names, _ in batches for name in names], np.concatenate([images for _, images in batches])
 
     def mirrored(self, folder: str) -> dict[str, Path]:
@@ -97,7 +113,7 @@ class Pictures:
                 name.name if name.suffix.lower() == ".png" else f"{name.name}.png"
             )
         if len(set(places.values())) < len(set(places)):
-            taken = next(place for place in places.values() if list(places.values()).count(place) > 1)
+            taken = Counter(places.values()).most_common(1)[0][0]
             raise InputError(f"two inputs would both be written to {taken}; give the folder that they share.")
         return places
 
@@ -115,6 +131,19 @@ class Pictures:
             return fit_picture(read_picture(standard_input() if path == "-" else path), self._spec)
         except InputError as error:
             return error
+
+    def _cut(self, path: str) -> tuple[npt.NDArray[np.uint8], list[tuple[int, int]]] | InputError:
+        from ..pictures.reading import read_picture
+        from ..pictures.tiling import cut
+
+        try:
+            return cut(read_picture(standard_input() if path == "-" else path), self._spec)
+        except InputError as error:
+            return error
+
+    def _progress(self) -> Any:
+        count = len(self._paths)
+        return click.progressbar(length=count, label="pictures", file=sys.stderr, hidden=not _wants_progress(count))
 
     def _report(self) -> None:
         failures = self._failures

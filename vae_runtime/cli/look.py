@@ -6,6 +6,8 @@ import csv
 import io
 import json
 import sys
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +23,10 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from ..spec import ImageSpec
     from ..vae import VAE
+
+    Scores = Iterator[tuple[list[str], npt.NDArray[np.float64]]]
 
 ANOMALOUS = 10  # exit code
 
@@ -124,6 +129,7 @@ def reconstruct(
     help="Call a picture anomalous where a normal one would be with this probability; needs a calibrated model.",
 )
 @click.option("--exit-code", is_flag=True, help=f"With --false-alarm-rate: exit with {ANOMALOUS} if any is anomalous.")
+@click.option("--tile", is_flag=True, help="Windows at full resolution; a picture scores as its strangest one.")
 @click.option("--maps", help="Folder for each picture with its strange places in red, at its own size.")
 @click.option("--format", "form", type=click.Choice(["table", "jsonl", "csv"]), default="table", show_default=True)
 @many_options
@@ -133,6 +139,7 @@ def score(
     method: str,
     rate: float | None,
     exit_code: bool,
+    tile: bool,
     maps: str | None,
     form: str,
     shard: tuple[int, int],
@@ -152,22 +159,20 @@ def score(
         raise InputError("--exit-code needs --false-alarm-rate, which says what is anomalous.")
     if maps and "-" in images:
         raise InputError("--maps needs files, for each picture is read a second time; standard input is gone by then.")
+    known = f"{method}_tiled" if tile else method
     if rate is not None:
-        _require_calibration(vae, method, rate)
+        _require_calibration(vae, known, rate)
     pictures = Pictures(images, vae.manifest.image, shard=shard, errors=errors)
     places = pictures.mirrored(maps) if maps else {}
     columns = ["path", "score_nats", *(("p_value", "anomalous") if rate is not None else ())]
     anomalous = 0
-    for number, (paths, batch) in enumerate(pictures.batches()):
-        scores = vae.score(batch, method=method)
+    for number, (paths, scores) in enumerate((_scores_of_tiles if tile else _scores)(vae, pictures, method, places)):
         rows: list[list[Any]] = [[path, nats] for path, nats in zip(paths, scores.tolist(), strict=True)]
         if rate is not None:
-            for row, p_value in zip(rows, vae.p_value(scores, method=method).tolist(), strict=True):
+            for row, p_value in zip(rows, vae.p_value(scores, method=known).tolist(), strict=True):
                 row += [p_value, p_value <= rate]
                 anomalous += p_value <= rate
         click.echo(_lines(columns, rows, form, first=number == 0), nl=False)
-        if maps:
-            _write_maps(vae, paths, batch, places)
     if rate is not None:
         outputs.say(f"{anomalous} of {pictures.done} anomalous at a false-alarm rate of {rate:g}.")
     if exit_code and anomalous:
@@ -175,18 +180,43 @@ def score(
     pictures.finish()
 
 
-def _write_maps(vae: VAE, paths: list[str], batch: npt.NDArray[np.float32], places: dict[str, Path]) -> None:
-    """Red begins where a pixel is as strange as the picture's middle one, and is full at 5 nats a channel above it."""
+def _scores(vae: VAE, pictures: Pictures, method: str, places: dict[str, Path]) -> Scores:
+    """Paths and scores, a batch at a time; maps of where each picture is strange go to `places`."""
+    for paths, batch in pictures.batches():
+        if places:
+            for path, strangeness in zip(paths, vae.anomaly_map(batch), strict=True):
+                _write_map(places[path], path, strangeness, vae.manifest.image)
+        yield paths, vae.score(batch, method=method)
+
+
+def _scores_of_tiles(vae: VAE, pictures: Pictures, method: str, places: dict[str, Path]) -> Scores:
+    """The same, a picture at a time: the score of its strangest window, the map put together from all."""
+    from ..pictures.tiling import stitch
+
+    for path, windows, where in pictures.tiled():
+        if places:
+            maps = vae.anomaly_map(windows)
+            _, height, width = vae.image_shape
+            size = max(left for left, _ in where) + width, max(top for _, top in where) + height
+            _write_map(places[path], path, stitch(maps, where, size), vae.manifest.image)
+        yield [path], vae.score(windows, method=method).max(keepdims=True)
+
+
+def _write_map(place: Path, path: str, strangeness: npt.NDArray[np.float32], spec: ImageSpec) -> None:
+    """Red begins where a pixel is as strange as the picture's middle one, and is full at 5 nats a channel above it.
+
+    A map that is larger than the model's images is of windows, and covers the whole picture.
+    """
     import numpy as np
 
     from ..pictures.overlay import overlay
     from ..pictures.reading import read_picture
 
-    spec = vae.manifest.image
-    for path, strangeness in zip(paths, vae.anomaly_map(batch), strict=True):
-        low = float(np.median(strangeness))
-        picture = overlay(read_picture(path), strangeness, spec, low=low, high=low + 5 * spec.shape[0])
-        outputs.write_picture(places[path], picture)
+    low = float(np.median(strangeness))
+    if strangeness.shape != spec.shape[1:]:
+        spec = replace(spec, shape=(spec.shape[0], *strangeness.shape), fit="stretch")
+    picture = overlay(read_picture(path), strangeness, spec, low=low, high=low + 5 * spec.shape[0])
+    outputs.write_picture(place, picture)
 
 
 def _require_calibration(vae: VAE, method: str, rate: float) -> None:

@@ -26,6 +26,7 @@ ROLES = {  # of each prior family
 POSTERIORS = ("diagonal_gaussian",)
 LIKELIHOODS = ("bernoulli", "gaussian")
 SCORES = ("elbo", "reconstruction", "kl")  # methods of `VAE.score`
+TILED = tuple(f"{method}_tiled" for method in SCORES)  # the highest score of a picture's windows
 CALIBRATION_LIMIT = 10_000  # scores of a method
 GOLDEN_TENSORS = ("mean", "logvar", "z", "images", "nats")
 _LIMIT_BYTES = 2**20
@@ -234,7 +235,7 @@ def _labels(prior: Reader, latent_size: int) -> tuple[Label, ...]:
 
 
 def _calibration(reader: Reader) -> Mapping[str, tuple[float, ...]]:
-    found = {name: reader.sorted_numbers(name, CALIBRATION_LIMIT) for name in SCORES if name in reader}
+    found = {name: reader.sorted_numbers(name, CALIBRATION_LIMIT) for name in (*SCORES, *TILED) if name in reader}
     reader.end()
     return MappingProxyType(found)
 

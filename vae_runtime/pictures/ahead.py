@@ -15,22 +15,24 @@ Result = TypeVar("Result")
 AHEAD = 128  # results that may wait: two of the batches that verbs compute on, so that threads do not idle meanwhile
 
 
-def ahead(function: Callable[[Item], Result], items: Iterable[Item], *, workers: int | None = None) -> Iterator[Result]:
+def ahead(
+    function: Callable[[Item], Result], items: Iterable[Item], *, workers: int | None = None, waiting: int = AHEAD
+) -> Iterator[Result]:
     """function(item) of each item in order, computed by threads a few items ahead of who asks.
 
-    Memory is bounded by the few results that wait. An exception of the function is raised at its place. workers: None
-    takes the processors that this process may use.
+    At most `waiting` results wait, which bounds the memory. An exception of the function is raised at its place.
+    workers: None takes the processors that this process may use.
     """
     workers = workers or available_processors()
     with ThreadPoolExecutor(workers) as pool:
-        waiting: deque[Future[Result]] = deque()
+        futures: deque[Future[Result]] = deque()
         try:
             for item in items:
-                waiting.append(pool.submit(function, item))
-                if len(waiting) > AHEAD:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
+                futures.append(pool.submit(function, item))
+                if len(futures) > waiting:
+                    yield futures.popleft().result()
+            while futures:
+                yield futures.popleft().result()
         finally:  # who asked has left
-            for future in waiting:
+            for future in futures:
                 future.cancel()
