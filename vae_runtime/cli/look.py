@@ -203,7 +203,7 @@ def _scores_of_tiles(vae: VAE, pictures: Pictures, method: str, places: dict[str
 
 
 def _write_map(place: Path, path: str, strangeness: npt.NDArray[np.float32], spec: ImageSpec) -> None:
-    """Red begins where a pixel is as strange as the picture's middle one, and is full at 5 nats a channel above it.
+    """Red begins where a pixel is as strange as the picture's middle one, and is full at 2 nats a channel above it.
 
     A map that is larger than the model's images is of windows, and covers the whole picture.
     """
@@ -215,7 +215,7 @@ def _write_map(place: Path, path: str, strangeness: npt.NDArray[np.float32], spe
     low = float(np.median(strangeness))
     if strangeness.shape != spec.shape[1:]:
         spec = replace(spec, shape=(spec.shape[0], *strangeness.shape), fit="stretch")
-    picture = overlay(read_picture(path), strangeness, spec, low=low, high=low + 5 * spec.shape[0])
+    picture = overlay(read_picture(path), strangeness, spec, low=low, high=low + 2 * spec.shape[0])
     outputs.write_picture(place, picture)
 
 
