@@ -61,7 +61,7 @@ def test_a_large_picture_scores_as_its_strangest_window(root, large):
         colours = np.asarray(drawn).astype(int)
     assert colours.shape == (84, 112, 3)
     redness = colours[..., 0] - colours[..., 1]
-    assert redness[30:44, 60:74].mean() > 4 * redness.mean()
+    assert redness[30:44, 60:74].mean() > 3 * redness.mean()
 
 
 def test_false_alarms_of_tiled_pictures_have_a_calibration_of_their_own(root, large):
