@@ -49,7 +49,7 @@ def pictures(folder, tmp_path):
 def test_a_model_is_calibrated_on_the_device(folder, pictures):
     vae_("calibrate", pictures / "normal", "-m", folder, "-o", pictures / "calibrated")
     vae, plain = VAE.load(pictures / "calibrated"), VAE.load(folder)
-    assert set(vae.manifest.calibration) == set(SCORES) and not plain.manifest.calibration
+    assert set(vae.manifest.calibration) == set(SCORES[:3]) and not plain.manifest.calibration
     assert all(len(scores) == 40 for scores in vae.manifest.calibration.values())
     vae_("verify", "-m", pictures / "calibrated")
     result = vae_(

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from .errors import InputError
 from .maths.arrays import check_image, check_images, check_latents
 from .maths.bounds import ELBO, log_mean_exp
+from .maths.complexity import code_length
 from .maths.conformal import conformal_p_values
 from .maths.gaussian import log_normal
 from .maths.labels import LabelledPrior, Labels
@@ -25,7 +26,7 @@ from .maths.prior import Prior, StandardNormal
 from .maths.smoothing import window_means
 from .model.folder import Model, open_model
 from .model.location import locate
-from .model.manifest import SCORES, Manifest
+from .model.manifest import Manifest
 from .model.providers import full_names
 
 Float32 = npt.NDArray[np.float32]
@@ -186,10 +187,11 @@ class VAE:
         """Score how strange images are, deterministic: float64 [batch], nats, higher is stranger.
 
         All at z = posterior mean. "elbo": -(log p(x|z) + log p(z) - log q(z|x)), minus the log importance weight;
-        "reconstruction": -log p(x|z) alone; "kl": log q(z|x) - log p(z) alone, their difference.
+        "reconstruction": -log p(x|z) alone; "kl": log q(z|x) - log p(z) alone, their difference; "complexity": "elbo"
+        less the nats that a simple code takes for the image (`maths/complexity.py`), of Bernoulli models.
         """
-        if method not in SCORES:
-            raise InputError(f"method is {method!r}; expected one of {', '.join(SCORES)}.")
+        if method not in self.manifest.scores:
+            raise InputError(f"method is {method!r}; expected one of {', '.join(self.manifest.scores)}.")
         images = check_images(images, self.image_shape)
         scores = np.empty(len(images))
         for begin in range(0, len(images), AT_ONCE):
@@ -261,6 +263,8 @@ class VAE:
             score -= self._log_likelihood(images, self._decode(posterior.mean, batch_size))
         if method != "reconstruction":
             score -= self._log_ratio(posterior.mean, posterior, batch_size)
+        if method == "complexity":
+            score -= code_length(images)
         return score
 
     def _log_likelihood(self, images: Float32, means: Float32) -> Float64:

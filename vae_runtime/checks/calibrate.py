@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ..errors import InputError
 from ..model import manifest as manifests
 from ..model.integrity import read_file
-from ..model.manifest import CALIBRATION_LIMIT, SCORES
+from ..model.manifest import CALIBRATION_LIMIT
 from ..model.writing import write_model
 from ..vae import VAE
 
@@ -21,7 +21,7 @@ Calibration = dict[str, tuple[float, ...]]
 
 def calibration(vae: VAE, batches: Iterable[npt.NDArray[np.float32]]) -> Calibration:
     """Sorted scores of normal images by each method, deterministic; of very many, some evenly spaced ones."""
-    found: dict[str, list[float]] = {method: [] for method in SCORES}
+    found: dict[str, list[float]] = {method: [] for method in vae.manifest.scores}
     for images in batches:
         for method, scores in found.items():
             scores += vae.score(images, method=method).tolist()
@@ -32,7 +32,7 @@ def calibration(vae: VAE, batches: Iterable[npt.NDArray[np.float32]]) -> Calibra
 
 def tiled_calibration(vae: VAE, pictures: Iterable[npt.NDArray[np.float32]]) -> Calibration:
     """The same for pictures given as their windows: the highest score of each, under the names of tiled scores."""
-    found: dict[str, list[float]] = {method: [] for method in SCORES}
+    found: dict[str, list[float]] = {method: [] for method in vae.manifest.scores}
     for windows in pictures:
         for method, scores in found.items():
             scores.append(float(vae.score(windows, method=method).max()))

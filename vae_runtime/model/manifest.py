@@ -25,7 +25,7 @@ ROLES = {  # of each prior family
 }
 POSTERIORS = ("diagonal_gaussian",)
 LIKELIHOODS = ("bernoulli", "gaussian")
-SCORES = ("elbo", "reconstruction", "kl")  # methods of `VAE.score`
+SCORES = ("elbo", "reconstruction", "kl", "complexity")  # methods of `VAE.score`
 TILED = tuple(f"{method}_tiled" for method in SCORES)  # the highest score of a picture's windows
 CALIBRATION_LIMIT = 10_000  # scores of a method
 GOLDEN_TENSORS = ("mean", "logvar", "z", "images", "nats")
@@ -128,6 +128,11 @@ class Manifest:
         """Every file that the manifest names."""
         graphs = (file for graph in self.graphs.values() for file in graph.values())
         return (*graphs, *(golden.file for golden in self.golden.values()), *self.card)
+
+    @property
+    def scores(self) -> tuple[str, ...]:
+        """The methods of `VAE.score` that the model has: complexity is of binary pixels."""
+        return SCORES if self.likelihood.family == "bernoulli" else SCORES[:-1]
 
     @property
     def precisions(self) -> tuple[str, ...]:
