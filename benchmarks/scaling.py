@@ -7,11 +7,10 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-ROUNDS = 11
+from export.int8_search import speed_ratio
 
 _MEMORY = """
 import json, sys
@@ -42,7 +41,7 @@ def measure_scaling(folder: Path) -> dict[str, Any]:
     one, two = VAE.load(folder, threads=1), VAE.load(folder, threads=2)
     return {
         "wrapper": {batch: _wrapper(one, batch) for batch in (1, 64)},
-        "two threads at batch 64": _ratio(lambda: one.sample(64), lambda: two.sample(64), 3),
+        "two threads at batch 64": speed_ratio(lambda: one.sample(64), lambda: two.sample(64), 3),
         "microseconds a sample": {n: _per_sample(one, n) for n in (10, 100, 1000, 10_000, 100_000)},
         "resident MB before and after 512 images": _in_process(_MEMORY, folder),
     }
@@ -68,22 +67,9 @@ def _wrapper(vae: Any, batch: int) -> dict[str, float]:
 
     calls = 200 if batch == 1 else 6
     return {
-        "decode": 1 / _ratio(lambda: decoder.run(("images",), {"z": z}), lambda: vae.decode(z), calls),
-        "sample": 1 / _ratio(bare, lambda: vae.sample(batch), calls),
+        "decode": 1 / speed_ratio(lambda: decoder.run(("images",), {"z": z}), lambda: vae.decode(z), calls),
+        "sample": 1 / speed_ratio(bare, lambda: vae.sample(batch), calls),
     }
-
-
-def _ratio(slow: Callable[[], object], fast: Callable[[], object], calls: int) -> float:
-    ratios = []
-    for _ in range(ROUNDS + 1):
-        seconds = []
-        for call in (slow, fast):
-            start = time.perf_counter()
-            for _ in range(calls):
-                call()
-            seconds.append(time.perf_counter() - start)
-        ratios.append(seconds[0] / seconds[1])
-    return statistics.median(ratios[1:])  # the first round warms up
 
 
 def _per_sample(vae: Any, n: int) -> float:

@@ -162,12 +162,13 @@ def _speedups(float32: VAE, int8: VAE, images: Float32) -> dict[str, float]:
     z = float32.encode(images).mean
     calls = 40 if len(images) == 1 else 3
     return {
-        "encode": _ratio(lambda: float32.encode(images), lambda: int8.encode(images), calls),
-        "decode": _ratio(lambda: float32.decode(z), lambda: int8.decode(z), calls),
+        "encode": speed_ratio(lambda: float32.encode(images), lambda: int8.encode(images), calls),
+        "decode": speed_ratio(lambda: float32.decode(z), lambda: int8.decode(z), calls),
     }
 
 
-def _ratio(slow: Callable[[], object], fast: Callable[[], object], calls: int) -> float:
+def speed_ratio(slow: Callable[[], object], fast: Callable[[], object], calls: int) -> float:
+    """How many times as fast the second call is: the median of rounds in which both take turns."""
     ratios = []
     for _ in range(ROUNDS + 1):
         seconds = []
