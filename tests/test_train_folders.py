@@ -45,6 +45,17 @@ def test_what_is_trained_on_is_what_a_device_sees(folder, load):
     assert sorted(np.concatenate([data.train_labels, data.test_labels])) == [0] * 31 + [1] * 10
 
 
+def test_decoded_folders_that_nobody_opened_for_a_month_go(folder, load, tmp_path):
+    load(folder)
+    (old,) = (tmp_path / "cache").glob("*.json")
+    load(folder, patches=1)
+    assert len(os.listdir(tmp_path / "cache")) == 4  # both are young
+    os.utime(old, (1, 1))
+    load(folder, patches=2)
+    assert not old.exists() and not old.with_suffix(".bytes").exists()
+    assert len(os.listdir(tmp_path / "cache")) == 4
+
+
 def test_the_split_is_by_name_and_stays_when_pictures_come(folder, load):
     before = load(folder)
     Image.new("L", (20, 20), 99).save(folder / "other" / "new.png")

@@ -65,6 +65,33 @@ def test_a_folder_is_mirrored_and_what_is_there_is_left(folder, tree, tmp_path):
     assert all(os.stat(tmp_path / "out" / path).st_mtime == 1 for path in sorted(made)[:100])
 
 
+def test_latents_mirror_a_folder_as_they_stand_in_one_file(folder, tree, tmp_path):
+    vae_("encode", tree, "-m", folder, "-o", tmp_path / "all.npz", code=1)
+    vae_("encode", tree, "-m", folder, "-o", f"{tmp_path}/each/", code=1)
+    with np.load(tmp_path / "all.npz") as whole:
+        for path, mean, logvar in zip(whole["path"], whole["mean"], whole["logvar"], strict=True):
+            with np.load(f"{tmp_path}/each/{os.path.relpath(path, tree)}.npz") as one:
+                assert np.array_equal(one["mean"], mean) and np.array_equal(one["logvar"], logvar)
+        table = vae_("encode", tree, "-m", folder, "-o", "-", "--format", "csv", code=1).stdout.splitlines()
+        size = whole["mean"].shape[1]
+        rows = [line.split(",") for line in table]
+        assert rows[0] == ["path", *(f"{part}_{k}" for part in ("mean", "logvar") for k in range(size))]
+        found = np.array([row[1:] for row in rows[1:]], np.float32)
+        assert np.array_equal(found, np.concatenate([whole["mean"], whole["logvar"]], axis=1))
+    again = vae_("encode", tree, "-m", folder, "-o", f"{tmp_path}/each/", "--skip-existing", code=1)
+    assert "Left out 145" in again.stderr and again.stderr.endswith("vae: 0 done, 5 failed.\n")
+
+
+def test_pictures_that_have_a_map_are_not_scored_again(folder, tree, tmp_path):
+    arguments = ("score", tree / "0", "-m", folder, "--format", "csv", "--maps", tmp_path / "maps", "--skip-existing")
+    assert len(vae_(*arguments, code=None).stdout.splitlines()) > 40
+    (tmp_path / "maps" / "003.png").unlink()
+    assert [line.split(",")[0] for line in vae_(*arguments, code=None).stdout.splitlines()] == [
+        "path",
+        str(tree / "0" / "003.png"),
+    ]
+
+
 def test_two_inputs_of_one_name_are_refused_before_any_work(folder, tree, tmp_path):
     one, other = tree / "0" / "000.png", tmp_path / "000.png"
     other.write_bytes(one.read_bytes())

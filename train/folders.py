@@ -6,9 +6,11 @@ pictures pass through `vae_runtime.pictures` in both places.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -29,6 +31,7 @@ from vae_runtime.spec import ImageSpec
 
 from .data import Dataset
 
+UNUSED_DAYS = 30  # after which a decoded folder is removed
 HELD_OUT = 0.1  # share of the pictures that test, where no other folder does
 SHOWN_ERRORS = 5
 
@@ -63,7 +66,9 @@ def load_folder(
     parts = [(folder, path) for path in train_paths] + [(validation or folder, path) for path in test_paths]
     place = (cache or _cache()) / _key(parts, len(train_paths), spec, patches)
     if not place.with_suffix(".json").exists():
+        _remove_unused(place.parent)
         _decode(parts, len(train_paths), spec, patches, place, say)
+    os.utime(place.with_suffix(".json"))  # used today
     report = json.loads(place.with_suffix(".json").read_text(encoding="utf-8"))
     _tell(report, spec, say)
     count = report["train"] + report["test"]
@@ -144,6 +149,15 @@ def _decode(
         "classes": list(names),
     }
     write_file(place.with_suffix(".json"), json.dumps(report).encode())
+
+
+def _remove_unused(cache: Path) -> None:
+    """Decoded folders that no run has opened for a month; a run that maps one keeps it until it ends."""
+    for report in cache.glob("*.json"):
+        with contextlib.suppress(OSError):  # another run removes it too
+            if time.time() - report.stat().st_mtime > UNUSED_DAYS * 86400:
+                report.unlink()
+                report.with_suffix(".bytes").unlink()
 
 
 def _read_all(parts: list[tuple[Path, str]], spec: ImageSpec, patches: int) -> Iterator[_Read]:

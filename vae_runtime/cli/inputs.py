@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -40,18 +40,14 @@ class Pictures:
         self._paths, self._failures = expand(arguments)
         if shard != (1, 1):
             self._paths = self._paths[shard[0] - 1 :: shard[1]]
-        self.done = 0
+        self.done = self._skipped = 0
 
-    def skip(self, exists: Callable[[str], bool]) -> int:
-        """Leave out what is done already; returns how many are."""
-        before = len(self._paths)
-        self._paths = [path for path in self._paths if not exists(path)]
-        return before - len(self._paths)
-
-    @property
-    def paths(self) -> list[str]:
-        """What will be read, in order."""
-        return self._paths
+    def skip_existing(self, places: Mapping[str, Path]) -> None:
+        """Leave out what has its file in `places` already, and say how many."""
+        left = [path for path in self._paths if not places[path].exists()]
+        self._paths, self._skipped = left, len(self._paths) - len(left)
+        if self._skipped:
+            say(f"Left out {self._skipped} that are there already.")
 
     def batches(self) -> Iterator[tuple[list[str], npt.NDArray[np.float32]]]:
         """Paths and images of up to 64 pictures, in order."""
@@ -103,14 +99,14 @@ class Pictures:
             raise InputError("there is no picture in this part.")
         return [name for names, _ in batches for name in names], np.concatenate([images for _, images in batches])
 
-    def mirrored(self, folder: str) -> dict[str, Path]:
-        """For each input the PNG of the same relative path under `folder`."""
+    def mirrored(self, folder: str, suffix: str = ".png") -> dict[str, Path]:
+        """For each input the file of the same relative path under `folder`, with this suffix added if it has not."""
         places: dict[str, Path] = {}
         for path in self._paths:
             inside = next((Path(path).relative_to(root) for root in self._folders if root in Path(path).parents), None)
             name = inside or Path("stdin" if path == "-" else Path(path).name)
             places[path] = Path(folder) / name.with_name(
-                name.name if name.suffix.lower() == ".png" else f"{name.name}.png"
+                name.name if name.suffix.lower() == suffix else f"{name.name}{suffix}"
             )
         if len(set(places.values())) < len(set(places)):
             taken = Counter(places.values()).most_common(1)[0][0]
@@ -149,7 +145,7 @@ class Pictures:
         failures = self._failures
         if self._errors and failures:
             write_file(self._errors, "".join(f"{line}\n" for line in failures).encode("utf-8", "surrogateescape"))
-        if failures and not self.done:
+        if failures and not self.done and not self._skipped:
             raise InputError(
                 failures[0] if len(failures) == 1 else f"none of the {len(failures)} inputs can be read: {failures[0]}"
             )

@@ -36,15 +36,23 @@ _images = click.argument("images", nargs=-1, required=True)
 @click.command()
 @_images
 @output_option("FILE, or - for stdout.")
-@click.option("--format", "form", type=click.Choice(["npz", "jsonl"]), default="npz", show_default=True)
+@click.option("--format", "form", type=click.Choice(["npz", "jsonl", "csv"]), default="npz", show_default=True)
+@click.option("--skip-existing", is_flag=True, help="With -o DIR/: leave out what is there already.")
 @many_options
 @model_options
 def encode(
-    images: tuple[str, ...], output: str, form: str, shard: tuple[int, int], errors: str | None, **choice: Any
+    images: tuple[str, ...],
+    output: str,
+    form: str,
+    skip_existing: bool,
+    shard: tuple[int, int],
+    errors: str | None,
+    **choice: Any,
 ) -> None:
     """Encode pictures: mean and log-variance of q(z given the image), and the path of each.
 
-    An .npz holds all latents in memory first; jsonl lines are written as they come.
+    One .npz holds all latents in memory first; jsonl and csv lines are written as they come, and so is a folder of one
+    .npz a picture.
 
     \b
     Example:
@@ -54,16 +62,40 @@ def encode(
 
     from ..maths.posterior import Posterior
 
-    if form == "npz" or output != "-":
+    many = outputs.is_folder(output)
+    if many and form != "npz":
+        raise InputError(f"{output} is a folder, and --format {form} writes one file; give its name.")
+    if skip_existing and not many:
+        raise InputError("--skip-existing is for a folder: -o DIR/.")
+    if not many and (form == "npz" or output != "-"):
         outputs.check_one(output)
     vae = ModelChoice(**choice).open()
     pictures = Pictures(images, vae.manifest.image, shard=shard, errors=errors)
-    if form == "jsonl":
+    if many:
+        places = pictures.mirrored(output, ".npz")
+        if skip_existing:
+            pictures.skip_existing(places)
+        for paths, batch in pictures.batches():
+            for path, mean, logvar in zip(paths, *vae.encode(batch), strict=True):
+                buffer = io.BytesIO()
+                np.savez(buffer, mean=mean, logvar=logvar)
+                outputs.write_bytes_at(places[path], buffer.getvalue())
+    elif form != "npz":
         with outputs.stream(output) as file:
-            for paths, batch in pictures.batches():
-                rows = zip(paths, *(part.tolist() for part in vae.encode(batch)), strict=True)
-                lines = (json.dumps({"path": path, "mean": mean, "logvar": logvar}) for path, mean, logvar in rows)
-                file.write("".join(f"{line}\n" for line in lines).encode())
+            for number, (paths, batch) in enumerate(pictures.batches()):
+                rows = [
+                    [path, *parts]
+                    for path, *parts in zip(paths, *map(np.ndarray.tolist, vae.encode(batch)), strict=True)
+                ]
+                if form == "jsonl":
+                    text = _lines(["path", "mean", "logvar"], rows, form, first=False)
+                else:
+                    numbers = range(vae.latent_size)
+                    columns = ["path", *(f"{part}_{index}" for part in ("mean", "logvar") for index in numbers)]
+                    text = _lines(
+                        columns, [[path, *mean, *logvar] for path, mean, logvar in rows], form, first=not number
+                    )
+                file.write(text.encode("utf-8", "surrogateescape"))
     else:
         names, found = [], [Posterior(*np.empty((2, 0, vae.latent_size), np.float32))]
         for paths, batch in pictures.batches():
@@ -109,12 +141,11 @@ def reconstruct(
             outputs.write_each(output, vae.reconstruct(batch), first=pictures.done - len(paths))
     else:
         places = pictures.mirrored(output)
-        skipped = pictures.skip(lambda path: places[path].exists()) if skip_existing else 0
+        if skip_existing:
+            pictures.skip_existing(places)
         for paths, batch in pictures.batches():
             for path, image in zip(paths, vae.reconstruct(batch), strict=True):
                 outputs.write_at(places[path], image)
-        if skipped:
-            outputs.say(f"Left out {skipped} that are there already.")
     outputs.wrote(output, f"{pictures.done} reconstructions")
     pictures.finish()
 
@@ -131,6 +162,7 @@ def reconstruct(
 @click.option("--exit-code", is_flag=True, help=f"With --false-alarm-rate: exit with {ANOMALOUS} if any is anomalous.")
 @click.option("--tile", is_flag=True, help="Windows at full resolution; a picture scores as its strangest one.")
 @click.option("--maps", help="Folder for each picture with its strange places in red, at its own size.")
+@click.option("--skip-existing", is_flag=True, help="With --maps: leave out pictures whose map is there already.")
 @click.option("--format", "form", type=click.Choice(["table", "jsonl", "csv"]), default="table", show_default=True)
 @many_options
 @model_options
@@ -141,6 +173,7 @@ def score(
     exit_code: bool,
     tile: bool,
     maps: str | None,
+    skip_existing: bool,
     form: str,
     shard: tuple[int, int],
     errors: str | None,
@@ -157,6 +190,8 @@ def score(
     vae = ModelChoice(**choice).open()
     if exit_code and rate is None:
         raise InputError("--exit-code needs --false-alarm-rate, which says what is anomalous.")
+    if skip_existing and not maps:
+        raise InputError("--skip-existing needs --maps DIR/, which says what is done already.")
     if maps and "-" in images:
         raise InputError("--maps needs files, for each picture is read a second time; standard input is gone by then.")
     known = f"{method}_tiled" if tile else method
@@ -164,6 +199,8 @@ def score(
         _require_calibration(vae, known, rate)
     pictures = Pictures(images, vae.manifest.image, shard=shard, errors=errors)
     places = pictures.mirrored(maps) if maps else {}
+    if skip_existing:
+        pictures.skip_existing(places)
     columns = ["path", "score_nats", *(("p_value", "anomalous") if rate is not None else ())]
     anomalous = 0
     for number, (paths, scores) in enumerate((_scores_of_tiles if tile else _scores)(vae, pictures, method, places)):

@@ -50,7 +50,12 @@ def check_one(output: str) -> None:
 
 def is_many(output: str) -> bool:
     """Whether -o asks for one file an image: a folder (existing, or with a slash at its end) or img-%04d.png."""
-    return bool(_PATTERN.search(Path(output).name)) or output.endswith(("/", os.sep)) or Path(output).is_dir()
+    return bool(_PATTERN.search(Path(output).name)) or is_folder(output)
+
+
+def is_folder(output: str) -> bool:
+    """Whether -o asks for a folder."""
+    return output.endswith(("/", os.sep)) or Path(output).is_dir()
 
 
 def write_grid(
@@ -102,8 +107,13 @@ def write_picture(path: Path, picture: Image.Image) -> None:
     """A Pillow image as PNG, and the folders above it."""
     buffer = io.BytesIO()
     picture.save(buffer, "PNG")
+    write_bytes_at(path, buffer.getvalue())
+
+
+def write_bytes_at(path: Path, content: bytes) -> None:
+    """A whole file, and the folders above it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_file(path, buffer.getvalue())
+    write_file(path, content)
 
 
 def is_array(output: str) -> bool:
