@@ -24,6 +24,7 @@ _FIGURES = (
     ("sample_unclear_share_of_test_images", "test images that it finds unclear", "{:.1%}"),
     ("sample_label_agreement", "samples of a label that show it", "{:.1%}"),
     ("label_accuracy", "test images whose likeliest label is theirs", "{:.1%}"),
+    ("detector_drawn_faults_auc", "drawn faults told from none by the detector (AUROC)", "{:.3f}"),
     ("probe_accuracy_100", "linear probe on latent means, 100 labels", "{:.1%}"),
     ("probe_accuracy_1000", "linear probe, 1000 labels", "{:.1%}"),
     ("probe_accuracy_all", "linear probe, all labels", "{:.1%}"),

@@ -17,6 +17,9 @@ import vae_runtime
 from train import checkpoint as checkpoints
 from train.checkpoint import Checkpoint, load_model, weights_digest
 from train.config import Config
+from train.detection import FILE as DETECTOR_FILE
+from train.detection import load_detector
+from train.detector import Detector
 from train.networks import VAE as TorchVAE
 from train.networks import parameter_count
 from train.sampling import noise_labels
@@ -66,9 +69,11 @@ def export(
     """
     check_target(folder)
     model, config = load_model(run)
-    graphs, pair_id = export_graphs(model, config, metadata=_metadata(config, license))
+    detection = load_detector(run, config.image_shape)
+    detector = detection.detector if detection else None
+    graphs, pair_id = export_graphs(model, config, detector=detector, metadata=_metadata(config, license))
     contents = {f"{role}.onnx": content for role, content in graphs.items()}
-    golden = golden_vectors(model, config)
+    golden = golden_vectors(model, config, detector)
     contents["golden.npz"] = golden.to_bytes()
     scale = max(float(nats_scale(part).max()) for part in (golden.log_likelihood, golden.kl, golden.iwae, golden.score))
     manifest = Manifest(
@@ -89,14 +94,14 @@ def export(
         },
         labels=_labels(model),
         card=(),
-        training=_training(run, model, config),
+        training={**_training(run, model, config), **(detection.figures if detection else {})},
     )
     recipe = Recipe.read(run / RECIPE) if (run / RECIPE).exists() else None
     with tempfile.TemporaryDirectory() as scratch:
         trial = Path(scratch) / manifest.name
         write_model(trial, manifest, contents)
         vae = VAE.load(trial)
-        found = differences(model, config, vae)
+        found = differences(model, config, vae, detector)
         require_parity(found)
         samples = image_grid(vae.sample(64, seed=0), columns=16)
         if calibrate:
@@ -119,6 +124,10 @@ def export(
                 raise ExportError(f"the runtime does not reproduce the {precision} golden vectors: {report.tensors}")
     write_model(folder, manifest, contents)
     write_checkpoint(folder / "checkpoint", run, model, config)
+    if detection:
+        detection.save(folder / "checkpoint")
+    else:
+        (folder / "checkpoint" / DETECTOR_FILE).unlink(missing_ok=True)
     if recipe:
         write_file(folder / "checkpoint" / RECIPE, recipe.to_json().encode())
     else:
@@ -126,7 +135,7 @@ def export(
     return found
 
 
-def golden_vectors(model: TorchVAE, config: Config) -> GoldenVectors:
+def golden_vectors(model: TorchVAE, config: Config, detector: Detector | None = None) -> GoldenVectors:
     """What torch gives for a few images, so that any device can check itself without torch."""
     images = likely_images(model, config, GOLDEN_IMAGES)
     numbers = torch_numbers(model, images, draws=GOLDEN_DRAWS)
@@ -135,6 +144,7 @@ def golden_vectors(model: TorchVAE, config: Config) -> GoldenVectors:
     with torch.inference_mode():
         decoded = model.decode(torch.from_numpy(z)).sigmoid().numpy()
         prior_z = model.prior.from_noise(torch.from_numpy(eps)).numpy()
+        faults = detector(torch.from_numpy(images)).numpy() if detector else None
         prior_log_prob = model.prior.log_prob(torch.from_numpy(z)).double().numpy()
     return GoldenVectors(
         images=images,
@@ -150,6 +160,7 @@ def golden_vectors(model: TorchVAE, config: Config) -> GoldenVectors:
         iwae=numbers.iwae,
         score=numbers.score,
         draws=np.array(GOLDEN_DRAWS, np.int64),
+        faults=faults,
     )
 
 

@@ -18,9 +18,11 @@ import torch
 from torch import Tensor, nn
 
 from train.config import Config
+from train.detector import Detector
 from train.networks import LOGVAR_LIMITS, VAE
 from train.prior import Flow
 from vae_runtime.model.folder import stamps
+from vae_runtime.model.manifest import DETECTOR
 
 from .errors import ExportError
 from .flow import PriorLogProbGraph, PriorSampleGraph
@@ -33,6 +35,7 @@ MIN_ONNXRUNTIME = "1.15"
 OPERATORS = frozenset(
     {"Add", "Clip", "Conv", "DepthToSpace", "Exp", "Gemm", "Mul", "Neg"}
     | {"Relu", "Reshape", "Sigmoid", "Slice", "Sub", "Tanh"}
+    | {"Div", "MatMul", "Sqrt"}  # of detectors
 )
 INT8_OPERATORS = frozenset({"DequantizeLinear", "QuantizeLinear"})
 
@@ -66,8 +69,10 @@ class DecoderGraph(nn.Module):
         return images
 
 
-def export_graphs(model: VAE, config: Config, *, metadata: dict[str, str]) -> tuple[dict[str, bytes], str]:
-    """The graphs as bytes, by role, and the id that they share: two, and two more where the prior is learned."""
+def export_graphs(
+    model: VAE, config: Config, *, detector: Detector | None = None, metadata: dict[str, str]
+) -> tuple[dict[str, bytes], str]:
+    """The graphs as bytes, by role, and the id that they share: two to four, and a detector's."""
     images = torch.zeros(2, *config.image_shape)  # a batch of 0 or 1 would be taken for a constant
     z = torch.zeros(2, config.latent_size)
     graphs = {
@@ -77,6 +82,8 @@ def export_graphs(model: VAE, config: Config, *, metadata: dict[str, str]) -> tu
     if isinstance(model.prior, Flow):
         graphs["prior_sample"] = _export(PriorSampleGraph(model.prior), z, "eps", ["z"])
         graphs["prior_log_prob"] = _export(PriorLogProbGraph(model.prior), z, "z", ["eps", "log_prob"])
+    if detector:
+        graphs[DETECTOR] = _export(detector, images, "images", ["faults"])
     pair_id = hashlib.sha256(b"".join(graph.SerializeToString(deterministic=True) for graph in graphs.values()))
     name = pair_id.hexdigest()[:16]
     return {role: finish(graph, role, {**metadata, **stamps(role, name)}) for role, graph in graphs.items()}, name

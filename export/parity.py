@@ -12,6 +12,7 @@ from torch import Tensor
 
 from train.config import Config
 from train.densities import gaussian_kl, log_normal
+from train.detector import Detector
 from train.networks import VAE as TorchVAE
 from train.prior import StandardNormal
 from train.sampling import prior_latents
@@ -62,7 +63,7 @@ def torch_numbers(model: TorchVAE, images: npt.NDArray[np.float32], *, draws: in
 
 
 @torch.inference_mode()
-def differences(model: TorchVAE, config: Config, vae: VAE) -> dict[str, float]:
+def differences(model: TorchVAE, config: Config, vae: VAE, detector: Detector | None = None) -> dict[str, float]:
     """The largest absolute difference of each tensor, over batch sizes and over random and extreme inputs."""
     found = dict.fromkeys(LIMITS, 0.0)
 
@@ -76,6 +77,8 @@ def differences(model: TorchVAE, config: Config, vae: VAE) -> dict[str, float]:
             posterior, expected = vae.encode(images), model.encode(torch.from_numpy(images))
             note("mean", posterior.mean, expected[0].numpy())
             note("logvar", posterior.logvar, expected[1].numpy())
+            if detector:
+                note("nats", vae.anomaly_map(images, method="faults"), detector(torch.from_numpy(images)).numpy())
         for z in _latents(config, batch):
             drawn = model.prior.from_noise(torch.from_numpy(z)).numpy()
             size = np.maximum(1, np.abs(drawn))  # noise of 10 deviations may go very far out

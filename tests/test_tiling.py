@@ -28,8 +28,14 @@ def test_windows_cover_a_picture_at_its_own_resolution_and_overlap_by_half(size)
         assert all(later - earlier <= side // 2 for earlier, later in itertools.pairwise(starts))
 
 
-def test_a_picture_smaller_than_a_window_is_fitted_whole():
-    windows, places = cut(Image.new("L", (100, 10), 7), SPEC)
+def test_a_picture_smaller_than_a_window_is_stretched_along_that_side_alone():
+    pixels = np.random.default_rng(0).integers(0, 256, (1, 100), dtype=np.uint8).repeat(7, axis=0)
+    for fit in ("crop", "pad", "stretch"):
+        windows, places = cut(Image.fromarray(pixels), ImageSpec(shape=(1, 28, 20), fit=fit))
+        assert [left for left, _ in places] == list(range(0, 81, 10)) and {top for _, top in places} == {0}
+        for window, (left, _) in zip(windows, places, strict=True):
+            np.testing.assert_array_equal(window[0], pixels[:1, left : left + 20].repeat(28, axis=0))
+    windows, places = cut(Image.new("L", (3, 10), 7), SPEC)
     assert windows.shape == (1, 1, 28, 20) and places == [(0, 0)] and (windows == 7).all()
 
 

@@ -250,6 +250,41 @@ def evaluate(
 
 
 @main.command()
+@_run
+@click.option("--reduce", type=click.IntRange(1, 8), default=None, help="Look at squares of so many pixels a side.")
+@click.option("--steps", type=click.IntRange(1), default=None, help="Of the optimiser.  [default: 6000]")
+@click.option("--seed", type=click.IntRange(0), default=None)
+@_data_dir
+@_device
+@_threads
+def detector(run: Path, data_dir: Path | None, device: str | None, threads: int | None, **changes: Any) -> None:
+    """Train a network that finds faults, beside a run: on its normal pictures, with faults drawn into them.
+
+    It is exported with the run, and scores by the method "faults". Stopped, the same command goes on.
+
+    \b
+    Example:
+      python -m train detector runs/parts
+    """
+    from .checkpoint import read_config
+    from .detection import fit_detector
+    from .detector import DetectorConfig, default_reduction
+    from .devices import choose_device
+    from .progress import say
+    from .sources import load
+
+    config = read_config(run)
+    changes = {name: change for name, change in changes.items() if change is not None}
+    found = DetectorConfig(**{"reduce": default_reduction(config.image_shape), **changes})
+    torch_device = choose_device(device, threads)
+    figures = fit_detector(run, found, load(config, run, directory=data_dir), config.augment, torch_device)
+    if figures is None:
+        sys.exit(130)
+    auc = figures["detector_drawn_faults_auc"]
+    say(f"Done: drawn faults in held-out pictures are told with an AUROC of {auc:.3f}. Next: python -m export {run} …")
+
+
+@main.command()
 @click.argument("runs", type=click.Path(path_type=Path, exists=True, file_okay=False), nargs=-1, required=True)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--plot", "picture", type=click.Path(path_type=Path, dir_okay=False), help="Draw NLL against parameters.")

@@ -26,6 +26,7 @@ from vae_runtime.files import new_file, write_file
 from vae_runtime.pictures.ahead import ahead
 from vae_runtime.pictures.fitting import fit_picture
 from vae_runtime.pictures.reading import read_picture
+from vae_runtime.pictures.tiling import window
 from vae_runtime.pictures.walking import pictures_in
 from vae_runtime.spec import ImageSpec
 
@@ -175,15 +176,14 @@ def _read_all(parts: list[tuple[Path, str]], spec: ImageSpec, patches: int) -> I
 
 
 def _crops(picture: Image.Image, spec: ImageSpec, patches: int, path: str) -> npt.NDArray[np.uint8]:
-    """Random parts of a picture, the same for the same path; a picture that is too small is fitted whole."""
+    """Random windows of a picture, the same for the same path."""
     _, height, width = spec.shape
     random = np.random.default_rng(int(_place(path) * 2**53))
     found = []
     for _ in range(patches):
-        across, down = min(width, picture.width), min(height, picture.height)
-        left = int(random.integers(picture.width - across + 1))
-        top = int(random.integers(picture.height - down + 1))
-        found.append(fit_picture(picture.crop((left, top, left + across, top + down)), spec))
+        left = int(random.integers(max(0, picture.width - width) + 1))
+        top = int(random.integers(max(0, picture.height - height) + 1))
+        found.append(window(picture, (left, top), spec))
     return np.stack(found)
 
 

@@ -188,7 +188,8 @@ class VAE:
 
         All at z = posterior mean. "elbo": -(log p(x|z) + log p(z) - log q(z|x)), minus the log importance weight;
         "reconstruction": -log p(x|z) alone; "kl": log q(z|x) - log p(z) alone, their difference; "complexity": "elbo"
-        less the nats that a simple code takes for the image (`maths/complexity.py`), of Bernoulli models.
+        less the nats that a simple code takes for the image (`maths/complexity.py`), of Bernoulli models; "faults": the
+        highest log-odds of a fault at any place, of models with a detector.
         """
         if method not in self.manifest.scores:
             raise InputError(f"method is {method!r}; expected one of {', '.join(self.manifest.scores)}.")
@@ -196,24 +197,39 @@ class VAE:
         scores = np.empty(len(images))
         for begin in range(0, len(images), AT_ONCE):
             rows = slice(begin, begin + AT_ONCE)
-            scores[rows] = self._score(images[rows], method, batch_size)
+            if method == "faults":
+                scores[rows] = self._faults(images[rows], batch_size).max(axis=(1, 2))
+            else:
+                scores[rows] = self._score(images[rows], method, batch_size)
         return scores
 
-    def anomaly_map(self, images: npt.ArrayLike, *, window: int = 5, batch_size: int = 64) -> Float32:
+    def anomaly_map(
+        self, images: npt.ArrayLike, *, method: str = "reconstruction", window: int | None = None, batch_size: int = 64
+    ) -> Float32:
         """Where images are strange, deterministic: float32 [batch, height, width], nats a pixel, in the model's frame.
 
-        -log p(pixel|z) at z = posterior mean, summed over channels, then the mean over a square of `window` pixels.
+        "reconstruction": -log p(pixel|z) at z = posterior mean, summed over channels; "faults": the log-odds of a fault
+        there, of models with a detector. Then the mean over a square of `window` pixels; None is 5 for the first, and 1
+        for the second, which is smooth as it is.
         """
+        maps = tuple(name for name in ("reconstruction", "faults") if name in self.manifest.scores)
+        if method not in maps:
+            raise InputError(f"method is {method!r}; expected {' or '.join(maps)}.")
+        if window is None:
+            window = 1 if method == "faults" else 5
         if whole_number(window, "window") % 2 == 0:
             raise InputError(f"window is {window}; expected an odd number of pixels, for it has a middle.")
         images = check_images(images, self.image_shape)
-        family, maps = self.manifest.likelihood, np.empty((len(images), *self.image_shape[1:]), np.float32)
+        family, found = self.manifest.likelihood, np.empty((len(images), *self.image_shape[1:]), np.float32)
         for begin in range(0, len(images), AT_ONCE):
             rows = slice(begin, begin + AT_ONCE)
-            means = self._decode(self._encode(images[rows], batch_size).mean, batch_size)
-            nats = -log_likelihood_map(images[rows], means, family=family.family, sigma=family.sigma)
-            maps[rows] = window_means(nats, window)
-        return maps
+            if method == "faults":
+                nats = self._faults(images[rows], batch_size)
+            else:
+                means = self._decode(self._encode(images[rows], batch_size).mean, batch_size)
+                nats = -log_likelihood_map(images[rows], means, family=family.family, sigma=family.sigma)
+            found[rows] = nats if window == 1 else window_means(nats, window)
+        return found
 
     def p_value(self, scores: npt.ArrayLike, *, method: str = "elbo") -> Float64:
         """How rare scores as high are among normal images, deterministic: conformal p-values, of the shape of `scores`.
@@ -255,6 +271,10 @@ class VAE:
 
     def _decode(self, z: Float32, batch_size: int) -> Float32:
         return self._decoder.run(z, ("images",), batch_size=batch_size)[0]
+
+    def _faults(self, images: Float32, batch_size: int) -> Float32:
+        assert self._model.detector
+        return self._model.detector.run(images, ("faults",), batch_size=batch_size)[0]
 
     def _score(self, images: Float32, method: str, batch_size: int) -> Float64:
         posterior = self._encode(images, batch_size)

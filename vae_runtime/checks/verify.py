@@ -73,6 +73,7 @@ def replay(vae: VAE, golden: GoldenVectors) -> GoldenVectors:
         kl=elbo.kl,
         iwae=elbo.iwae,
         score=vae.score(golden.images),
+        faults=vae.anomaly_map(golden.images, method="faults") if "faults" in vae.manifest.scores else None,
     )
 
 
@@ -84,7 +85,7 @@ def _differences(found: GoldenVectors, golden: GoldenVectors) -> dict[str, float
         "logvar": ("logvar",),
         "z": ("prior_z",),
         "images": ("decoded",),
-        "nats": ("log_likelihood", "kl", "iwae", "score", "prior_log_prob"),
+        "nats": ("log_likelihood", "kl", "iwae", "score", "prior_log_prob", "faults"),
     }
     return {
         kind: max(_difference(getattr(found, name), getattr(golden, name)) for name in names)
@@ -93,6 +94,10 @@ def _differences(found: GoldenVectors, golden: GoldenVectors) -> dict[str, float
 
 
 def _difference(found: Any, expected: Any) -> float:
+    if found is None and expected is None:
+        return 0.0
+    if found is None or expected is None:
+        raise ValueError("faults are of a model with a detector, and of no other")
     if found.shape != expected.shape:
         raise ValueError(f"{list(found.shape)} against {list(expected.shape)}")
     difference = float(np.abs(found.astype(np.float64) - expected).max(initial=0.0))

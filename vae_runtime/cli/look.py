@@ -221,8 +221,9 @@ def _scores(vae: VAE, pictures: Pictures, method: str, places: dict[str, Path]) 
     """Paths and scores, a batch at a time; maps of where each picture is strange go to `places`."""
     for paths, batch in pictures.batches():
         if places:
-            for path, strangeness in zip(paths, vae.anomaly_map(batch), strict=True):
-                _write_map(places[path], path, strangeness, vae.manifest.image)
+            kind = _kind_of_map(method)
+            for path, strangeness in zip(paths, vae.anomaly_map(batch, method=kind), strict=True):
+                _write_map(places[path], path, strangeness, vae.manifest.image, kind)
         yield paths, vae.score(batch, method=method)
 
 
@@ -232,27 +233,33 @@ def _scores_of_tiles(vae: VAE, pictures: Pictures, method: str, places: dict[str
 
     for path, windows, where in pictures.tiled():
         if places:
-            maps = vae.anomaly_map(windows)
+            kind = _kind_of_map(method)
+            maps = vae.anomaly_map(windows, method=kind)
             _, height, width = vae.image_shape
             size = max(left for left, _ in where) + width, max(top for _, top in where) + height
-            _write_map(places[path], path, stitch(maps, where, size), vae.manifest.image)
+            _write_map(places[path], path, stitch(maps, where, size), vae.manifest.image, kind)
         yield [path], vae.score(windows, method=method).max(keepdims=True)
 
 
-def _write_map(place: Path, path: str, strangeness: npt.NDArray[np.float32], spec: ImageSpec) -> None:
+def _kind_of_map(method: str) -> str:
+    return "faults" if method == "faults" else "reconstruction"
+
+
+def _write_map(place: Path, path: str, strangeness: npt.NDArray[np.float32], spec: ImageSpec, kind: str) -> None:
     """Red begins where a pixel is as strange as the picture's middle one, and is full at 2 nats a channel above it.
 
-    A map that is larger than the model's images is of windows, and covers the whole picture.
+    Of faults it begins at even odds, and is full at e^4 to 1. A map that is larger than the model's images is of
+    windows, and covers the whole picture.
     """
     import numpy as np
 
     from ..pictures.overlay import overlay
     from ..pictures.reading import read_picture
 
-    low = float(np.median(strangeness))
+    low, reach = (0.0, 4.0) if kind == "faults" else (float(np.median(strangeness)), 2.0 * spec.shape[0])
     if strangeness.shape != spec.shape[1:]:
         spec = replace(spec, shape=(spec.shape[0], *strangeness.shape), fit="stretch")
-    picture = overlay(read_picture(path), strangeness, spec, low=low, high=low + 2 * spec.shape[0])
+    picture = overlay(read_picture(path), strangeness, spec, low=low, high=low + reach)
     outputs.write_picture(place, picture)
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from ..errors import InputError, IntegrityError, ProviderError
 from . import manifest as manifests
 from .integrity import read_file
-from .manifest import FORMAT_VERSION, Manifest
+from .manifest import DETECTOR, FORMAT_VERSION, Manifest
 from .prior import Flow
 from .sessions import Session, import_onnxruntime
 
@@ -20,6 +20,7 @@ class Model(NamedTuple):
     encoder: Session
     decoder: Session
     flow: Flow | None  # the learned prior, where the manifest has one
+    detector: Session | None  # of faults, where the manifest has one
 
 
 def open_model(folder: Path, *, providers: tuple[str, ...], threads: int | None, precision: str) -> Model:
@@ -37,7 +38,7 @@ def open_model(folder: Path, *, providers: tuple[str, ...], threads: int | None,
         _check_signature(session, role, manifest)
         sessions[role] = session
     flow = Flow(sessions["prior_sample"], sessions["prior_log_prob"]) if manifest.prior == "flow" else None
-    return Model(manifest, sessions["encoder"], sessions["decoder"], flow)
+    return Model(manifest, sessions["encoder"], sessions["decoder"], flow, sessions.get(DETECTOR))
 
 
 def stamps(role: str, pair_id: str) -> dict[str, str]:
@@ -70,9 +71,11 @@ def _check_stamps(session: Session, role: str, manifest: Manifest) -> None:
 def _check_signature(session: Session, role: str, manifest: Manifest) -> None:
     images = f"float [{', '.join(map(str, ('batch', *manifest.image.shape)))}]"
     latents = f"float [batch, {manifest.latent_size}]"
+    maps = f"float [{', '.join(map(str, ('batch', *manifest.image.shape[1:])))}]"
     expected = {
         "encoder": ({"images": images}, {"mean": latents, "logvar": latents}),
         "decoder": ({"z": latents}, {"images": images}),
+        DETECTOR: ({"images": images}, {"faults": maps}),
         "prior_sample": ({"eps": latents}, {"z": latents}),
         "prior_log_prob": ({"z": latents}, {"eps": latents, "log_prob": "float [batch]"}),
     }[role]

@@ -33,11 +33,12 @@ class GoldenVectors(NamedTuple):
     iwae: Float64  # [n]
     score: Float64  # [n]
     draws: npt.NDArray[np.int64]  # [], k
+    faults: Float32 | None = None  # [n, height, width], of models with a detector
 
     def to_bytes(self) -> bytes:
         """As an uncompressed .npz, the same bytes each time."""
         buffer = io.BytesIO()
-        np.savez(buffer, **self._asdict())
+        np.savez(buffer, **{name: array for name, array in self._asdict().items() if array is not None})
         return buffer.getvalue()
 
     @classmethod

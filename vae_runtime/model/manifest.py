@@ -23,9 +23,10 @@ ROLES = {  # of each prior family
     "standard_normal": ("encoder", "decoder"),
     "flow": ("encoder", "decoder", "prior_sample", "prior_log_prob"),
 }
+DETECTOR = "detector"  # a role that any model may have
 POSTERIORS = ("diagonal_gaussian",)
 LIKELIHOODS = ("bernoulli", "gaussian")
-SCORES = ("elbo", "reconstruction", "kl", "complexity")  # methods of `VAE.score`
+SCORES = ("elbo", "reconstruction", "kl", "complexity", "faults")  # methods of `VAE.score`
 TILED = tuple(f"{method}_tiled" for method in SCORES)  # the highest score of a picture's windows
 CALIBRATION_LIMIT = 10_000  # scores of a method
 GOLDEN_TENSORS = ("mean", "logvar", "z", "images", "nats")
@@ -131,8 +132,10 @@ class Manifest:
 
     @property
     def scores(self) -> tuple[str, ...]:
-        """The methods of `VAE.score` that the model has: complexity is of binary pixels."""
-        return SCORES if self.likelihood.family == "bernoulli" else SCORES[:-1]
+        """The methods of `VAE.score` that the model has: complexity is of binary pixels, faults need a detector."""
+        lacks = {"complexity"} if self.likelihood.family != "bernoulli" else set()
+        lacks |= {"faults"} if DETECTOR not in self.graphs else set()
+        return tuple(method for method in SCORES if method not in lacks)
 
     @property
     def precisions(self) -> tuple[str, ...]:
@@ -247,7 +250,7 @@ def _calibration(reader: Reader) -> Mapping[str, tuple[float, ...]]:
 
 def _graphs(reader: Reader, roles: tuple[str, ...]) -> Mapping[str, Mapping[str, ModelFile]]:
     graphs = {}
-    for role in roles:
+    for role in (*roles, *((DETECTOR,) if DETECTOR in reader else ())):
         graph = reader.object(role)
         if "float32" not in graph:
             raise ManifestError(f"the manifest has no float32 {role}.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -17,15 +18,20 @@ Place = tuple[int, int]  # left, top
 def cut(picture: Image.Image, spec: ImageSpec) -> tuple[npt.NDArray[np.uint8], list[Place]]:
     """Windows of the spec's size, not scaled, that cover a picture and overlap by half or a little more.
 
-    Returns uint8 [windows, channels, height, width] and where each lies. A picture that is smaller than a window in
-    either direction is fitted whole, as one window.
+    Returns uint8 [windows, channels, height, width] and where each lies. Along a side on which the picture is smaller
+    than a window, it is stretched to one.
     """
     _, height, width = spec.shape
-    if picture.width < width or picture.height < height:
-        return fit_picture(picture, spec)[None], [(0, 0)]
-    places = [(left, top) for top in _starts(picture.height, height) for left in _starts(picture.width, width)]
-    windows = [fit_picture(picture.crop((left, top, left + width, top + height)), spec) for left, top in places]
-    return np.stack(windows), places
+    across, down = min(width, picture.width), min(height, picture.height)
+    places = [(left, top) for top in _starts(picture.height, down) for left in _starts(picture.width, across)]
+    return np.stack([window(picture, place, spec) for place in places]), places
+
+
+def window(picture: Image.Image, place: Place, spec: ImageSpec) -> npt.NDArray[np.uint8]:
+    """The part of a picture that begins at `place`, as uint8 [channels, height, width] of the spec."""
+    (left, top), (_, height, width) = place, spec.shape
+    box = (left, top, min(left + width, picture.width), min(top + height, picture.height))
+    return fit_picture(picture.crop(box), replace(spec, fit="stretch"))
 
 
 def stitch(maps: npt.NDArray[np.float32], places: list[Place], size: tuple[int, int]) -> npt.NDArray[np.float32]:
