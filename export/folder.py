@@ -29,6 +29,7 @@ from vae_runtime.checks.verify import replay, verify
 from vae_runtime.errors import InputError
 from vae_runtime.files import write_file
 from vae_runtime.maths.posterior import Posterior, reparameterise
+from vae_runtime.model.gate import OPSET
 from vae_runtime.model.golden import GoldenVectors
 from vae_runtime.model.manifest import Golden, Label, Likelihood, Manifest
 from vae_runtime.model.writing import check_target, describe, write_model
@@ -39,7 +40,7 @@ from vae_runtime.pictures.writing import encode_image
 
 from .card import card
 from .errors import ExportError
-from .graphs import MIN_ONNXRUNTIME, OPSET, export_graphs, finish, tidy
+from .graphs import MIN_ONNXRUNTIME, export_graphs, finish, tidy
 from .int8 import Recipe, quantise
 from .parity import differences, likely_images, nats_scale, require_parity, torch_numbers
 

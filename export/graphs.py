@@ -22,22 +22,15 @@ from train.detector import Detector
 from train.networks import LOGVAR_LIMITS, VAE
 from train.prior import Flow
 from vae_runtime.model.folder import stamps
+from vae_runtime.model.gate import IR_VERSION, OPSET
 from vae_runtime.model.manifest import DETECTOR
+from vae_runtime.model.shapes import OPERATORS
 
 from .errors import ExportError
 from .flow import PriorLogProbGraph, PriorSampleGraph
 from .linear import linear
 
-OPSET, IR_VERSION = 18, 8  # what onnxruntime 1.15 reads; the exporter itself writes IR 10
-MIN_ONNXRUNTIME = "1.15"
-
-# What the presets and the flow need, and no more.
-OPERATORS = frozenset(
-    {"Add", "Clip", "Conv", "DepthToSpace", "Exp", "Gemm", "Mul", "Neg"}
-    | {"Relu", "Reshape", "Sigmoid", "Slice", "Sub", "Tanh"}
-    | {"Div", "MatMul", "Sqrt"}  # of detectors
-)
-INT8_OPERATORS = frozenset({"DequantizeLinear", "QuantizeLinear"})
+MIN_ONNXRUNTIME = "1.15"  # reads the opset and IR version of the format; the exporter itself writes IR 10
 
 
 class EncoderGraph(nn.Module):
@@ -103,7 +96,7 @@ def check_graph(graph: onnx.ModelProto, role: str) -> None:
     if graph.functions or len(graph.opset_import) != 1 or graph.opset_import[0].domain not in ("", "ai.onnx"):
         raise ExportError(f"the {role} graph uses functions or operators outside ONNX's own domain.")
     for node in graph.graph.node:
-        if node.op_type not in OPERATORS | INT8_OPERATORS:
+        if node.op_type not in OPERATORS:
             raise ExportError(f"the {role} graph holds {node.op_type}, which is not among {sorted(OPERATORS)}.")
     for tensor in graph.graph.initializer:
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
@@ -151,9 +144,8 @@ def _stripped(graph: onnx.ModelProto) -> onnx.ModelProto:
     for node in graph.graph.node:
         del node.metadata_props[:]
         node.doc_string = ""
-    for tensor in graph.graph.initializer:
-        del tensor.metadata_props[:]
-        tensor.doc_string = ""
+    for tensor in graph.graph.initializer:  # in one form of the many that there are
+        tensor.CopyFrom(onnx.numpy_helper.from_array(onnx.numpy_helper.to_array(tensor), tensor.name))
     for value in (*graph.graph.input, *graph.graph.output):
         del value.metadata_props[:]
         value.doc_string = ""

@@ -16,11 +16,12 @@ from onnx import TensorProto, helper, numpy_helper
 from export import folder as exporting
 from export.errors import ExportError
 from export.folder import export
-from export.graphs import OPERATORS, check_graph
+from export.graphs import check_graph
 from export.parity import LIMITS, differences, likely_images, require_parity, torch_numbers
 from train.checkpoint import load_model
 from vae_runtime import VAE, InputError, standard_normal
 from vae_runtime.model import manifest as manifests
+from vae_runtime.model.shapes import OPERATORS
 
 MODELS = ["mnist", "mnist-mlp", "mnist-2d"]
 

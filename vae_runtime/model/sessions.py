@@ -54,15 +54,6 @@ class Session:
             raise ProviderError(_not_opened(missing[0], self.providers, "its device or a library it needs is missing"))
         self._at_once = PIXELS_AT_ONCE // self._widest() or 1 if self.providers[0] == "CPUExecutionProvider" else 2**31
 
-    @property
-    def metadata(self) -> dict[str, str]:
-        """The stamps that the graph carries."""
-        return dict(self._session.get_modelmeta().custom_metadata_map)
-
-    def signature(self) -> tuple[dict[str, str], dict[str, str]]:
-        """Inputs and outputs by name, each as text such as "float [batch, 1, 28, 28]"."""
-        return {item.name: _tensor(item) for item in self._inputs}, {item.name: _tensor(item) for item in self._outputs}
-
     def run(self, array: Float32, outputs: tuple[str, ...], *, batch_size: int) -> tuple[Float32, ...]:
         """Run the one-input graph over axis 0 in batches; returns the named outputs, each [batch, …], deterministic.
 
@@ -111,11 +102,6 @@ def import_onnxruntime() -> ModuleType:
         ) from None
     module: ModuleType = onnxruntime
     return module
-
-
-def _tensor(item: Any) -> str:
-    element = item.type.removeprefix("tensor(").removesuffix(")")
-    return f"{element} [{', '.join(map(str, item.shape))}]"
 
 
 def _options(onnxruntime: ModuleType, threads: int | None) -> Any:

@@ -1,0 +1,159 @@
+"""What a graph must be before an engine sees a byte of it.
+
+One damaged attribute ends the process inside onnxruntime, one loop of 2 KB keeps it for ever, and a checksum is no help
+against whoever wrote the file. So each graph is read here first, strictly, and handed on only if it is what this
+project's exporter writes: known operators with known attributes, every shape inferred, tensors and work within limits,
+the stamps, inputs and outputs that the manifest asks for.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ..errors import IntegrityError
+from . import shapes
+from .shapes import FLOAT32, TYPES, GraphError, Shape, Value
+from .wire import Message, WireError, read_message
+
+IR_VERSION, OPSET = 8, 18
+MOST_NODES = 4096
+LARGEST_TENSOR = 2**26  # numbers, for each row of the batch
+MOST_WORK = 2**38  # multiplications, for each row of the batch
+_INTEGER, _FLOAT, _TEXT, _INTEGERS = 2, 1, 3, 7  # AttributeProto.AttributeType
+_KINDS = {_FLOAT: "f", _INTEGER: "i", _TEXT: "s", _INTEGERS: "ints"}
+
+
+def check_graph(
+    content: bytes, name: str, *, inputs: Mapping[str, Shape], outputs: Mapping[str, Shape], stamps: Mapping[str, str]
+) -> None:
+    """Refuse, with an IntegrityError that names the file, bytes that are no graph of this format, deterministic.
+
+    inputs, outputs: shapes by name, the first side `BATCH`. stamps: what its metadata must say.
+    """
+    try:
+        model = read_message(content)
+        _check_stamps(_metadata(model), name, stamps)
+        _check_versions(model)
+        _check_nodes(_required(model, "graph", "ModelProto"), inputs, outputs)
+    except (WireError, GraphError) as error:
+        raise IntegrityError(
+            f"{name} is no graph of this format ({error}); it was not opened. Copy or download the model again."
+        ) from error
+
+
+def _check_versions(model: Message) -> None:
+    if model.get("ir_version") != IR_VERSION:
+        raise GraphError(f"its IR version is {model.get('ir_version')}, expected {IR_VERSION}")
+    imported = [(entry.get("domain", ""), entry.get("version")) for entry in model.get("opset_import", [])]
+    if imported != [("", OPSET)]:
+        raise GraphError(f"its operators are of {imported}, expected opset {OPSET} of ONNX alone")
+
+
+def _metadata(model: Message) -> dict[str, str]:
+    entries = [(entry.get("key", ""), entry.get("value", "")) for entry in model.get("metadata_props", [])]
+    if len({key for key, _ in entries}) != len(entries):
+        raise GraphError("its metadata has a key twice")
+    return dict(entries)
+
+
+def _check_stamps(metadata: Mapping[str, str], name: str, stamps: Mapping[str, str]) -> None:
+    for key, expected in stamps.items():
+        if metadata.get(key) != expected:
+            raise IntegrityError(
+                f"{name} carries {key} = {metadata.get(key)!r}, the manifest needs {expected!r}: "
+                "the graphs and the manifest are of different models. Copy the whole folder again."
+            )
+
+
+def _check_nodes(graph: Message, inputs: Mapping[str, Shape], outputs: Mapping[str, Shape]) -> None:
+    known = _declared(graph, "input", inputs)
+    _declared(graph, "output", outputs)
+    for tensor in graph.get("initializer", []):
+        _add(known, tensor.get("name", ""), _constant(tensor))
+    nodes, work = graph.get("node", []), 0
+    if len(nodes) > MOST_NODES:
+        raise GraphError(f"it has {len(nodes)} nodes, more than {MOST_NODES}")
+    for node in nodes:
+        operator = node.get("op_type", "")
+        missing = [name for name in node.get("input", []) if name not in known]
+        if missing:
+            raise GraphError(f"{operator} takes {missing[0]!r} before it is there")
+        result = shapes.infer(operator, [known[name] for name in node.get("input", [])], _attributes(node))
+        if result.value.size > LARGEST_TENSOR:
+            raise GraphError(f"{operator} gives {result.value.size:,} numbers a row, more than {LARGEST_TENSOR:,}")
+        work += result.work
+        names = node.get("output", [])
+        if len(names) != 1:
+            raise GraphError(f"{operator} has {len(names)} outputs")
+        _add(known, names[0], result.value)
+    if work > MOST_WORK:
+        raise GraphError(f"a row takes {work:,} multiplications, more than {MOST_WORK:,}")
+    for name, shape in outputs.items():
+        if name not in known or known[name][:2] != (FLOAT32, shape):
+            raise GraphError(f"{name} is not computed as {_text(shape)}")
+
+
+def _declared(graph: Message, side: str, expected: Mapping[str, Shape]) -> dict[str, Value]:
+    """What the graph says of its inputs or outputs, which must be what the manifest needs."""
+    found: dict[str, Value] = {}
+    for entry in graph.get(side, []):
+        tensor = _required(_required(entry, "type", "ValueInfoProto"), "tensor_type", "TypeProto")
+        sides = [_side(dim) for dim in tensor.get("shape", {}).get("dim", [])]
+        _add(found, entry.get("name", ""), Value(tensor.get("elem_type", 0), tuple(sides)))
+    if found != {name: Value(FLOAT32, shape) for name, shape in expected.items()}:
+        there = ", ".join(f"{name} {_text(value.shape)}" for name, value in found.items())
+        wanted = ", ".join(f"{name} {_text(shape)}" for name, shape in expected.items())
+        raise GraphError(f"its {side} is {there}; the manifest needs float32 {wanted}")
+    return found
+
+
+def _side(dim: Message) -> int | str:
+    if len(dim) != 1:
+        raise GraphError("a shape has an open side")
+    ((_, side),) = dim.items()
+    return side  # type: ignore[no-any-return]
+
+
+def _constant(tensor: Message) -> Value:
+    kind, sides = tensor.get("data_type", 0), tuple(tensor.get("dims", []))
+    raw = _required(tensor, "raw_data", f"the tensor {tensor.get('name', '')!r}")
+    if kind not in TYPES or len(sides) > 4 or not all(0 < side <= shapes.LARGEST_SIDE for side in sides):
+        raise GraphError(f"the tensor {tensor.get('name', '')!r} is of type {kind} and shape {list(sides)}")
+    if len(raw) != math.prod(sides) * TYPES[kind].itemsize:
+        raise GraphError(f"the tensor {tensor.get('name', '')!r} has {len(raw):,} bytes for {list(sides)} numbers")
+    values = np.frombuffer(raw, TYPES[kind]).reshape(sides)
+    if kind == FLOAT32 and not np.isfinite(values).all():
+        raise GraphError(f"the tensor {tensor.get('name', '')!r} holds NaN or infinity")
+    return Value(kind, sides, values)
+
+
+def _attributes(node: Message) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for attribute in node.get("attribute", []):
+        name, kind = attribute.get("name", ""), _KINDS.get(attribute.get("type", 0), "")
+        if attribute.keys() != {"name", "type", kind}:
+            raise GraphError(f"the attribute {name!r} of {node.get('op_type', '')} has another type than it says")
+        if name in found:
+            raise GraphError(f"{node.get('op_type', '')} has the attribute {name!r} twice")
+        found[name] = attribute[kind]
+    return found
+
+
+def _add(known: dict[str, Value], name: str, value: Value) -> None:
+    if not name or name in known:
+        raise GraphError(f"the name {name!r} is given twice, or to nothing")
+    known[name] = value
+
+
+def _required(message: Message, name: str, where: str) -> Any:
+    if name not in message:
+        raise GraphError(f"{where} has no {name}")
+    return message[name]
+
+
+def _text(shape: Shape) -> str:
+    return f"[{', '.join(map(str, shape))}]"
