@@ -18,7 +18,7 @@ from vae_runtime.errors import InputError
 CELL = 2  # working pixels a side
 CONTRAST_SIGMAS = (6.0, 12.0)  # working pixels: of the local mean, and of the local deviation
 LEAST_DEVIATION = 0.02  # of grey levels in [0, 1], about five of 256
-SMOOTHING = 1.0  # cells: a fault shows in more than one
+SMOOTHING = 0.5  # cells: little, for single ones count, and a map is for people too
 
 
 class DetectorConfig(NamedTuple):

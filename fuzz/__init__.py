@@ -1,0 +1,1 @@
+"""Attacks on the runtime: long, by command; tests/ runs short ones."""
