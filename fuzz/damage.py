@@ -66,7 +66,9 @@ def structure(content: bytes, random: np.random.Generator) -> bytes:
     changed = bytearray(content)
     places = _between_weights(content)
     for _ in range(int(random.integers(1, 4))):
-        changed[int(random.choice(places))] = int(random.choice([0, 1, 2, 8, 0x7F, 0x80, 0xFF, random.integers(256)]))
+        changed[int(random.choice(places))] = int(
+            random.choice(np.array([0, 1, 2, 8, 0x7F, 0x80, 0xFF, int(random.integers(256))]))
+        )
     return bytes(changed)
 
 

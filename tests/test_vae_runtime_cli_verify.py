@@ -1,7 +1,10 @@
 """`vae verify` finds what is damaged and what is off."""
 
 import dataclasses
+import hashlib
 import json
+import os
+import pickle
 import shutil
 
 import numpy as np
@@ -9,6 +12,8 @@ import pytest
 
 from tests.commands import vae_
 from tests.folders import edit
+from vae_runtime import VAE, IntegrityError
+from vae_runtime.checks.apart import verify_apart
 from vae_runtime.model.writing import describe
 
 
@@ -64,10 +69,51 @@ def test_verify_fails_where_a_number_is_off(copy, array, tensors):
     assert report["verdict"] == "FAIL" and not report["tensors"][tensors[0]]["passed"]
 
 
-def test_verify_reports_a_file_that_is_not_listed(copy):
+def test_verify_fails_where_a_file_is_not_listed(copy):
+    (copy / ".DS_Store").touch()
+    vae_("verify", "-m", copy)
     (copy / "evil.so").touch()
-    result = vae_("verify", "-m", copy)
+    result = vae_("verify", "-m", copy, code=4)
     assert "evil.so is in the folder but not in the manifest" in result.stdout
+
+
+def test_a_digest_pins_a_model(copy):
+    digest = hashlib.sha256((copy / "manifest.json").read_bytes()).hexdigest()
+    assert digest in vae_("info", "-m", copy).stdout and digest in vae_("verify", "-m", copy).stdout
+    vae_("verify", "-m", copy, "--digest", digest)
+    vae = pickle.loads(pickle.dumps(VAE.load(copy, digest=digest.upper())))
+    assert vae.manifest.digest == digest
+    edit(copy, lambda m: m.update(license="MIT"))
+    assert "expected" in vae_("verify", "-m", copy, "--digest", digest, code=4).stderr
+    for again in (lambda: VAE.load(copy, digest=digest), lambda: pickle.loads(pickle.dumps(vae))):
+        with pytest.raises(IntegrityError, match="another model, or was changed"):
+            again()
+
+
+def test_a_pipe_in_the_place_of_a_file_is_refused_and_not_waited_for(copy):
+    for name in ("decoder.onnx", "manifest.json"):
+        (copy / name).unlink()
+        os.mkfifo(copy / name)
+        assert "no plain file" in vae_("verify", "-m", copy, code=4).stderr
+
+
+@pytest.mark.parametrize(
+    ("doing", "sentence"),
+    [
+        ("os.kill(os.getpid(), signal.SIGFPE)", "ended the process that ran it (SIGFPE)"),
+        ("time.sleep(60)", "did not answer within 2 seconds"),
+        ("bytearray(8 * 2**30)", "ended the process that ran it (MemoryError"),
+    ],
+)
+def test_a_model_that_ends_its_process_is_an_error_like_any_other(copy, monkeypatch, tmp_path, doing, sentence):
+    (tmp_path / "sitecustomize.py").write_text(
+        f"import os, signal, sys, time\nif '-m' in sys.orig_argv:\n    import vae_runtime.checks.verify as v\n"
+        f"    def verify(*args, **kwargs):\n        {doing}\n    v.verify = verify\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(IntegrityError) as error:
+        verify_apart(copy, providers="cpu", threads=1, precision="float32", seconds=2)
+    assert sentence in str(error.value)
 
 
 def test_graphs_of_two_models_are_refused(root, copy):

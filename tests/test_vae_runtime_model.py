@@ -117,7 +117,11 @@ def test_each_file_is_read_once_and_used_from_memory(folder, monkeypatch):
 
     monkeypatch.setattr("builtins.open", counting)
     VAE.load(folder)
-    assert sorted(os.path.basename(path) for path in opened if str(folder) in path) == ["decoder.onnx", "encoder.onnx"]
+    assert sorted(os.path.basename(path) for path in opened if str(folder) in path) == [
+        "decoder.onnx",
+        "encoder.onnx",
+        "manifest.json",
+    ]
 
 
 @pytest.mark.parametrize("provider", ["cuda", "CUDAExecutionProvider", "NoSuchProvider", ("cuda", "cpu")])

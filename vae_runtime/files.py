@@ -6,11 +6,21 @@ import contextlib
 import errno
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from .errors import InputError
+
+
+def read_file(path: str | os.PathLike[str], limit: int) -> bytes:
+    """At most `limit` + 1 bytes of a file; a pipe or device, which may never end or never begin, is an OSError."""
+    wait_for_nobody = getattr(os, "O_NONBLOCK", 0)
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | wait_for_nobody)) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "it is no plain file", str(path))
+        return file.read(limit + 1)
 
 
 def write_file(path: str | os.PathLike[str], data: bytes) -> None:

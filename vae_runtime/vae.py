@@ -59,15 +59,18 @@ class VAE:
         providers: str | Iterable[str] = ("CPUExecutionProvider",),
         threads: int | None = None,
         precision: str = "float32",
+        digest: str | None = None,
     ) -> VAE:
         """Open a model folder; None is the model that came with the package.
 
         providers: execution providers, by onnxruntime's names or short ones ("cuda"); one that does not come is a
         ProviderError, never a silent CPU run. threads: processor threads; None takes all that this process may use.
+        digest: the sha256 of its manifest.json (`vae info` prints it), which names every other file's: with it, the
+        model is the very one that was meant, or an IntegrityError.
         """
         names = full_names(providers)
-        model = open_model(locate(path), providers=names, threads=threads, precision=precision)
-        return cls(model, reopen=(path if path is None else Path(path).absolute(), names, threads, precision))
+        model = open_model(locate(path), providers=names, threads=threads, precision=precision, digest=digest)
+        return cls(model, reopen=(path if path is None else Path(path).absolute(), names, threads, precision, digest))
 
     @property
     def manifest(self) -> Manifest:
@@ -329,5 +332,7 @@ def _noise_labels(manifest: Manifest) -> Labels | None:
     )
 
 
-def _reopen(path: Path | None, providers: tuple[str, ...], threads: int | None, precision: str) -> VAE:
-    return VAE.load(path, providers=providers, threads=threads, precision=precision)
+def _reopen(
+    path: Path | None, providers: tuple[str, ...], threads: int | None, precision: str, digest: str | None
+) -> VAE:
+    return VAE.load(path, providers=providers, threads=threads, precision=precision, digest=digest)

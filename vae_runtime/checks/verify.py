@@ -31,6 +31,7 @@ class TensorCheck(NamedTuple):
 class Report(NamedTuple):
     """What `verify` found."""
 
+    digest: str
     files_checked: int
     unlisted: list[str]
     provider: str
@@ -38,15 +39,20 @@ class Report(NamedTuple):
 
     @property
     def passed(self) -> bool:
-        return all(check.passed for check in self.tensors)
+        return not self.unlisted and all(check.passed for check in self.tensors)
 
 
-def verify(folder: Path, *, providers: str | Iterable[str], threads: int | None, precision: str) -> Report:
-    """Check a model folder, deterministic; damage is an IntegrityError, a number that is off is in the report."""
-    manifest = manifests.read(folder)
+def verify(
+    folder: Path, *, providers: str | Iterable[str], threads: int | None, precision: str, digest: str | None = None
+) -> Report:
+    """Check a model folder, deterministic; damage is an IntegrityError, a number that is off is in the report.
+
+    digest: the sha256 that its manifest must have.
+    """
+    manifest = manifests.read(folder, digest=digest)
     for file in manifest.files:
         read_file(folder, file)
-    vae = VAE.load(folder, providers=providers, threads=threads, precision=precision)
+    vae = VAE.load(folder, providers=providers, threads=threads, precision=precision, digest=manifest.digest)
     expected = manifest.golden[precision]
     golden = read_golden(folder, expected)
     try:
@@ -55,7 +61,8 @@ def verify(folder: Path, *, providers: str | Iterable[str], threads: int | None,
         raise IntegrityError(f"{expected.file.file} does not fit the model: {error}") from error
     tolerance = {"eps": 1e-6, **expected.tolerance}
     tensors = [TensorCheck(name, difference, tolerance[name]) for name, difference in found.items()]
-    return Report(len(manifest.files) + 1, unlisted_files(folder, manifest), vae.providers[0], tensors)
+    unlisted = unlisted_files(folder, manifest)
+    return Report(manifest.digest, len(manifest.files) + 1, unlisted, vae.providers[0], tensors)
 
 
 def replay(vae: VAE, golden: GoldenVectors) -> GoldenVectors:

@@ -25,9 +25,11 @@ class Model(NamedTuple):
     detector: Session | None  # of faults, where the manifest has one
 
 
-def open_model(folder: Path, *, providers: tuple[str, ...], threads: int | None, precision: str) -> Model:
-    """Open the model of a folder on exactly these providers."""
-    manifest = manifests.read(folder)
+def open_model(
+    folder: Path, *, providers: tuple[str, ...], threads: int | None, precision: str, digest: str | None = None
+) -> Model:
+    """Open the model of a folder on exactly these providers; digest: the sha256 that its manifest must have."""
+    manifest = manifests.read(folder, digest=digest)
     _require_version(manifest)
     if precision not in manifest.precisions:
         there = ", ".join(manifest.precisions)

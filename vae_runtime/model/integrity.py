@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from .. import files
 from ..errors import IntegrityError
 from .manifest import FILE_NAME, Manifest, ModelFile
 
@@ -13,8 +14,7 @@ def read_file(folder: Path, file: ModelFile) -> bytes:
     """Read a file of a model and check it against the manifest; the caller uses these bytes and no others."""
     path = folder / file.file
     try:
-        with open(path, "rb") as stream:
-            content = stream.read(file.bytes + 1)  # never more than promised, however long the file is
+        content = files.read_file(path, file.bytes)  # never more than promised, however long the file is
     except FileNotFoundError:
         raise IntegrityError(f"{path} is missing, though the manifest names it; copy the model again.") from None
     except OSError as error:
@@ -32,9 +32,12 @@ def read_file(folder: Path, file: ModelFile) -> bytes:
 
 
 def unlisted_files(folder: Path, manifest: Manifest) -> list[str]:
-    """Names in the folder that the manifest does not know; a `checkpoint` folder may lie beside a model."""
+    """Names in the folder that the manifest does not know; a `checkpoint` folder may lie beside a model.
+
+    Hidden ones belong to systems and tools (.DS_Store, .gitattributes) and are left out; nothing reads them.
+    """
     known = {FILE_NAME, "checkpoint", *(file.file for file in manifest.files)}
-    return sorted(path.name for path in folder.iterdir() if path.name not in known)
+    return sorted(path.name for path in folder.iterdir() if path.name not in known and path.name[0] != ".")
 
 
 def _advice(content: bytes) -> str:

@@ -5,6 +5,8 @@ docs/FORMAT.md is the normative description; this module is the only reader and 
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -12,7 +14,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from ..errors import InputError, ManifestError
+from .. import files
+from ..errors import InputError, IntegrityError, ManifestError
 from ..spec import ImageSpec
 from .strict_json import Reader, read_object
 
@@ -88,6 +91,7 @@ class Manifest:
     training: Mapping[str, Any]
     labels: tuple[Label, ...] = ()
     calibration: Mapping[str, tuple[float, ...]] = field(default_factory=dict)  # method -> sorted scores, nats
+    digest: str = field(default="", compare=False)  # sha256 of the file it was read from; not written
 
     def to_json(self) -> str:
         """The manifest as indented JSON; `parse` reads it back to an equal object."""
@@ -143,20 +147,27 @@ class Manifest:
         return tuple(self.golden)
 
 
-def read(folder: Path) -> Manifest:
-    """Read and check the manifest of a model folder."""
+def read(folder: Path, *, digest: str | None = None) -> Manifest:
+    """Read and check the manifest of a model folder; digest: the sha256 that it must have."""
     path = folder / FILE_NAME
     if not folder.is_dir():
         raise ManifestError(f"{folder} is not a folder; a model is a folder with a {FILE_NAME}.")
     try:
-        if path.stat().st_size > _LIMIT_BYTES:
-            raise ManifestError(f"{path} has {path.stat().st_size} bytes; expected at most {_LIMIT_BYTES}.")
-        text = path.read_text(encoding="utf-8")
+        content = files.read_file(path, _LIMIT_BYTES)
     except FileNotFoundError:
         raise ManifestError(f"{folder} has no {FILE_NAME}; is it a model folder, and copied whole?") from None
+    except OSError as error:
+        raise ManifestError(f"{path} cannot be read ({error.strerror}).") from error
+    if len(content) > _LIMIT_BYTES:
+        raise ManifestError(f"{path} has more than {_LIMIT_BYTES:,} bytes; a manifest has fewer.")
+    found = hashlib.sha256(content).hexdigest()
+    if digest is not None and found != digest.strip().lower():
+        raise IntegrityError(f"{path} has the sha256 {found}, expected {digest}: it is another model, or was changed.")
+    try:
+        text = content.decode("utf-8")
     except UnicodeDecodeError:
         raise ManifestError(f"{path} is not UTF-8 text; copy or download the model again.") from None
-    return parse(text, str(path))
+    return dataclasses.replace(parse(text, str(path)), digest=found)
 
 
 def parse(text: str, where: str = FILE_NAME) -> Manifest:
