@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .deadlines import timeout
     from .errors import InputError, IntegrityError, ManifestError, ProviderError, VAEError
     from .maths.bounds import ELBO
     from .maths.noise import standard_normal
@@ -38,6 +39,7 @@ __all__ = [
     "image_grid",
     "read_images",
     "standard_normal",
+    "timeout",
     "to_uint8",
     "write_image",
 ]
@@ -57,6 +59,7 @@ _HOMES = {
     "image_grid": "pictures.grids",
     "read_images": "pictures.reading",
     "standard_normal": "maths.noise",
+    "timeout": "deadlines",
     "to_uint8": "pictures.pixels",
     "write_image": "pictures.writing",
 }

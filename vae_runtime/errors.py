@@ -4,10 +4,13 @@
     ├── ManifestError    a model folder that does not say, in the known form, what it is
     ├── IntegrityError   bytes that are not the ones the manifest promises
     ├── InputError       an array, picture, path or option that the call cannot take
-    └── ProviderError    onnxruntime is missing, or the asked execution provider did not come
+    ├── ProviderError    onnxruntime is missing, or the asked execution provider did not come
+    └── TimeoutError     a call took longer than `vae_runtime.timeout` gave it
 
 Every message is one sentence or two: what came, what was expected, what to do.
 """
+
+import builtins
 
 
 class VAEError(Exception):
@@ -24,6 +27,10 @@ class IntegrityError(VAEError):
 
 class InputError(VAEError, ValueError):
     """The caller's array, picture, path or option is not what the call takes."""
+
+
+class TimeoutError(VAEError, builtins.TimeoutError):
+    """A call inside `vae_runtime.timeout` took longer."""
 
 
 class ProviderError(VAEError):

@@ -36,4 +36,5 @@ class ELBO(NamedTuple):
 def log_mean_exp(log_weights: Float64) -> Float64:
     """log of the mean over the last axis of exp(log_weights), without overflow: [..., draws] -> [...]."""
     largest = log_weights.max(axis=-1, keepdims=True)
-    return np.asarray((largest + np.log(np.exp(log_weights - largest).mean(axis=-1, keepdims=True)))[..., 0])
+    with np.errstate(invalid="ignore"):  # of a model that gives infinities: NaN, and not a line on stderr
+        return np.asarray((largest + np.log(np.exp(log_weights - largest).mean(axis=-1, keepdims=True)))[..., 0])

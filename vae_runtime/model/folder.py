@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,7 +40,8 @@ def open_model(
         file = graph.get(precision, graph["float32"])  # graphs that gain nothing from it stay float32
         content, (inputs, outputs) = read_file(folder, file), _signature(role, manifest)
         check_graph(content, file.file, inputs=inputs, outputs=outputs, stamps=stamps(role, manifest.pair_id))
-        sessions[role] = Session(content, file.file, providers=providers, threads=threads)
+        reopen = partial(read_file, folder.absolute(), file)
+        sessions[role] = Session(content, file.file, providers=providers, threads=threads, reopen=reopen)
     flow = Flow(sessions["prior_sample"], sessions["prior_log_prob"]) if manifest.prior == "flow" else None
     return Model(manifest, sessions["encoder"], sessions["decoder"], flow, sessions.get(DETECTOR))
 

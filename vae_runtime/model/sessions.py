@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import math
 import os
 import sys
+import threading
+import weakref
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ..deadlines import ending, seconds_left
 from ..errors import InputError, IntegrityError, ProviderError, VAEError
 from ..threads import available_processors
 from .providers import INSTALL, OPTIONS
@@ -24,11 +29,29 @@ PIXELS_AT_ONCE = 64 * 28 * 28
 
 
 class Session:
-    """One graph, open. Safe to run from many threads at once (onnxruntime's own promise, and tested)."""
+    """One graph, open. Safe to run from many threads at once (onnxruntime's own promise, and tested).
 
-    def __init__(self, model: bytes, name: str, *, providers: tuple[str, ...], threads: int | None) -> None:
+    After a fork the child opens a session of its own from what `reopen` gives, when it first runs one: an inherited one
+    waits for threads that the child does not have.
+    """
+
+    def __init__(
+        self,
+        model: bytes,
+        name: str,
+        *,
+        providers: tuple[str, ...],
+        threads: int | None,
+        reopen: Callable[[], bytes] | None = None,
+    ) -> None:
         """Open `model`, the bytes of the file `name`, on exactly these providers."""
-        onnxruntime = import_onnxruntime()
+        self.name, self._asked, self._threads, self._reopen = name, providers, threads, reopen
+        self._lock, self._forked = threading.Lock(), False
+        self._open(model)
+        _open_sessions.add(self)
+
+    def _open(self, model: bytes) -> None:
+        onnxruntime, providers, name, threads = import_onnxruntime(), self._asked, self.name, self._threads
         _require_listed(onnxruntime, providers)
         if "CUDAExecutionProvider" in providers:
             _preload_cuda(onnxruntime)
@@ -44,7 +67,7 @@ class Session:
         except Exception as error:  # onnxruntime's errors share no base class
             raise _load_error(name, onnxruntime.__version__, error) from error
         self._session._model_bytes = None  # it keeps a second copy of the file otherwise
-        self.name = name
+        self._run_options = onnxruntime.RunOptions
         # Asked once: each question costs microseconds, and a small decoder runs for twenty.
         self._inputs, self._outputs = self._session.get_inputs(), self._session.get_outputs()
         self._shapes = {item.name: item.shape[1:] for item in self._outputs}
@@ -73,17 +96,51 @@ class Session:
         return results
 
     def _run(self, array: Float32, outputs: tuple[str, ...]) -> list[Float32]:
+        if self._forked:
+            self._open_after_fork()
+        seconds, feed = seconds_left(), {self._inputs[0].name: array}
         try:
-            found: list[Float32] = self._session.run(outputs, {self._inputs[0].name: array})
+            if seconds is None:
+                found: list[Float32] = self._session.run(outputs, feed)
+                return found
+            options = self._run_options()
+            with ending(options, seconds):
+                found = self._session.run(outputs, feed, options)
         except Exception as error:  # onnxruntime's errors share no base class
+            seconds_left()  # it was told to end
             raise ProviderError(f"{self.providers[0]} failed in {self.name}: {_one_line(error)}") from error
         return found
+
+    def _open_after_fork(self) -> None:
+        with self._lock:
+            if self._forked:
+                if self._reopen is None:
+                    raise ProviderError(f"{self.name} was opened before a fork; open it again in this process.")
+                self._open(self._reopen())
+                self._forked = False
+
+    def _leave_to_the_parent(self) -> None:
+        """In the child of a fork: never run the inherited session again, nor end it, for both may wait for ever."""
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._session))
+        self._lock, self._forked = threading.Lock(), True
 
     def _widest(self) -> int:
         """How many numbers one row of the graph's largest input or output has; 1 where a shape is open."""
         shapes = [item.shape[1:] for item in (*self._inputs, *self._outputs)]
         sizes: list[int] = [math.prod(shape) for shape in shapes if all(isinstance(size, int) for size in shape)]
         return max([1, *sizes])
+
+
+_open_sessions: weakref.WeakSet[Session] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for session in list(_open_sessions):
+        session._leave_to_the_parent()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def import_onnxruntime() -> ModuleType:
