@@ -19,6 +19,7 @@ from ..errors import IntegrityError, ManifestError, ProviderError, VAEError
 from . import outputs
 from .bench import bench
 from .calibrate import calibrate
+from .doctor import doctor
 from .generate import decode, interpolate, sample, vary
 from .inspect import info, verify
 from .look import encode, reconstruct, score
@@ -61,7 +62,7 @@ def main() -> None:
     """
 
 
-for _verb in (sample, encode, decode, reconstruct, vary, interpolate, score, calibrate, info, verify, bench):
+for _verb in (sample, encode, decode, reconstruct, vary, interpolate, score, calibrate, info, verify, doctor, bench):
     main.add_command(_verb)
 
 

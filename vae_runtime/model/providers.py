@@ -16,6 +16,7 @@ _SHORT = {
     "coreml": "CoreMLExecutionProvider",
     "openvino": "OpenVINOExecutionProvider",
     "qnn": "QNNExecutionProvider",
+    "nvtensorrtrtx": "NvTensorRTRTXExecutionProvider",
     "webgpu": "WebGpuExecutionProvider",
     "xnnpack": "XnnpackExecutionProvider",
     "nnapi": "NnapiExecutionProvider",
@@ -26,6 +27,9 @@ OPTIONS = {"CUDAExecutionProvider": {"use_tf32": "0"}}
 
 INSTALL = {
     "CUDAExecutionProvider": 'pip install "vae-runtime[gpu]" in an environment without onnxruntime',
+    "OpenVINOExecutionProvider": "pip install onnxruntime-ep-openvino, for processors of Intel",
+    "WebGpuExecutionProvider": "pip install onnxruntime-ep-webgpu",
+    "QNNExecutionProvider": "pip install onnxruntime-qnn, for processors of Qualcomm",
     "DmlExecutionProvider": "pip install onnxruntime-directml in an environment without onnxruntime",
 }
 

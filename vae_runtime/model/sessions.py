@@ -19,6 +19,7 @@ import numpy.typing as npt
 from ..deadlines import ending, seconds_left
 from ..errors import InputError, IntegrityError, ProviderError, VAEError
 from ..threads import available_processors
+from .plugins import devices
 from .providers import INSTALL, OPTIONS
 
 Float32 = npt.NDArray[np.float32]
@@ -52,15 +53,21 @@ class Session:
 
     def _open(self, model: bytes) -> None:
         onnxruntime, providers, name, threads = import_onnxruntime(), self._asked, self.name, self._threads
-        _require_listed(onnxruntime, providers)
         if "CUDAExecutionProvider" in providers:
             _preload_cuda(onnxruntime)
         options = _options(onnxruntime, threads)
+        plugged = set()
+        for provider in providers:
+            if found := devices(onnxruntime, provider):
+                options.add_provider_for_devices(found, OPTIONS.get(provider, {}))
+                plugged.add(provider)
+        built_in = tuple(provider for provider in providers if provider not in plugged)
+        _require_listed(onnxruntime, built_in)
         try:
             self._session = onnxruntime.InferenceSession(
                 model,
                 options,
-                providers=[(provider, OPTIONS.get(provider, {})) for provider in providers],
+                providers=[(provider, OPTIONS.get(provider, {})) for provider in built_in] if built_in else None,
                 enable_fallback=0,  # else onnxruntime prints to stdout and tries again on the CPU
                 read_config_from_model=0,  # else a model may set threads and write profiles
             )
