@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from vae_runtime import InputError
+from vae_runtime import InputError, files
 from vae_runtime.files import check_output, write_file
 
 
@@ -100,3 +100,13 @@ def test_a_place_that_no_file_can_have_is_refused_beforehand(tmp_path):
         check_output(tmp_path / "no" / "a")
     check_output(tmp_path / "a")
     assert not os.listdir(tmp_path)
+
+
+def test_what_killed_writers_left_is_swept_and_nothing_else(tmp_path):
+    left = [".last.safetensors.0123abcd.tmp", ".config.json.ffffffff.tmp"]
+    kept = ["last.safetensors", ".hidden.tmp", "x.0123abcd.tmp", ".x.0123ABCD.tmp"]
+    for name in (*left, *kept):
+        (tmp_path / name).touch()
+    (tmp_path / ".folder.0123abcd.tmp").mkdir()
+    files.sweep(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*kept, ".folder.0123abcd.tmp"])

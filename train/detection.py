@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vae_runtime.files import sweep
+
 from . import checkpoint as checkpoints
 from .augment import augment
 from .checkpoint import Checkpoint
@@ -95,6 +97,7 @@ def fit_detector(
     """
     trainer = DetectorTrainer(config, dataset, augmentations, device)
     unfinished = run / UNFINISHED
+    sweep(run)
     if unfinished.exists():
         saved = checkpoints.read(unfinished)
         if saved.state == {"step": saved.state["step"], **_fields(config)}:

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from vae_runtime.files import write_file
+from vae_runtime.files import sweep, write_file
 
 from . import checkpoint as checkpoints
 from .checkpoint import Checkpoint
@@ -27,6 +27,7 @@ class Record:
     def __init__(self, folder: Path, trainer: Trainer, dataset: Dataset) -> None:
         self._folder, self._trainer = folder, trainer
         folder.mkdir(parents=True, exist_ok=True)
+        sweep(folder)
         write_file(folder / "config.json", trainer.config.to_json().encode())
         self._metrics, self._line = Metrics(folder, epochs_done=trainer.epoch), ProgressLine()
         self._originals = to_float(torch.from_numpy(dataset.test_images[:10]).to(trainer.device))

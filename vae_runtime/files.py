@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import secrets
 import stat
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from .errors import InputError
+
+_TEMPORARY = re.compile(r"\..*\.[0-9a-f]{8}\.tmp")
 
 
 def read_file(path: str | os.PathLike[str], limit: int) -> bytes:
@@ -62,6 +65,14 @@ def _aside(path: Path) -> Iterator[BinaryIO]:
             os.unlink(temporary)
         raise
     sync_directory(path.parent)
+
+
+def sweep(folder: str | os.PathLike[str]) -> None:
+    """Remove what writers that were killed have left in a folder that nobody else writes to."""
+    for path in Path(folder).glob(".*.tmp"):
+        if _TEMPORARY.fullmatch(path.name) and path.is_file():
+            with contextlib.suppress(OSError):
+                path.unlink()
 
 
 def check_output(path: str | os.PathLike[str]) -> None:

@@ -18,7 +18,7 @@ from . import manifest as manifests
 from .manifest import FILE_NAME, Manifest, ModelFile
 
 # What this writer calls its files, with or without a hash.
-_OURS = re.compile(r"(encoder|decoder|prior_sample|prior_log_prob|golden|samples)[.-].*|\..*\.tmp")
+_OURS = re.compile(r"(encoder|decoder|detector|prior_sample|prior_log_prob|golden|samples)[.-].*|\..*\.tmp")
 
 
 def describe(name: str, content: bytes) -> ModelFile:
