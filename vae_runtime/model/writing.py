@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..errors import InputError
-from ..files import sync_directory, write_file
+from ..files import new_file, sync_directory, write_file
 from . import manifest as manifests
 from .manifest import FILE_NAME, Manifest, ModelFile
 
@@ -51,9 +51,13 @@ def write_model(folder: Path, manifest: Manifest, contents: Mapping[str, bytes])
     manifest = _with_names(manifest, renamed)
     for name, new_name in renamed.items():
         write_file(folder / new_name, contents[name])
-    write_file(folder / FILE_NAME, manifest.to_json().encode())
-    for file in manifest.card:
-        write_file(folder / file.file, contents[file.file])
+    with contextlib.ExitStack() as cards:  # on the disk before the manifest is, so that a full one keeps the old model
+        for card in manifest.card:
+            file = cards.enter_context(new_file(folder / card.file))
+            file.write(contents[card.file])
+            file.flush()
+            os.fsync(file.fileno())
+        write_file(folder / FILE_NAME, manifest.to_json().encode())
     _remove_others(folder, old, keep={file.file for file in manifest.files})
 
 
