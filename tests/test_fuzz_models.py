@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from fuzz import damage, models
+from fuzz import damage, models, pictures
 from fuzz.guarded import Guarded
 
 
@@ -47,3 +47,8 @@ def test_a_death_and_a_silence_are_answers_and_the_next_call_works():
         assert ask("wait") == "hang"
         ask._seconds = 5.0
         assert ask("again") == "again"
+
+
+def test_damaged_pictures_are_images_or_refused():
+    found, peak = pictures.run(300, 0)
+    assert set(found) == {"an image", "refused"} and found["refused"] > 100 and peak < pictures.PEAK

@@ -6,8 +6,10 @@ from pathlib import Path
 import numpy as np
 import onnx
 import onnx.shape_inference
+import onnxruntime
 import pytest
 
+from fuzz import seeds
 from tests.hostile_graphs import CHANGES, broken_bytes
 from vae_runtime.errors import IntegrityError
 from vae_runtime.model import folder as folders
@@ -130,3 +132,14 @@ def test_shapes_that_do_not_fit_are_refused():
             shapes.infer("Add", [value(*left), value(*right)], {})
     with pytest.raises(shapes.GraphError, match="it has 1 inputs"):
         shapes.infer("Add", [value(3)], {})
+
+
+def test_a_graph_of_every_operator_passes_and_gives_what_was_inferred():
+    """What `python -m fuzz.guided gate` begins from."""
+    graph = seeds.graph()
+    assert {node.op_type for node in graph.graph.node} == shapes.OPERATORS
+    content = graph.SerializeToString()
+    gate.check_graph(content, "x.onnx", inputs=seeds.INPUTS, outputs=seeds.OUTPUTS, stamps={})
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    (found,) = session.run(None, {"images": np.ones((3, 1, 4, 4), np.float32)})
+    assert found.shape == (3, 4)

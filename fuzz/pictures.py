@@ -1,0 +1,105 @@
+"""Damage picture files and read them: an image, or one sentence; never a crash, another error, or gigabytes.
+
+python -m fuzz.pictures --count 3000
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections import Counter
+
+import click
+import numpy as np
+from PIL import Image
+
+from .damage import ANYWHERE
+from .guarded import Guarded
+
+SECONDS = 20.0
+PEAK = 150.0  # MB
+
+
+def pictures() -> dict[str, bytes]:
+    """A sound file of each kind that is read."""
+    random = np.random.default_rng(0)
+    smooth = Image.fromarray(random.integers(0, 256, (8, 12, 3), dtype=np.uint8)).resize(
+        (192, 128), Image.Resampling.BICUBIC
+    )
+    kinds: dict[str, tuple[Image.Image, str, dict[str, object]]] = {
+        "PNG": (smooth, "PNG", {}),
+        "grey PNG": (smooth.convert("L"), "PNG", {}),
+        "16-bit PNG": (Image.fromarray(random.integers(0, 65536, (64, 64), dtype=np.uint16)), "PNG", {}),
+        "PNG with alpha": (smooth.convert("RGBA"), "PNG", {}),
+        "palette PNG": (smooth.quantize(16), "PNG", {}),
+        "1-bit PNG": (smooth.convert("1"), "PNG", {}),
+        "JPEG": (smooth, "JPEG", {}),
+        "progressive JPEG": (smooth, "JPEG", {"progressive": True}),
+        "grey JPEG": (smooth.convert("L"), "JPEG", {}),
+        "CMYK JPEG": (smooth.convert("CMYK"), "JPEG", {}),
+        "WebP": (smooth, "WEBP", {}),
+        "lossless WebP": (smooth, "WEBP", {"lossless": True}),
+        "BMP": (smooth, "BMP", {}),
+        "palette BMP": (smooth.quantize(16), "BMP", {}),
+        "TIFF": (smooth, "TIFF", {}),
+    }
+    found = {}
+    for name, (picture, form, options) in kinds.items():
+        buffer = io.BytesIO()
+        picture.save(buffer, form, **options)
+        found[name] = buffer.getvalue()
+    return found
+
+
+def outcome(content: bytes) -> str:
+    """What becomes of the bytes of a picture; and the peak of this process in MB."""
+    from vae_runtime import ImageSpec, InputError, read_images
+
+    try:
+        image = read_images(content, ImageSpec(shape=(1, 28, 28)))
+        said = "an image" if image.shape == (1, 1, 28, 28) and np.isfinite(image).all() else "no image"
+    except InputError as error:
+        said = "refused" if "\n" not in str(error) else "many lines"
+    except Exception as error:  # what nobody promised
+        said = f"foreign {type(error).__name__}"
+    return f"{said}|{_peak():.1f}"
+
+
+def _peak() -> float:
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0.0
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+@click.command()
+@click.option("--count", type=click.IntRange(1), default=3000, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+def main(count: int, seed: int) -> None:
+    """Print how many of each outcome, and the peak of memory; exit with 1 if any is bad."""
+    found, peak = run(count, seed)
+    for kind, number in found.most_common():
+        click.echo(f"{number:7,}  {kind}")
+    click.echo(f"peak {peak:.0f} MB")
+    sys.exit(bool(set(found) - {"an image", "refused"}) or peak > PEAK)
+
+
+def run(count: int, seed: int) -> tuple[Counter[str], float]:
+    """Outcomes of damaged pictures, and the most memory in MB."""
+    sources, outcomes, peak = list(pictures().items()), Counter[str](), 0.0
+    with Guarded(outcome, SECONDS) as ask:
+        for number in range(seed, seed + count):
+            random = np.random.default_rng(number)
+            name, content = sources[number % len(sources)]
+            damaged = ANYWHERE[int(random.integers(len(ANYWHERE)))](content, random)
+            said, _, size = ask(damaged).partition("|")
+            peak = max(peak, float(size or 0))
+            outcomes[said] += 1
+            if said not in ("an image", "refused"):
+                click.echo(f"case {number}: {name}: {said}", err=True)
+    return outcomes, peak
+
+
+if __name__ == "__main__":
+    main()
