@@ -38,7 +38,7 @@ def main(kills: int, epochs: int, seed: int) -> None:
             command = [*FIT, "--resume", str(killed)] if _begun(killed) else [*FIT, *begin, str(killed)]
             process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
             try:
-                _, said = process.communicate(timeout=float(random.uniform(2, 2 + seconds / 8)))
+                _, said = process.communicate(timeout=float(random.uniform(1.5, 2 + seconds / 20)))
                 failed += process.returncode != 0
                 resumed += "Resuming" in said
                 break
