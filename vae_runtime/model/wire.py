@@ -83,6 +83,17 @@ SCHEMA: dict[str, dict[int, Field]] = {
     "StringStringEntryProto": {1: Field("key", "text"), 2: Field("value", "text")},
 }
 
+REFUSED = {  # fields that ONNX has and this format has not, in words
+    ("ModelProto", 20): "training information",
+    ("ModelProto", 25): "local functions",
+    ("GraphProto", 15): "sparse tensors",
+    ("NodeProto", 7): "an operator of another domain",
+    ("AttributeProto", 6): "a subgraph",
+    ("AttributeProto", 11): "subgraphs",
+    ("TensorProto", 13): "weights in another file",
+    ("TensorProto", 14): "weights in another place",
+}
+
 
 def read_message(content: bytes, kind: str = "ModelProto") -> Message:
     """Read one message, deterministic; raw bytes inside are memoryviews of `content`, not copies."""
@@ -96,7 +107,8 @@ def _message(data: memoryview, at: int, end: int, kind: str) -> Message:
         tag, at = _varint(data, at, end)
         field = fields.get(tag >> 3)
         if field is None:
-            raise WireError(f"{kind} has the field {tag >> 3}, which is none of this format")
+            refused = REFUSED.get((kind, tag >> 3))
+            raise WireError(f"it has {refused}" if refused else f"{kind} has the unknown field {tag >> 3}")
         value, at = _value(data, at, end, tag & 7, field, kind)
         if field.repeated:
             found.setdefault(field.name, []).append(value)
