@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..coerce import as_array
 from ..errors import InputError
 
 Float32 = npt.NDArray[np.float32]
@@ -51,7 +52,7 @@ def check_latents(z: Any, size: int) -> Float32:
 
 
 def _floats(value: Any, name: str, expected: str, hint: str) -> npt.NDArray[Any]:
-    array = np.asarray(value)
+    array = as_array(value, name)
     if array.dtype.kind != "f":
         raise InputError(f"{name}: {array.dtype} {list(array.shape)} came; expected {expected}. {hint}")
     return array

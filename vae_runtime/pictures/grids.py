@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..coerce import as_array
 from ..errors import InputError
 
 
@@ -20,7 +21,7 @@ def image_grid(
     (width + gap) + gap]; cells that no image fills, and the gaps, are `background`. Without `columns` the grid is as
     square as it can be.
     """
-    images = np.asarray(images)
+    images = as_array(images, "images")
     if images.ndim != 4 or images.dtype.kind != "f":
         raise InputError(
             f"images are {images.dtype} {list(images.shape)}; expected float [batch, channels, height, width]."

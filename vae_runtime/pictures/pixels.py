@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..coerce import as_array
 from ..errors import InputError
 
 
 def from_uint8(pixels: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     """Map uint8 0 .. 255 to float32 in [0, 1], any shape."""
-    pixels = np.asarray(pixels)
+    pixels = as_array(pixels, "pixels")
     if pixels.dtype != np.uint8:
         raise InputError(f"pixels are {pixels.dtype}; expected uint8.")
     return pixels.astype(np.float32) / np.float32(255)
@@ -24,7 +25,7 @@ def from_uint8(pixels: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
 
 def to_uint8(images: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
     """Map float [0, 1] to uint8 0 .. 255, any shape; values outside are clipped, halves go to even."""
-    images = np.asarray(images)
+    images = as_array(images, "images")
     if images.dtype.kind != "f":
         raise InputError(f"images are {images.dtype}; expected floating point in [0, 1].")
     if not np.isfinite(images).all():
