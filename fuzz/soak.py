@@ -14,7 +14,7 @@ import numpy as np
 
 from vae_runtime import VAE, InputError
 
-EVERY = 1000  # requests between two looks at the memory
+EVERY = 100  # requests between two looks at the memory
 
 
 @click.command()
