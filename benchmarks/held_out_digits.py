@@ -20,9 +20,10 @@ from train.data import Dataset, load
 from train.devices import choose_device
 from train.loop import fit
 from vae_runtime import VAE, from_uint8
-from vae_runtime.model.manifest import SCORES
 
 from .strangers import area
+
+METHODS = ("elbo", "reconstruction", "kl", "complexity")
 
 
 @click.command()
@@ -32,14 +33,14 @@ def main(preset: str, epochs: int) -> None:
     """Print the table as Markdown."""
     data = load("mnist")
     images = from_uint8(data.test_images)
-    click.echo(f"| digit | {' | '.join(SCORES)} |\n|---|{'---|' * len(SCORES)}")
+    click.echo(f"| digit | {' | '.join(METHODS)} |\n|---|{'---|' * len(METHODS)}")
     rows = []
     for digit in range(10):
         with tempfile.TemporaryDirectory() as scratch:
             vae = trained_without(digit, data, preset, epochs, Path(scratch))
             strange = data.test_labels == digit
             rows.append([])
-            for method in SCORES:
+            for method in METHODS:
                 scores = vae.score(images, method=method)
                 rows[-1].append(area(scores[~strange], scores[strange]))
         click.echo(f"| {digit} | {' | '.join(f'{value:.3f}' for value in rows[-1])} |")

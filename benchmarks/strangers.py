@@ -19,7 +19,6 @@ from sklearn.metrics import roc_auc_score
 from train.data import load, parse_idx
 from vae_runtime import VAE, ImageSpec, from_uint8, read_images
 from vae_runtime.maths.conformal import conformal_p_values
-from vae_runtime.model.manifest import SCORES
 from vae_runtime.pictures.walking import pictures_in
 
 STRANGERS = 2000
@@ -34,16 +33,19 @@ def main(model: Path, fashion: Path | None, omniglot: Path | None) -> None:
     """Print both tables as Markdown."""
     vae = VAE.load(model)
     digits = from_uint8(load("mnist").test_images)
-    normal = {method: vae.score(digits, method=method) for method in SCORES}
-    click.echo(f"| strangers | {' | '.join(SCORES)} |\n|---|{'---|' * len(SCORES)}")
+    methods = vae.manifest.scores
+    normal = {method: vae.score(digits, method=method) for method in methods}
+    click.echo(f"| strangers | {' | '.join(methods)} |\n|---|{'---|' * len(methods)}")
     for name, images in strangers(fashion, omniglot).items():
-        areas = [area(normal[method], vae.score(images, method=method)) for method in SCORES]
+        areas = [area(normal[method], vae.score(images, method=method)) for method in methods]
         click.echo(f"| {name}, {len(images):,} | {' | '.join(f'{value:.4f}' for value in areas)} |")
     order = np.random.default_rng(0).permutation(len(digits))
     known, fresh = np.array_split(order, 2)
-    click.echo(f"\n| false alarms asked for | {' | '.join(SCORES)} |\n|---|{'---|' * len(SCORES)}")
+    click.echo(f"\n| false alarms asked for | {' | '.join(methods)} |\n|---|{'---|' * len(methods)}")
     for rate in RATES:
-        found = [(conformal_p_values(normal[method][fresh], normal[method][known]) <= rate).mean() for method in SCORES]
+        found = [
+            (conformal_p_values(normal[method][fresh], normal[method][known]) <= rate).mean() for method in methods
+        ]
         click.echo(f"| {rate:.2f} | {' | '.join(f'{value:.4f}' for value in found)} |")
 
 

@@ -21,6 +21,16 @@ def test_p_values_are_counted():
     assert found.shape == (2, 3) and found.dtype == np.float64
 
 
+def test_two_sided_p_values_find_what_is_too_low_as_well():
+    known = np.arange(1.0, 100.0)
+    found = conformal_p_values([0.0, 1.0, 50.0, 99.0, 100.0], known, two_sided=True)
+    np.testing.assert_allclose(found, [2 / 100, 4 / 100, 1, 4 / 100, 2 / 100])
+    low, high = conformal_p_values(known, known), conformal_p_values(-known, -known)
+    np.testing.assert_allclose(
+        conformal_p_values(known, known, two_sided=True), np.minimum(1, 2 * np.minimum(low, high))
+    )
+
+
 @pytest.mark.parametrize("rate", [0.1, 0.05, 0.01])
 def test_the_false_alarm_rate_is_exact_on_average(rate):
     """Over calibration and test together P(p <= rate) = floor(rate (n + 1)) / (n + 1), whatever the distribution."""

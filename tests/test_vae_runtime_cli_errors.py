@@ -57,6 +57,7 @@ def test_a_folder_without_pictures_is_an_input_that_failed(photos, tmp_path):
         (["interpolate", "good.png", "good.png", "--steps", "600", "-o", "x.webp"], 2, "WEBP holds 16,383 pixels"),
         (["encode", "good.png", "--format", "jsonl", "-o", "empty"], 2, "empty is a folder, and --format jsonl"),
         (["encode", "good.png", "--skip-existing", "-o", "new.npz"], 2, "--skip-existing is for a folder"),
+        (["score", "good.png", "--two-sided"], 2, "--two-sided needs --false-alarm-rate"),
         (["score", "good.png", "--skip-existing"], 2, "--skip-existing needs --maps"),
         (["encode", "good.png", "-o", "/dev/full"], 2, "/dev/full: No space left on device"),
         (["decode", "text.png", "-o", "x.png"], 2, "not an .npz or .npy file"),

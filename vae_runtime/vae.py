@@ -234,11 +234,11 @@ class VAE:
             found[rows] = nats if window == 1 else window_means(nats, window)
         return found
 
-    def p_value(self, scores: npt.ArrayLike, *, method: str = "elbo") -> Float64:
+    def p_value(self, scores: npt.ArrayLike, *, method: str = "elbo", two_sided: bool = False) -> Float64:
         """How rare scores as high are among normal images, deterministic: conformal p-values, of the shape of `scores`.
 
         Against the calibration scores in the manifest (`python -m export --calibrate`, `vae calibrate`): an alarm at
-        p <= a is a false one with probability at most a.
+        p <= a is a false one with probability at most a. two_sided: how rare scores as far out are, too low ones too.
         """
         known = self.manifest.calibration.get(method)  # also "elbo_tiled" …, of the highest score of windows
         if known is None:
@@ -247,7 +247,7 @@ class VAE:
                 f"the model {self.manifest.name!r} has no calibration for the method {method!r}{there}. "
                 "Give it one from normal pictures: vae calibrate FOLDER -o MODEL."
             )
-        return conformal_p_values(scores, known)
+        return conformal_p_values(scores, known, two_sided=two_sided)
 
     def label_probabilities(self, images: npt.ArrayLike, *, batch_size: int = 64) -> Float64:
         """p(label | z) at the posterior mean of images, deterministic: float64 [batch, labels].

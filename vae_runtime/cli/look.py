@@ -159,6 +159,7 @@ def reconstruct(
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
     help="Call a picture anomalous where a normal one would be with this probability; needs a calibrated model.",
 )
+@click.option("--two-sided", is_flag=True, help="With --false-alarm-rate: scores that are too low are strange as well.")
 @click.option("--exit-code", is_flag=True, help=f"With --false-alarm-rate: exit with {ANOMALOUS} if any is anomalous.")
 @click.option("--tile", is_flag=True, help="Windows at full resolution; a picture scores as its strangest one.")
 @click.option("--maps", help="Folder for each picture with its strange places in red, at its own size.")
@@ -170,6 +171,7 @@ def score(
     images: tuple[str, ...],
     method: str,
     rate: float | None,
+    two_sided: bool,
     exit_code: bool,
     tile: bool,
     maps: str | None,
@@ -188,15 +190,16 @@ def score(
       vae score photos/ --format csv > scores.csv
     """
     vae = ModelChoice(**choice).open()
-    if exit_code and rate is None:
-        raise InputError("--exit-code needs --false-alarm-rate, which says what is anomalous.")
+    if (exit_code or two_sided) and rate is None:
+        option = "--exit-code" if exit_code else "--two-sided"
+        raise InputError(f"{option} needs --false-alarm-rate, which says what is anomalous.")
     if skip_existing and not maps:
         raise InputError("--skip-existing needs --maps DIR/, which says what is done already.")
     if maps and "-" in images:
         raise InputError("--maps needs files, for each picture is read a second time; standard input is gone by then.")
     known = f"{method}_tiled" if tile else method
     if rate is not None:
-        _require_calibration(vae, known, rate)
+        _require_calibration(vae, known, rate / 2 if two_sided else rate)
     pictures = Pictures(images, vae.manifest.image, shard=shard, errors=errors)
     places = pictures.mirrored(maps) if maps else {}
     if skip_existing:
@@ -206,7 +209,8 @@ def score(
     for number, (paths, scores) in enumerate((_scores_of_tiles if tile else _scores)(vae, pictures, method, places)):
         rows: list[list[Any]] = [[path, nats] for path, nats in zip(paths, scores.tolist(), strict=True)]
         if rate is not None:
-            for row, p_value in zip(rows, vae.p_value(scores, method=known).tolist(), strict=True):
+            p_values = vae.p_value(scores, method=known, two_sided=two_sided)
+            for row, p_value in zip(rows, p_values.tolist(), strict=True):
                 row += [p_value, p_value <= rate]
                 anomalous += p_value <= rate
         click.echo(_lines(columns, rows, form, first=number == 0), nl=False)
