@@ -188,6 +188,7 @@ def shell(line, *, cwd, root):
         ("vae score - <&-", "standard input is closed"),
         ("vae decode - -o x.png <&-", "standard input is closed"),
         ("vae sample -o - >&-", "standard output is closed"),
+        ("vae score x.png >&-", "standard output is closed"),
         ("vae sample -o - >/dev/full", "standard output: No space left on device"),
         ("vae info --json >/dev/full", "standard output: No space left on device"),
         ("vae score - </dev/null", "<stdin> is empty"),

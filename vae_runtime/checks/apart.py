@@ -6,6 +6,7 @@ The gate lets no graph through that is known to do either; this is for what nobo
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -32,11 +33,15 @@ def verify_apart(
     seconds: float = SECONDS,
 ) -> Report:
     """As `verify`, deterministic, but a crash, more than 4 GiB or more than `seconds` is an IntegrityError."""
+    if getattr(sys, "frozen", False):  # part of an application of one file: there is no interpreter to start
+        return verify(folder, providers=providers, threads=threads, precision=precision, digest=digest)
     names = full_names(providers)
     asked = {"folder": str(folder), "providers": names, "threads": threads, "precision": precision, "digest": digest}
     command = [sys.executable, "-m", "vae_runtime.checks.apart"]
     try:
-        done = subprocess.run(command, input=json.dumps(asked).encode(), capture_output=True, timeout=seconds)
+        done = subprocess.run(
+            command, input=json.dumps(asked).encode(), env=_environment(), capture_output=True, timeout=seconds
+        )
     except subprocess.TimeoutExpired:
         raise IntegrityError(f"{folder} did not answer within {seconds:g} seconds and was stopped.") from None
     try:
@@ -48,6 +53,13 @@ def verify_apart(
         raise known(answer["message"])
     tensors = [TensorCheck(*check) for check in answer.pop("tensors")]
     return Report(**answer, tensors=tensors)
+
+
+def _environment() -> dict[str, str]:
+    """This process's, in which the child finds this very package, however it was found here."""
+    here = str(Path(__file__).resolve().parent.parent.parent)
+    paths = [here, *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
 
 
 def _reason(done: subprocess.CompletedProcess[bytes]) -> str:

@@ -189,6 +189,7 @@ def score(
     Example:
       vae score photos/ --format csv > scores.csv
     """
+    outputs.require_stdout("the scores go there: leave it open, or send it to a file with >")
     vae = ModelChoice(**choice).open()
     if (exit_code or two_sided) and rate is None:
         option = "--exit-code" if exit_code else "--two-sided"

@@ -29,14 +29,19 @@ def check(output: str) -> None:
     if not output:
         raise InputError("-o is empty; give the name of a file or folder to write.")
     if output == "-":
-        if sys.stdout is None:  # the caller closed it
-            raise InputError("standard output is closed; give -o FILE.")
+        require_stdout("give -o FILE")
         if sys.stdout.isatty():
             raise InputError("binary output does not go to a terminal; give -o FILE, or pipe it on.")
     elif not is_many(output):
         check_output(output)
     elif "%" in Path(output).name:
         check_output(Path(output).parent / "x")
+
+
+def require_stdout(advice: str) -> None:
+    """Refuse, before any work is done, results that would go nowhere."""
+    if sys.stdout is None:  # the caller closed it
+        raise InputError(f"standard output is closed; {advice}.")
 
 
 def check_one(output: str) -> None:
