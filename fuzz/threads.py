@@ -9,9 +9,11 @@ import itertools
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
+import numpy.typing as npt
 
 from vae_runtime import VAE
 
@@ -41,7 +43,7 @@ def main(model: Path, runs: int, threads: int) -> None:
     for count, batch_size in itertools.product((1, 2, 3, 4), (1, 2, 3, 4, 7, 8, 16, 32, 64)):
         other = VAE.load(model, threads=count)
         ours, theirs = other.encode(images, batch_size=batch_size), vae.encode(images)
-        pairs = [
+        pairs: list[tuple[npt.NDArray[Any], npt.NDArray[Any]]] = [
             (ours.mean, theirs.mean),
             (ours.logvar, theirs.logvar),
             (other.sample(40, seed=1, batch_size=batch_size), images),

