@@ -163,7 +163,9 @@ def fit(
     if pictures and processes.rank == 0:
         folder.mkdir(parents=True, exist_ok=True)
         pictures.save(folder)
-    if not run_fit(config, folder, dataset, torch_device, resume=bool(resume), begin=weights, processes=processes):
+    done = run_fit(config, folder, dataset, torch_device, resume=bool(resume), begin=weights, processes=processes)
+    processes.leave()
+    if not done:
         sys.exit(130)
     if processes.rank == 0:
         say(f"Done. Next: python -m train evaluate {folder}")

@@ -41,6 +41,12 @@ class Processes(NamedTuple):
         torch.distributed.all_reduce(flag)
         return bool(flag)
 
+    def leave(self) -> None:
+        """Part from the others, when all are done: a process that just ends may be ended by its own network threads."""
+        if self.size > 1:
+            torch.distributed.barrier()
+            torch.distributed.destroy_process_group()
+
 
 def local_device_name() -> str | None:
     """The GPU of this process where torchrun started several on a machine, else None."""
