@@ -40,8 +40,10 @@ def check_graph(
         _check_versions(model)
         _check_nodes(_required(model, "graph", "ModelProto"), inputs, outputs)
     except (WireError, GraphError) as error:
+        # Names in the graph are whoever made it's: no lines, and not many letters.
+        reason = "".join(mark if mark.isprintable() else ascii(mark)[1:-1] for mark in str(error)[:300])
         raise IntegrityError(
-            f"{name} is no graph of this format ({error}); it was not opened. Copy or download the model again."
+            f"{name} is no graph of this format ({reason}); it was not opened. Copy or download the model again."
         ) from error
 
 
@@ -64,7 +66,7 @@ def _check_stamps(metadata: Mapping[str, str], name: str, stamps: Mapping[str, s
     for key, expected in stamps.items():
         if metadata.get(key) != expected:
             raise IntegrityError(
-                f"{name} carries {key} = {metadata.get(key)!r}, the manifest needs {expected!r}: "
+                f"{name} carries {key} = {str(metadata.get(key))[:40]!r}, the manifest needs {expected!r}: "
                 "the graphs and the manifest are of different models. Copy the whole folder again."
             )
 
