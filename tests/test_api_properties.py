@@ -16,7 +16,7 @@ from vae_runtime.maths.conformal import conformal_p_values
 from vae_runtime.model import manifest as manifests
 from vae_runtime.model.wire import WireError, read_message
 
-FEW = settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+FEW = settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 DTYPES = st.one_of(
     arrays.floating_dtypes(),

@@ -34,7 +34,7 @@ def work():
 others = [threading.Thread(target=work) for _ in range(2 if state == "busy" else 0)]
 for other in others:
     other.start()
-for _ in range(3):
+for _ in range(2):
     child = os.fork()
     if child == 0:
         same = leave == "idle" or (vae.sample(40, seed=3).tobytes() == expected and vae.elbo(vae.sample(2)).value.all())
