@@ -15,6 +15,8 @@ from torch import Tensor, nn
 
 from vae_runtime.errors import InputError
 
+from .networks import Residual
+
 CELL = 2  # working pixels a side
 CONTRAST_SIGMAS = (6.0, 12.0)  # working pixels: of the local mean, and of the local deviation
 LEAST_DEVIATION = 0.02  # of grey levels in [0, 1], about five of 256
@@ -95,15 +97,8 @@ def default_reduction(image_shape: tuple[int, int, int]) -> int:
     return 2 if min(image_shape[1:]) >= 96 else 1
 
 
-class _Residual(nn.Module):
-    """x + conv(relu(conv(relu(x)))), which starts as the identity."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.conv_1 = nn.Conv2d(channels, channels, 3, padding=1)
-        self.conv_2 = nn.Conv2d(channels, channels, 3, padding=1)
-        for parameter in self.conv_2.parameters():
-            nn.init.zeros_(parameter)
+class _Residual(Residual):
+    """x + conv(relu(conv(relu(x)))): what passes by may be negative, as log-odds are."""
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.conv_2(F.relu(self.conv_1(F.relu(x))))
