@@ -33,6 +33,11 @@ class Checkpoint(NamedTuple):
     state: dict[str, Any]
 
 
+def under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors whose names begin with a prefix, without it."""
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
 def save(path: Path, checkpoint: Checkpoint) -> None:
     """Write a checkpoint whole or not at all, stamped with the sha256 of its tensors and state."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in checkpoint.tensors.items()}

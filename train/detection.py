@@ -17,7 +17,7 @@ from vae_runtime.files import sweep
 
 from . import checkpoint as checkpoints
 from .augment import augment
-from .checkpoint import Checkpoint
+from .checkpoint import Checkpoint, under
 from .data import Dataset
 from .detector import CELL, Detector, DetectorConfig
 from .errors import TrainingError
@@ -79,9 +79,9 @@ class DetectorTrainer:
 
     def restore(self, saved: Checkpoint) -> None:
         """Continue exactly where `checkpoint` was taken."""
-        self.detector.load_state_dict(_under(saved.tensors, "detector."))
+        self.detector.load_state_dict(under(saved.tensors, "detector."))
         parameters = list(self.detector.parameters())
-        state = {index: _under(saved.tensors, f"optimizer.{index}.") for index in range(len(parameters))}
+        state = {index: under(saved.tensors, f"optimizer.{index}.") for index in range(len(parameters))}
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"param_groups": groups, "state": state if saved.state["step"] else {}})
         self.noise.set_state(saved.tensors["noise"])
@@ -186,7 +186,3 @@ def _learning_rate(config: DetectorConfig, step: int) -> float:
 
 def _fields(config: DetectorConfig) -> dict[str, Any]:
     return {**config._asdict(), "widths": list(config.widths)}
-
-
-def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}

@@ -14,7 +14,7 @@ from torch.optim.swa_utils import AveragedModel
 from vae_runtime.errors import InputError
 
 from .augment import augment
-from .checkpoint import Checkpoint
+from .checkpoint import Checkpoint, under
 from .config import Config
 from .data import Dataset
 from .errors import TrainingError
@@ -222,9 +222,9 @@ class Trainer:
         """Continue exactly where `checkpoint` was taken."""
         tensors = {name: tensor.to(self.device) for name, tensor in saved.tensors.items()}
         try:
-            self.model.load_state_dict(_under(tensors, "model."))
+            self.model.load_state_dict(under(tensors, "model."))
             if self.average:
-                self.average.load_state_dict(_under(tensors, "average."))
+                self.average.load_state_dict(under(tensors, "average."))
         except RuntimeError as error:
             raise TrainingError(f"the checkpoint is of another network than config.json says: {error}") from error
         self.optimizer.load_state_dict(
@@ -233,7 +233,7 @@ class Trainer:
                 "state": {
                     index: {
                         name: _in_layout_of(parameter, tensor)
-                        for name, tensor in _under(tensors, f"optimizer.{index}.").items()
+                        for name, tensor in under(tensors, f"optimizer.{index}.").items()
                     }
                     for index, parameter in enumerate(self.model.parameters())
                     if saved.state["step"]
@@ -249,10 +249,6 @@ class Trainer:
 def to_float(images: Tensor) -> Tensor:
     """uint8 0 .. 255 to float32 in [0, 1], as `vae_runtime.from_uint8` does it."""
     return images.float() / 255
-
-
-def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def _in_layout_of(parameter: Tensor, tensor: Tensor) -> Tensor:
