@@ -1,0 +1,87 @@
+// A VAE in Node. Each verb prints one line of JSON, or writes pictures:
+//
+//   node vae.js verify MODEL
+//   node vae.js sample MODEL --n 4 --seed 0 --out sample      (sample-0.pgm ... and their latents)
+//   node vae.js encode MODEL picture.pgm ...
+//   node vae.js score  MODEL picture.pgm ... [--method elbo]
+//
+// --engine web runs WebAssembly in the place of the native engine, --precision int8 the quantised graphs.
+
+import { readFile, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { parseArgs } from "node:util";
+
+import { VAE, VAEError, fitPicture, fromBytes, toBytes, verify } from "../../vae_runtime/web/vae/index.js";
+import { engine } from "./engines.js";
+import { readNetpbm, writeNetpbm } from "./netpbm.js";
+
+const verbs = {
+  async verify(vae) {
+    const report = await verify(vae);
+    process.exitCode = report.passed ? 0 : 4;
+    return [report];
+  },
+
+  async sample(vae, _, { n, seed, start, label, out }) {
+    const options = { seed: BigInt(seed), start: BigInt(start), label };
+    const z = await vae.sampleLatents(Number(n), options);
+    const bytes = toBytes(await vae.decode(z));
+    for (let i = 0; out && i < n; i++) {
+      const one = bytes.subarray(i * vae.imageSize, (i + 1) * vae.imageSize);
+      await writeFile(`${out}-${i}.${vae.imageShape[0] === 1 ? "pgm" : "ppm"}`, writeNetpbm(one, vae.imageShape));
+    }
+    return rows(z, vae.latentSize).map((latent, i) => ({ sample: i + Number(start), z: latent }));
+  },
+
+  async encode(vae, paths) {
+    const { mean, logvar } = await vae.encode(await read(vae, paths));
+    const [means, logvars] = [rows(mean, vae.latentSize), rows(logvar, vae.latentSize)];
+    return paths.map((name, i) => ({ path: name, mean: means[i], logvar: logvars[i] }));
+  },
+
+  async score(vae, paths, { method }) {
+    const scores = await vae.score(await read(vae, paths), { method });
+    return paths.map((name, i) => ({ path: name, score: scores[i], p_value: vae.pValue(scores[i], { method }) }));
+  },
+};
+
+async function read(vae, paths) {
+  const images = new Float32Array(paths.length * vae.imageSize);
+  for (const [i, name] of paths.entries()) {
+    const picture = readNetpbm(await readFile(name));
+    images.set(fromBytes(fitPicture(picture, vae.manifest.image)), i * vae.imageSize);
+  }
+  return images;
+}
+
+const rows = (flat, size) =>
+  Array.from({ length: flat.length / size }, (_, i) => Array.from(flat.subarray(i * size, (i + 1) * size)));
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    engine: { type: "string", default: "node" },
+    precision: { type: "string", default: "float32" },
+    n: { type: "string", default: "1" },
+    seed: { type: "string", default: "0" },
+    start: { type: "string", default: "0" },
+    label: { type: "string" },
+    out: { type: "string" },
+    method: { type: "string", default: "elbo" },
+  },
+});
+const [verb, model, ...paths] = positionals;
+if (!verbs[verb] || !model) {
+  console.error(`usage: node vae.js ${Object.keys(verbs).join("|")} MODEL [PICTURE.pgm ...]`);
+  process.exit(2);
+}
+try {
+  const file = async (name) => new Uint8Array(await readFile(path.join(model, name)));
+  const vae = await VAE.load(await engine(values.engine), file, { precision: values.precision });
+  for (const line of await verbs[verb](vae, paths, values)) {
+    console.log(JSON.stringify(line));
+  }
+} catch (error) {
+  console.error(`vae: error: ${error.message}`);
+  process.exitCode = error instanceof VAEError ? 4 : 2;
+}

@@ -1,0 +1,17 @@
+// What can go wrong, as in the Python package: VAEError > InputError, IntegrityError, ManifestError.
+
+export class VAEError extends Error {
+  constructor(message, options) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+// The caller gave something that cannot be used.
+export class InputError extends VAEError {}
+
+// A file is not the one that the manifest promises.
+export class IntegrityError extends VAEError {}
+
+// manifest.json is not of this format.
+export class ManifestError extends VAEError {}

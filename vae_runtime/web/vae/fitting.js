@@ -1,0 +1,76 @@
+// One picture made to fit a model, by docs/FORMAT.md, section 4: transparency, colour mode, inversion, size.
+
+import { InputError } from "./errors.js";
+import { roundHalfToEven } from "./pixels.js";
+import { resize } from "./resampling.js";
+
+const LIMIT_PIXELS = 64e6;
+
+// picture: { width, height, data }, RGBA bytes as of a canvas. spec: `vae.manifest.image`.
+// Returns Uint8Array [channels * height * width] of the spec's shape.
+export function fitPicture(picture, spec) {
+  if (picture.width * picture.height > LIMIT_PIXELS) {
+    const size = `${picture.width}x${picture.height}`;
+    throw new InputError(`the picture is ${size}; the limit is ${LIMIT_PIXELS} pixels. Make it smaller.`);
+  }
+  const [, height, width] = spec.shape;
+  const planes = channelsOf(picture, spec).map((plane) => fitPlane(plane, picture.width, picture.height, spec));
+  const pixels = new Uint8Array(planes.length * height * width);
+  planes.forEach((plane, c) => pixels.set(plane, c * height * width));
+  return pixels;
+}
+
+// Grey or red, green, blue: a Uint8Array [height * width] each, on white, inverted where the model asks for it.
+function channelsOf({ width, height, data }, { mode, invert }) {
+  const planes = Array.from({ length: mode === "L" ? 1 : 3 }, () => new Uint8Array(width * height));
+  for (let i = 0; i < width * height; i++) {
+    const [red, green, blue] = [0, 1, 2].map((c) => onWhite(data[4 * i + c], data[4 * i + 3]));
+    const values = mode === "L" ? [(19595 * red + 38470 * green + 7471 * blue + 32768) >> 16] : [red, green, blue];
+    values.forEach((value, c) => (planes[c][i] = invert ? 255 - value : value));
+  }
+  return planes;
+}
+
+// A byte of a colour with this opacity over white, in Pillow's integers.
+function onWhite(value, alpha) {
+  const sum = 128 * (value * alpha + 255 * (255 - alpha) + 128);
+  return ((sum >> 8) + sum) >> 15;
+}
+
+function fitPlane(plane, width, height, { shape: [, down, across], fit, resample }) {
+  if (width === across && height === down) {
+    return plane;
+  }
+  const whole = [0, 0, width, height];
+  if (fit === "pad") {
+    const [w, h] = inside(width, height, across, down);
+    const part = resize(plane, width, height, w, h, whole, resample);
+    const [left, top] = [roundHalfToEven((across - w) / 2), roundHalfToEven((down - h) / 2)];
+    const ground = new Uint8Array(across * down);
+    for (let y = 0; y < h; y++) {
+      ground.set(part.subarray(y * w, (y + 1) * w), (top + y) * across + left);
+    }
+    return ground;
+  }
+  const box = fit === "crop" ? middle(width, height, across, down) : whole;
+  return resize(plane, width, height, across, down, box, resample);
+}
+
+// The largest centred part that has the wanted shape's aspect ratio: [left, top, right, bottom].
+function middle(width, height, across, down) {
+  const ratio = across / down;
+  const [w, h] = width / height >= ratio ? [ratio * height, height] : [width, width / ratio];
+  const [left, top] = [(width - w) * 0.5, (height - h) * 0.5];
+  return [left, top, left + w, top + h];
+}
+
+// The largest size of the picture's own aspect ratio that lies in the wanted one; no side rounds to nothing.
+function inside(width, height, across, down) {
+  if (width / height > across / down) {
+    return [across, Math.max(1, roundHalfToEven((height / width) * across))];
+  }
+  if (width / height < across / down) {
+    return [Math.max(1, roundHalfToEven((width / height) * down)), down];
+  }
+  return [across, down];
+}
