@@ -26,7 +26,8 @@ ROOMS = {
     "vae": {"errors", "spec", "model", "maths", "pictures"},
     "checks": {"errors", "spec", "threads", "model", "maths", "vae"},
     "sklearn": {"errors", "maths", "vae"},
-    "cli": {"errors", "spec", "files", "threads", "model", "maths", "pictures", "vae", "checks"},
+    "web": {"errors", "files", "model", "maths", "vae"},
+    "cli": {"errors", "spec", "files", "threads", "model", "maths", "pictures", "vae", "checks", "web"},
 }
 FORBIDDEN = {
     "vae_runtime": {"torch", "onnx", "onnxscript", "safetensors", "train", "export", "sklearn", "matplotlib", "scipy"},

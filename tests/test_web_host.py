@@ -85,7 +85,7 @@ def test_densities_and_likelihoods_are_those_of_python():
     np.testing.assert_allclose(drawn, reparameterise(Posterior(mean, logvar), z), rtol=3e-7)
     assert mean_exp == pytest.approx(float(log_mean_exp(weights)), rel=1e-12)
     for found, family in zip(terms, families, strict=True):
-        assert found == pytest.approx(float(likelihood.log_likelihood(x, p, **family)), rel=1e-6)
+        assert found == pytest.approx(float(likelihood.log_likelihood(x, p, **family)), rel=1e-7)
 
 
 def test_the_code_length_and_the_p_values_are_those_of_python():

@@ -23,6 +23,7 @@ from .doctor import doctor
 from .generate import decode, interpolate, sample, vary
 from .inspect import info, verify
 from .look import encode, reconstruct, score
+from .web import web
 
 SOME_FAILED, BAD_INPUT, NO_BACKEND, BAD_MODEL = 1, 2, 3, 4
 
@@ -62,7 +63,21 @@ def main() -> None:
     """
 
 
-for _verb in (sample, encode, decode, reconstruct, vary, interpolate, score, calibrate, info, verify, doctor, bench):
+for _verb in (
+    sample,
+    encode,
+    decode,
+    reconstruct,
+    vary,
+    interpolate,
+    score,
+    calibrate,
+    info,
+    verify,
+    doctor,
+    bench,
+    web,
+):
     main.add_command(_verb)
 
 

@@ -1,0 +1,158 @@
+"""`vae web` without a browser: what is written, what is refused, and what the page is told of the latents."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from vae_runtime import VAE, Posterior, standard_normal, write_image
+from vae_runtime.cli import main
+from vae_runtime.web import engine
+from vae_runtime.web.bundle import SOURCES, page_files
+from vae_runtime.web.latents import Encoded, describe_latents
+
+ROOT = Path(__file__).parent.parent
+FLAT, LABELLED = ROOT / "artifacts" / "mnist-2d", ROOT / "artifacts" / "mnist-conditional"
+
+
+@pytest.fixture
+def package(tmp_path):
+    """Something like onnxruntime-web's package, of a version that was not tried."""
+    dist = tmp_path / "node_modules" / "onnxruntime-web" / "dist"
+    dist.mkdir(parents=True)
+    (dist.parent / "package.json").write_text('{"version": "9.9.9"}')
+    (dist / engine.MODULE).write_bytes(b"export const env = {};")
+    (dist / engine.WASM).write_bytes(b"\0asm")
+    return dist.parent
+
+
+def web(*arguments, code=0):
+    done = CliRunner().invoke(main, ["web", *map(str, arguments)])
+    assert done.exit_code == code, done.output
+    return done.stderr
+
+
+def page_of(folder):
+    return json.loads((folder / "page.json").read_text())
+
+
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_a_page_has_all_that_it_loads_and_no_more(package, tmp_path, precision):
+    said = web(tmp_path / "page", "-m", FLAT, "--ort", package, "--precision", precision)
+    assert "onnxruntime-web 9.9.9 was not tried" in said and "Wrote a page of" in said
+    page = page_of(tmp_path / "page")
+    suffix = ".int8" if precision == "int8" else ""
+    model = {"manifest.json", f"encoder{suffix}.onnx", f"decoder{suffix}.onnx", f"golden{suffix}.npz"}
+    assert {path.name for path in (tmp_path / "page" / "model").iterdir()} == model
+    assert all((tmp_path / "page" / "model" / name).read_bytes() == (FLAT / name).read_bytes() for name in model)
+    assert page["digest"] == VAE.load(FLAT).manifest.digest and page["precision"] == precision
+    assert page["model_bytes"] == sum((FLAT / name).stat().st_size for name in model if "golden" not in name)
+    assert page["engine"]["file"] == f"engine/{engine.WASM}" and page["engine"]["version"] == "9.9.9"
+
+
+def test_every_module_that_the_page_imports_is_there():
+    files = page_files()
+    assert {"index.html", "style.css", "main.js", "vae/index.js"} <= set(files)
+    given = {f"engine/{engine.MODULE}"}
+    for name, content in files.items():
+        if name.endswith(".js"):
+            for target in re.findall(r'(?:from|import)\s*\(?\s*"([^"]+)"', content.decode()):
+                assert target.startswith("./"), (name, target)
+                found = (Path(name).parent / target).as_posix()
+                assert found in files or found in given, (name, target)
+
+
+def test_the_page_names_no_other_host_and_no_inline_script():
+    for name, content in page_files().items():
+        text = content.decode().replace("http://localhost:8000", "")
+        assert "://" not in text, name
+    html = (SOURCES / "page" / "index.html").read_text()
+    assert not re.search(r"<script(?![^>]*\bsrc=)|\son\w+=|\sstyle=", html)
+    assert "default-src 'none'" in html and "unsafe-inline" not in html and "'unsafe-eval'" not in html
+
+
+def test_every_element_that_the_scripts_ask_for_is_in_the_page():
+    html = (SOURCES / "page" / "index.html").read_text()
+    there = set(re.findall(r'\bid="([^"]+)"', html))
+    for path in (SOURCES / "page").glob("*.js"):
+        assert set(re.findall(r'\$\("([^"]+)"\)', path.read_text())) <= there, path.name
+
+
+def test_the_pinned_engine_is_the_tested_one():
+    pins = [json.loads((ROOT / "examples" / name / "package.json").read_text()) for name in ("browser", "node")]
+    assert {pin["dependencies"]["onnxruntime-web"] for pin in pins} == {engine.TESTED}
+
+
+def test_an_earlier_page_is_replaced_whole_and_nothing_else_is(package, tmp_path):
+    target = tmp_path / "page"
+    web(target, "-m", LABELLED, "--ort", package)
+    web(target, "-m", FLAT, "--ort", package)
+    assert not (target / "model" / "prior_sample.onnx").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["node_modules", "page"]
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "mine.txt").write_text("mine")
+    assert "is not empty and holds no page" in web(other, "--ort", package, code=2)
+    assert "is a file" in web(other / "mine.txt", "--ort", package, code=2)
+    assert [path.name for path in other.iterdir()] == ["mine.txt"]
+
+
+def test_the_engine_is_found_from_its_package_its_dist_and_where_node_modules_lies(package):
+    for folder in (package, package / "dist", package.parent.parent):
+        assert engine.read_engine(folder).version == "9.9.9"
+
+
+def test_a_folder_without_the_engine_and_a_damaged_engine_are_refused(package, tmp_path):
+    (package / "package.json").write_text(json.dumps({"version": engine.TESTED}))
+    assert f"is not that of onnxruntime-web {engine.TESTED}" in web(tmp_path / "new", "--ort", package, code=4)
+    shutil.rmtree(package / "dist")
+    assert "Try: npm install" in web(tmp_path / "new", "--ort", package, code=2)
+    assert not (tmp_path / "new").exists()
+
+
+def test_pictures_are_points_with_the_names_of_their_folders(package, tmp_path):
+    vae = VAE.load(LABELLED)
+    for label in ("3", "7"):
+        (tmp_path / "digits" / label).mkdir(parents=True)
+        for i, image in enumerate(vae.sample(4, label=label, seed=1)):
+            write_image(tmp_path / "digits" / label / f"{i}.png", image)
+    (tmp_path / "digits" / "7" / "bad.png").write_bytes(b"bad")
+    web(tmp_path / "page", "-m", LABELLED, "--ort", package, "--pictures", tmp_path / "digits", code=1)
+    page = page_of(tmp_path / "page")
+    assert page["plane"]["names"] == ["3", "7"] and page["plane"]["labels"] == [0] * 4 + [1] * 4
+    assert "8 pictures" in page["plane_says"]
+
+
+def test_the_latents_of_a_flat_model_are_its_plane():
+    vae = VAE.load(FLAT)
+    mean, logvar = standard_normal(500, 2, seed=1) * np.float32([0.1, 2]), np.full((500, 2), -3, np.float32)
+    found = describe_latents(vae, Encoded("", Posterior(mean, logvar), (), np.zeros(500, np.int64)))
+    plane = found["plane"]
+    assert plane["axes"] == [[1, 0], [0, 1]] and plane["centre"] == [0, 0] and plane["labels"] == []
+    np.testing.assert_allclose(plane["points"], mean, atol=5e-4)
+    assert np.abs(mean).max() <= plane["limit"] <= 1.05 * np.abs(mean).max() + 0.1
+    kl = 0.5 * (mean.astype(float) ** 2 + np.exp(-3) + 3 - 1).mean(axis=0)
+    assert [slider["latent"] for slider in found["sliders"]] == [1, 0]
+    np.testing.assert_allclose([slider["kl"] for slider in found["sliders"]], kl[::-1], atol=1e-4)
+
+
+def test_the_plane_of_many_latents_has_the_directions_of_most_variance():
+    vae = VAE.load(LABELLED)
+    directions = np.linalg.qr(standard_normal(40, 40, seed=2))[0]
+    scales = np.r_[5.0, 3.0, np.full(38, 0.1)]
+    mean = np.float32(standard_normal(3500, 40, seed=3) * scales @ directions.T + 7)
+    found = describe_latents(vae, Encoded("", Posterior(mean, np.zeros_like(mean)), (), np.zeros(3500, np.int64)))
+    axes = np.array(found["plane"]["axes"])
+    np.testing.assert_allclose(axes @ axes.T, np.eye(2), atol=1e-9)
+    np.testing.assert_allclose(np.abs(axes @ directions)[:, :2], np.eye(2), atol=0.05)
+    np.testing.assert_allclose(found["plane"]["centre"], mean.mean(axis=0), atol=1e-4)
+    assert len(found["plane"]["points"]) == 1750  # every second one: more hide each other
+    for slider in found["sliders"]:
+        values = mean[:, slider["latent"]]
+        assert slider["low"] <= values.min() + 0.01 and slider["high"] >= values.max() - 0.01

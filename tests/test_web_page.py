@@ -1,0 +1,329 @@
+"""The page in a real browser: the same numbers as in Python, every control by keyboard, no word to anybody else."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from tests.pages import BROWSER, CHROMIUM, ENGINE, ROOT, browser, ready, served, tab
+from vae_runtime import VAE, read_images, standard_normal, to_uint8
+from vae_runtime.cli import main
+
+pytest.importorskip("playwright.sync_api")
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium"),
+    pytest.mark.skipif(not ENGINE.is_dir(), reason="needs npm install in examples/browser"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # playwright's own event loop
+]
+SEEDS = range(32)
+
+
+def command(*arguments):
+    done = CliRunner().invoke(main, list(map(str, arguments)))
+    assert done.exit_code == 0, done.output
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """A model with labels and a flow, and the plane with p-values."""
+    folder = tmp_path_factory.mktemp("models")
+    flat = folder / "mnist-2d"
+    command("sample", "-n", 60, "--seed", 5, "-m", ROOT / "artifacts" / "mnist-2d", "-o", f"{folder / 'normal'}/")
+    command("calibrate", folder / "normal", "-m", ROOT / "artifacts" / "mnist-2d", "-o", flat)
+    return {"flat": flat, "labelled": ROOT / "artifacts" / "mnist-conditional"}
+
+
+@pytest.fixture(scope="module")
+def addresses(models, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pages")
+    for name, model in models.items():
+        command("web", folder / name, "-m", model, "--ort", BROWSER)
+    with served(folder) as address:
+        yield {"folder": folder, **{name: f"{address}{name}/" for name in models}}
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with browser() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def vaes(models):
+    return {name: VAE.load(folder) for name, folder in models.items()}
+
+
+def canvas(page, name):
+    """What a canvas shows: uint8 [height, width, 3]."""
+    pixels, width = page.evaluate(
+        """name => {
+            const canvas = document.getElementById(name);
+            const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+            return [Array.from(data), canvas.width];
+        }""",
+        name,
+    )
+    return np.uint8(pixels).reshape(-1, width, 4)[..., :3]
+
+
+def downloaded(page, button):
+    with page.expect_download() as waiting:
+        page.locator(button).press("Enter")
+    with open(waiting.value.path(), "rb") as file:
+        return file.read()
+
+
+def test_every_seed_gives_the_latents_and_the_images_of_python(chromium, addresses, vaes):
+    code = """async ([name, seeds]) => {
+        const { opened } = await import(`./main.js`);
+        const { standardNormal } = await import(`./vae/noise.js`);
+        const vae = await opened;
+        const found = [];
+        for (const seed of seeds) {
+            const z = await vae.sampleLatents(2, { seed });
+            const eps = standardNormal(2, vae.latentSize, { seed });
+            found.push([eps, z, await vae.decode(z)].map((array) => Array.from(array)));
+        }
+        return found;
+    }"""
+    for name, vae in vaes.items():
+        with tab(chromium, addresses[name]) as page:
+            found = ready(page).evaluate(code, [name, list(SEEDS)])
+        for seed, (eps, z, images) in zip(SEEDS, found, strict=True):
+            expected = standard_normal(2, vae.latent_size, seed=seed).reshape(-1)
+            np.testing.assert_array_max_ulp(np.float32(eps), expected, maxulp=1)
+            if not vae.labels:
+                assert z == eps
+            grey = to_uint8(vae.sample(2, seed=seed)).astype(int)
+            assert np.abs(to_uint8(np.float32(images).reshape(grey.shape)) - grey).max() <= 1
+
+
+def test_the_sheet_shows_the_samples_of_the_seed_that_was_typed(chromium, addresses, vaes):
+    with tab(chromium, addresses["labelled"]) as page:
+        ready(page)
+        for field, value in (("#seed", 2**64 - 1), ("#start", 7), ("#count", 6)):
+            page.fill(field, str(value))
+        page.select_option("#label", "3")
+        page.locator("#temperature").fill("0.8")
+        page.locator("#samples-form button >> nth=0").press("Enter")
+        page.locator("#sheet[aria-label='Samples 7 to 12 of seed 18446744073709551615']").wait_for()
+        page.locator("#where", has_text="Sample 7 of seed 18446744073709551615").wait_for()
+        shown = canvas(page, "sheet")
+        images = vaes["labelled"].sample(6, seed=2**64 - 1, start=7, label="3", temperature=0.8)
+        for i, image in enumerate(to_uint8(images)[:, 0].astype(int)):
+            top, left = (i // 4) * 29, (i % 4) * 29
+            assert np.abs(shown[top : top + 28, left : left + 28, 0] - image).max() <= 1
+        page.locator("#sheet").press("ArrowRight")
+        page.locator("#where", has_text="Sample 8 of").wait_for()
+        content = json.loads(downloaded(page, "#save-json"))
+        assert (content["seed"], content["sample"], content["label"]) == (str(2**64 - 1), 8, "3")
+        np.testing.assert_allclose(vaes["labelled"].decode([content["z"]])[0], images[1], atol=1e-5)
+        page.fill("#seed", "many")
+        page.locator("#seed").press("Tab")
+        page.locator("#sheet-help.failed", has_text="expected a seed").wait_for()
+
+
+def pictures(vae):
+    """Files that a visitor may have, all of one digit: the model's size, another, colours, transparency, JPEG."""
+    grey = to_uint8(vae.sample(1, seed=3))[0, 0]
+    digit = Image.fromarray(grey)
+    large = digit.resize((61, 90), Image.Resampling.BICUBIC)
+    sideways = large.rotate(90, expand=True)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    return {
+        "same.png": (digit, {}),
+        "large.png": (large, {}),
+        "colour.png": (Image.merge("RGB", (large, large.point(lambda v: v // 2), large)), {}),
+        "alpha.png": (Image.merge("LA", (large, Image.new("L", large.size, 255))), {}),
+        "upright.jpg": (sideways, {"quality": 95, "exif": exif}),
+        "photo.webp": (large.convert("RGB"), {"lossless": True}),
+    }
+
+
+def test_a_picture_gets_the_mean_and_the_scores_of_python(chromium, addresses, vaes, tmp_path):
+    for name, vae in vaes.items():
+        with tab(chromium, addresses[name]) as page:
+            ready(page)
+            for file, (picture, options) in pictures(vae).items():
+                picture.save(tmp_path / file, **options)
+                page.set_input_files("#file", tmp_path / file)
+                page.locator("#picture-says", has_text=file).wait_for()
+                found = json.loads(downloaded(page, "#save-findings"))
+                image = read_images(tmp_path / file, vae.manifest.image)
+                posterior = vae.encode(image)
+                np.testing.assert_allclose(found["mean"], posterior.mean[0], atol=1e-4, err_msg=file)
+                np.testing.assert_allclose(found["sigma"], np.exp(posterior.logvar[0] / 2), atol=1e-4)
+                assert list(found["scores"]) == list(vae.manifest.scores)
+                for method, score in found["scores"].items():
+                    expected = vae.score(image, method=method)
+                    # Of strangers, 1 - p is a few float32 steps (docs/FORMAT.md, section 6): hence the relative part.
+                    tolerance = max(1e-4, 1e-6 * found["scores"]["elbo"]["nats"])
+                    assert score["nats"] == pytest.approx(expected[0], abs=tolerance), (file, method)
+                    if vae.manifest.calibration:
+                        assert score["p"] == vae.p_value(expected, method=method)[0]
+                    else:
+                        assert score["p"] is None
+            assert np.array_equal(canvas(page, "seen")[..., 0], to_uint8(image)[0, 0])
+            rebuilt = to_uint8(vae.reconstruct(image))[0, 0].astype(int)
+            assert np.abs(canvas(page, "rebuilt")[..., 0] - rebuilt).max() <= 1
+            highest = vae.anomaly_map(image).max()
+            assert f"up to {highest:.1f} nats" in page.inner_text("#map-caption")
+
+
+def test_a_picture_can_be_dropped_and_what_is_none_is_refused(chromium, addresses, vaes):
+    drop = """([name, bytes]) => {
+        const files = new DataTransfer();
+        files.items.add(new File([new Uint8Array(bytes)], name));
+        document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: files, bubbles: true, cancelable: true }));
+    }"""
+    buffer = io.BytesIO()
+    Image.fromarray(to_uint8(vaes["flat"].sample(1, seed=1))[0, 0]).save(buffer, "png")
+    score = vaes["flat"].score(read_images(buffer.getvalue(), vaes["flat"].manifest.image))[0]
+    with tab(chromium, addresses["flat"]) as page:
+        ready(page)
+        page.evaluate(drop, ["dropped.png", list(buffer.getvalue())])
+        page.locator("#picture-says", has_text=f"dropped.png: {score:.2f} nats, p-value").wait_for()
+        page.evaluate(drop, ["page.png", list(b"<!doctype html>")])
+        page.locator("#picture-says.failed", has_text="page.png is no picture that can be read").wait_for()
+        page.evaluate(drop, ["cut.png", list(buffer.getvalue()[:100])])
+        page.locator("#picture-says.failed", has_text="cut.png is cut off or damaged").wait_for()
+
+
+def test_every_control_is_reached_and_used_by_keyboard_alone(chromium, addresses, vaes):
+    with tab(chromium, addresses["flat"], reduced_motion="reduce") as page:
+        ready(page)
+        page.keyboard.press("Tab")
+        reached = []
+        focused = (
+            "document.activeElement.id || document.activeElement.textContent.trim() || document.activeElement.type"
+        )
+        for _ in range(60):
+            reached.append(page.evaluate(focused))
+            outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+            assert outline != "none", reached[-1]
+            page.keyboard.press("Tab")
+            if page.evaluate("document.activeElement === document.body"):
+                break
+        controls = page.evaluate(
+            """[...document.querySelectorAll("button, input, select, summary, [tabindex='0']")]
+                .filter((control) => control.checkVisibility())
+                .map((control) => control.id || control.textContent.trim() || control.type)"""
+        )
+        assert sorted(reached) == sorted(controls) and len(controls) > 20
+
+        page.locator("#plane").press("Home")
+        before = page.url
+        assert "z=0,0" in before
+        for key in ("ArrowRight", "Shift+ArrowUp"):
+            page.locator("#plane").press(key)
+        z = np.float32(page.url.split("z=")[1].split(","))
+        limit = page.evaluate("fetch('page.json').then((answer) => answer.json()).then((page) => page.plane.limit)")
+        np.testing.assert_allclose(z, [limit / 60, limit / 12], rtol=1e-6)
+        page.locator("#where", has_text=f"z = ({z[0]:.2f}, {z[1]:.2f})").wait_for()
+        decoded = to_uint8(vaes["flat"].decode(z[None]))[0, 0].astype(int)
+        assert np.abs(canvas(page, "decoded")[..., 0] - decoded).max() <= 1
+
+        slider = page.locator("#sliders input").first
+        slider.press("ArrowRight")
+        assert np.float32(page.url.split("z=")[1].split(",")) != pytest.approx(z)
+
+        page.locator("#latent-to-start").press("Enter")
+        page.locator("#plane").press("Shift+ArrowDown")
+        page.locator("#latent-to-end").press("Enter")
+        page.locator("#play").press("Space")
+        page.locator("#play[aria-pressed=true]").wait_for()
+        page.locator("#play").press("Space")
+        page.locator("#play[aria-pressed=false]").wait_for()
+        page.locator("#way").press("End")
+        page.locator("#way[aria-valuetext='100 percent of the way']").wait_for()
+        assert np.array_equal(canvas(page, "walk-now"), canvas(page, "walk-end"))
+        assert not np.array_equal(canvas(page, "walk-start"), canvas(page, "walk-end"))
+        strip = Image.open(io.BytesIO(downloaded(page, "#save-strip")))
+        assert strip.size == (8 * 29 - 1, 28)
+
+        pad = page.locator("#drawing")
+        pad.press("Space")
+        for key in ["Shift+ArrowDown"] * 2 + ["ArrowLeft"]:
+            pad.press(key)
+        pad.press("Space")
+        page.locator("#picture-says", has_text="Your drawing").wait_for()
+        drawn = canvas(page, "seen")[..., 0]
+        assert drawn[18, 13] == 255 and (drawn > 0).sum() < 60
+
+        page.locator("#verify").press("Enter")
+        page.locator("#verdict", has_text="PASS").wait_for()
+
+
+def test_the_way_played_ends_at_the_end(chromium, addresses):
+    with tab(chromium, addresses["labelled"]) as page:
+        ready(page)
+        page.select_option("#path", "spherical")
+        page.locator("#play").press("Enter")
+        page.locator("#way[aria-valuetext='100 percent of the way']").wait_for(timeout=15_000)
+        page.locator("#play[aria-pressed=false]").wait_for()
+
+
+def test_an_address_names_a_sample_or_a_latent(chromium, addresses, vaes):
+    z = standard_normal(1, 2, seed=9)
+    link = f"{addresses['flat']}#z={','.join(map(repr, z[0].tolist()))}"
+    with tab(chromium, link) as page:
+        ready(page)
+        decoded = to_uint8(vaes["flat"].decode(z))[0, 0].astype(int)
+        page.locator("#where", has_text="z = ").wait_for()
+        assert np.abs(canvas(page, "decoded")[..., 0] - decoded).max() <= 1
+        assert np.array_equal(np.float32(page.url.split("z=")[1].split(",")), z[0])
+    with tab(chromium, f"{addresses['labelled']}#seed=12&sample=4&temperature=0.5&label=7") as page:
+        ready(page)
+        expected = to_uint8(vaes["labelled"].sample(1, seed=12, start=4, temperature=0.5, label="7"))[0, 0].astype(int)
+        page.locator("#where", has_text="Sample 4 of seed 12").wait_for()
+        assert np.abs(canvas(page, "decoded")[..., 0] - expected).max() <= 1
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_an_accessibility_checker_finds_nothing(chromium, addresses, scheme):
+    axe = (BROWSER / "node_modules" / "axe-core" / "axe.min.js").read_text()
+    with tab(chromium, addresses["labelled"], color_scheme=scheme) as page:
+        ready(page)
+        page.locator("#look-at-latent").press("Enter")
+        page.locator("#findings").wait_for()
+        page.evaluate("document.querySelectorAll('details').forEach((part) => (part.open = true))")
+        page.evaluate(axe)
+        found = page.evaluate("axe.run().then(({ violations }) => violations)")
+        assert [(rule["id"], rule["impact"], [node["html"] for node in rule["nodes"]]) for rule in found] == []
+
+
+@pytest.mark.parametrize("width", [320, 768, 1280])
+def test_nothing_is_wider_than_the_screen(chromium, addresses, width):
+    with tab(chromium, addresses["labelled"], viewport={"width": width, "height": 700}) as page:
+        ready(page)
+        page.locator("#look-at-latent").press("Enter")
+        page.locator("#findings").wait_for()
+        page.evaluate("document.querySelectorAll('details').forEach((part) => (part.open = true))")
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "says"),
+    [
+        ("model/decoder.onnx", None, "model/decoder.onnx did not come: the server answered 404"),
+        ("model/decoder.onnx", b"<!doctype html>", "decoder.onnx has 15 bytes"),
+        ("engine/ort-wasm-simd-threaded.wasm", b"<!doctype html>", "it is a web page"),
+        ("model/manifest.json", b"{}", "manifest.json has the sha256"),
+    ],
+)
+def test_a_page_that_is_not_whole_says_what_is_missing(chromium, addresses, tmp_path, file, content, says):
+    shutil.copytree(addresses["folder"] / "flat", tmp_path / "page", copy_function=os.link)
+    (tmp_path / "page" / file).unlink()
+    if content is not None:
+        (tmp_path / "page" / file).write_bytes(content)
+    with served(tmp_path / "page") as address, tab(chromium, address, errors=[says, "404"]) as page:
+        page.locator("#status.failed", has_text=says).wait_for()
+        assert page.locator("#app").is_hidden()

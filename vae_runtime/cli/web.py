@@ -1,0 +1,65 @@
+"""`vae web`: a model as a page for browsers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from . import outputs
+from .inputs import Pictures
+from .options import ModelChoice, model_options
+
+
+@click.command()
+@click.argument("output", type=click.Path(path_type=Path))
+@click.option(
+    "--ort",
+    "engine",
+    required=True,
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="onnxruntime-web's package: npm install --ignore-scripts onnxruntime-web.",
+)
+@click.option(
+    "--pictures",
+    "images",
+    multiple=True,
+    help="Folder of pictures to show as points, labelled by their sub-folders.  [default: the model's own samples]",
+)
+@model_options
+def web(output: Path, engine: Path, images: tuple[str, ...], **choice: Any) -> None:
+    """Write a page that runs the model in the browser, for any static host; it needs no network but the host.
+
+    Samples by seed, latents, pictures of the visitor's own, ways between them: the same numbers as here. To look at it:
+    python -m http.server -d OUTPUT.
+
+    \b
+    Example:
+      vae web page/ --ort node_modules/onnxruntime-web
+    """
+    from ..model.location import locate
+    from ..web.bundle import check_target, facts, model_files, write_page
+    from ..web.engine import TESTED, read_engine
+    from ..web.latents import describe_latents, encode_own_samples, encode_pictures
+
+    check_target(output)
+    ort = read_engine(engine)
+    if ort.version != TESTED:
+        outputs.say(f"onnxruntime-web {ort.version} was not tried with this page; {TESTED} was.")
+    model = ModelChoice(**choice)
+    vae = model.open()
+    pictures = Pictures(images, vae.manifest.image) if images else None
+    if pictures:
+        batches = pictures.batches()
+        encoded = encode_pictures(
+            vae, (([Path(path).parent.name for path in paths], found) for paths, found in batches)
+        )
+    else:
+        encoded = encode_own_samples(vae)
+    files = model_files(locate(model.path), vae.manifest, model.precision)
+    page = facts(vae.manifest, model.precision, files, describe_latents(vae, encoded))
+    written = write_page(output, page, files, ort)
+    outputs.wrote(str(output), f"a page of {len(written)} files, {sum(written.values()):,} bytes")
+    if pictures:
+        pictures.finish()

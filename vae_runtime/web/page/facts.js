@@ -1,0 +1,42 @@
+// What the model is, from its manifest, and whether this device runs it as torch did.
+
+import { verify } from "./vae/index.js";
+import { $ } from "./dom.js";
+
+export function showFacts(vae, page) {
+  const { manifest, digest } = vae;
+  const { image, prior, likelihood, training } = manifest;
+  const sigma = likelihood.sigma === undefined ? "" : `, sigma ${likelihood.sigma.toPrecision(3)}`;
+  const facts = {
+    Name: manifest.name,
+    Images: `${image.shape.join(" x ")} (channels, height, width), pictures are made to fit by ${image.fit}, ${image.resample}`,
+    Latents: String(vae.latentSize),
+    Prior: prior.family.replace("_", " ") + (vae.labels.length ? `, with the labels ${vae.labels.join(", ")}` : ""),
+    Likelihood: likelihood.family + sigma,
+    "Trained on": [training.data, training.train_images && `${training.train_images} images`].filter(Boolean).join(", "),
+    "-ELBO": training.elbo_nats === undefined ? "" : `${(-training.elbo_nats).toFixed(1)} nats an image`,
+    Calibration: manifest.calibration ? `${Object.keys(manifest.calibration).join(", ")}` : "none: no p-values",
+    Precision: vae.precision,
+    Licence: manifest.license,
+    Engine: `onnxruntime-web ${page.engine.version}`,
+    "sha256 of its manifest": digest,
+  };
+  for (const [name, value] of Object.entries(facts)) {
+    if (value) {
+      const [term, fact] = [document.createElement("dt"), document.createElement("dd")];
+      term.textContent = name;
+      fact.textContent = value;
+      $("facts").append(term, fact);
+    }
+  }
+  $("verify").addEventListener("click", async () => {
+    $("verdict").textContent = "Replaying the golden vectors …";
+    try {
+      const { passed, tensors } = await verify(vae);
+      const found = tensors.map(({ tensor, difference }) => `${tensor} ${difference.toExponential(1)}`).join(", ");
+      $("verdict").textContent = `${passed ? "PASS" : "FAIL"}: the largest differences from torch are ${found}.`;
+    } catch (error) {
+      $("verdict").textContent = `FAIL: ${error.message}`;
+    }
+  });
+}

@@ -1,0 +1,75 @@
+// The plane and the sliders: where the latent is, and what the decoder makes of it.
+
+import { toBytes } from "./vae/index.js";
+import { $, announcer, latest, paint, saveCanvas, saveJSON } from "./dom.js";
+import { showPlane } from "./plane.js";
+
+const AT_FIRST = 8; // sliders; the others are folded away
+
+export function showLatents(vae, page, latent, walk) {
+  const say = announcer($("where"));
+  const show = latest(async (z) => {
+    const bytes = toBytes(await vae.decode(z));
+    paint($("decoded"), bytes, vae.imageShape);
+    const text = describe(latent, z);
+    $("decoded").setAttribute("aria-label", `The decoder's image of ${text}`);
+    say(text);
+  });
+  const plane = showPlane(page, latent, show);
+  const sliders = makeSliders(page.sliders, latent);
+
+  latent.addEventListener("change", () => {
+    plane.draw();
+    sliders.forEach((slider) => slider.follow());
+    show(latent.z);
+    history.replaceState(null, "", `#${latent.toHash()}`);
+  });
+  $("centre").addEventListener("click", () => latent.set(Float32Array.from(latent.centre)));
+  $("latent-to-start").addEventListener("click", () => walk.setStart(latent.z));
+  $("latent-to-end").addEventListener("click", () => walk.setEnd(latent.z));
+  $("copy-link").addEventListener("click", async () => {
+    const copied = await navigator.clipboard?.writeText(location.href).then(() => true, () => false);
+    say(copied ? "The link is copied." : `The link: ${location.href}`);
+  });
+  $("save-png").addEventListener("click", () => saveCanvas($("decoded"), `${vae.manifest.name}.png`));
+  $("save-json").addEventListener("click", () => {
+    const { seed, ...origin } = latent.origin;
+    const content = { model: vae.manifest.name, digest: vae.digest, z: latent.z, seed: seed?.toString(), ...origin };
+    saveJSON(content, `${vae.manifest.name}.json`);
+  });
+}
+
+function describe({ origin, project }, z) {
+  if (origin.seed !== undefined) {
+    return `Sample ${origin.sample} of seed ${origin.seed}`;
+  }
+  return z.length === 2 ? `z = (${z[0].toFixed(2)}, ${z[1].toFixed(2)})` : "A latent of your own";
+}
+
+function makeSliders(specs, latent) {
+  $("sliders-legend").textContent =
+    specs.length > 2 ? "One slider for each latent, the one that says most of a picture first" : "The latents";
+  const [first, rest] = [specs.slice(0, AT_FIRST), specs.slice(AT_FIRST)];
+  $("more-sliders").hidden = !rest.length;
+  $("more-sliders").querySelector("summary").textContent = `${rest.length} more`;
+  const folded = $("more-sliders").querySelector("div");
+  return [...first.map((spec) => makeSlider($("sliders"), spec, latent)), ...rest.map((spec) => makeSlider(folded, spec, latent))];
+}
+
+// spec: { latent, kl, low, high } of page.json.
+function makeSlider(parent, { latent: j, kl, low, high }, latent) {
+  const field = document.createElement("label");
+  const note = Object.assign(document.createElement("small"), { textContent: `${kl.toFixed(2)} nats` });
+  const name = document.createElement("span");
+  const input = Object.assign(document.createElement("input"), { type: "range", min: low, max: high, step: 0.01 });
+  const output = document.createElement("output");
+  name.append(`z ${j} `, note);
+  field.append(name, input, output);
+  parent.append(field);
+  input.addEventListener("input", () => latent.set(latent.z.with(j, Number(input.value))));
+  const follow = () => {
+    input.value = latent.z[j];
+    output.textContent = latent.z[j].toFixed(2);
+  };
+  return { follow };
+}

@@ -1,0 +1,49 @@
+// The page: load, then hand the open model to each part.
+
+import { $ } from "./dom.js";
+import { showFacts } from "./facts.js";
+import { Latent } from "./latent.js";
+import { showLatents } from "./latents.js";
+import { showPicture } from "./picture.js";
+import { showSamples } from "./samples.js";
+import { load } from "./source.js";
+import { showWalk } from "./walk.js";
+
+// The open model, or why there is none.
+export const opened = open();
+
+async function open() {
+  $("status").textContent = "Loading the engine and the model …";
+  $("progress").hidden = false;
+  try {
+    const { vae, page } = await load((bytes, all) => {
+      $("progress").value = bytes / all;
+      $("status").textContent = `Loading: ${megabytes(bytes)} of ${megabytes(all)} MB`;
+    });
+    document.title = $("name").textContent = vae.manifest.name;
+    $("app").hidden = false;
+    const latent = new Latent(vae, page.plane);
+    const walk = showWalk(vae, latent);
+    showLatents(vae, page, latent, walk);
+    showPicture(vae, page, latent, walk);
+    showFacts(vae, page);
+    await showSamples(vae, latent);
+    $("loading").hidden = true;
+    return vae;
+  } catch (error) {
+    $("progress").hidden = true;
+    $("app").hidden = true;
+    $("status").className = "failed";
+    $("status").textContent = sentence(error);
+    throw error;
+  }
+}
+
+const megabytes = (bytes) => (bytes / 1e6).toFixed(1);
+
+function sentence(error) {
+  if (typeof WebAssembly === "undefined" || error instanceof WebAssembly.CompileError) {
+    return `This browser cannot run WebAssembly with SIMD; a newer one can. (${error.message})`;
+  }
+  return `This page cannot start: ${error.message}`;
+}

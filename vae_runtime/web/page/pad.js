@@ -1,0 +1,81 @@
+// A pad to draw on, by pointer or by keys; what is drawn is a picture like any other.
+
+import { $, arrow } from "./dom.js";
+
+const SIDE = 280; // pixels of the longer side, more or less
+
+// spec: the manifest's image. drawn(picture): called after every stroke.
+export function showPad({ shape: [, height, width], invert }, drawn) {
+  const canvas = $("drawing");
+  const scale = Math.max(1, Math.floor(SIDE / Math.max(height, width)));
+  canvas.width = width * scale;
+  canvas.height = height * scale;
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  const [ground, ink] = invert ? ["#fff", "#000"] : ["#000", "#fff"];
+  let pen = { at: [canvas.width / 2, canvas.height / 2], down: false };
+
+  function clear() {
+    context.fillStyle = ground;
+    context.fillRect(0, 0, canvas.width, canvas.height);
+  }
+
+  // A stroke two model pixels and a half wide, as MNIST's are.
+  function lineTo(at) {
+    context.strokeStyle = ink;
+    context.lineWidth = 2.5 * scale;
+    context.lineCap = context.lineJoin = "round";
+    context.beginPath();
+    context.moveTo(...pen.at);
+    context.lineTo(...at);
+    context.stroke();
+    pen.at = at;
+  }
+
+  const finish = () => drawn(context.getImageData(0, 0, canvas.width, canvas.height));
+  const place = ({ offsetX, offsetY }) => [offsetX, offsetY].map((value) => (value * canvas.width) / canvas.clientWidth);
+
+  canvas.addEventListener("pointerdown", (event) => {
+    canvas.setPointerCapture(event.pointerId);
+    pen = { at: place(event), down: true };
+    lineTo(pen.at);
+  });
+  canvas.addEventListener("pointermove", (event) => {
+    if (event.buttons && pen.down) {
+      lineTo(place(event));
+    }
+  });
+  canvas.addEventListener("pointerup", () => {
+    pen.down = false;
+    finish();
+  });
+
+  function showPen() {
+    $("pen").style.left = `${(100 * pen.at[0]) / canvas.width}%`;
+    $("pen").style.top = `${(100 * pen.at[1]) / canvas.height}%`;
+    $("pen").classList.toggle("down", pen.down);
+  }
+  canvas.addEventListener("keydown", (event) => {
+    const step = arrow(event, scale, 4 * scale);
+    if (step) {
+      const clamp = (value, most) => Math.min(Math.max(value, 0), most);
+      const at = [clamp(pen.at[0] + step[0], canvas.width), clamp(pen.at[1] - step[1], canvas.height)];
+      if (pen.down) {
+        lineTo(at);
+      }
+      pen.at = at;
+    } else if (event.key === " ") {
+      event.preventDefault();
+      pen.down = !pen.down;
+      if (pen.down) {
+        lineTo(pen.at);
+      } else {
+        finish();
+      }
+    }
+    $("pen").hidden = false;
+    showPen();
+  });
+  canvas.addEventListener("blur", () => ($("pen").hidden = true));
+  $("clear").addEventListener("click", clear);
+  clear();
+}

@@ -1,0 +1,113 @@
+// The plane of latents: encoded pictures as points, the latent in its place, live decoding under the pointer.
+
+import { $, arrow } from "./dom.js";
+
+// Okabe and Ito's colours, told apart by most eyes; labels are also written out.
+const COLOURS = ["#3a8fd0", "#d55e00", "#009e73", "#cc79a7", "#b58900", "#56b4e9", "#8f74d8", "#8c8c8c", "#dd5555", "#33aa88"];
+
+// show(z): decode and show. Returns { draw, mark }: draw again, and mark a posterior { mean, sigma }.
+export function showPlane({ plane: { limit, points, labels, names }, ...page }, latent, show) {
+  const canvas = $("plane");
+  let posterior;
+  $("plane-help").textContent =
+    `${page.plane_says} Point to decode, click to stay; the arrow keys move, with Shift further, Home goes to the middle.`;
+
+  const toScreen = ([right, up], side) => [(0.5 + right / (2 * limit)) * side, (0.5 - up / (2 * limit)) * side];
+  const toPlane = ({ offsetX, offsetY }) => {
+    const side = canvas.clientWidth;
+    return [(offsetX / side - 0.5) * 2 * limit, (0.5 - offsetY / side) * 2 * limit];
+  };
+
+  function draw() {
+    const side = canvas.clientWidth;
+    if (!side) {
+      return;
+    }
+    const ratio = window.devicePixelRatio || 1;
+    canvas.width = canvas.height = Math.round(side * ratio);
+    const context = canvas.getContext("2d");
+    context.scale(ratio, ratio);
+    const style = getComputedStyle(canvas);
+    drawPoints(context, side);
+    context.strokeStyle = style.color;
+    context.lineWidth = 2;
+    if (posterior) {
+      drawEllipse(context, side);
+    }
+    const [x, y] = toScreen(latent.project(latent.z), side);
+    context.beginPath();
+    context.arc(x, y, 7, 0, 2 * Math.PI);
+    context.moveTo(x - 12, y);
+    context.lineTo(x + 12, y);
+    context.moveTo(x, y - 12);
+    context.lineTo(x, y + 12);
+    context.stroke();
+  }
+
+  function drawPoints(context, side) {
+    const written = names.every((name) => name.length <= 2);
+    context.font = "11px system-ui, sans-serif";
+    context.textAlign = "center";
+    context.textBaseline = "middle";
+    points.forEach((point, i) => {
+      const [x, y] = toScreen(point, side);
+      const label = labels[i] ?? 0;
+      context.fillStyle = COLOURS[label % COLOURS.length];
+      if (names.length && written) {
+        context.fillText(names[label], x, y);
+      } else {
+        context.fillRect(x - 1.5, y - 1.5, 3, 3);
+      }
+    });
+  }
+
+  // Two sigmas around the mean, seen on the plane.
+  function drawEllipse(context, side) {
+    const { mean, sigma } = posterior;
+    const [u, v] = latent.axes;
+    const spread = (a, b) => sigma.reduce((sum, s, j) => sum + a[j] * b[j] * s * s, 0);
+    const first = Math.sqrt(spread(u, u)); // Cholesky of the 2 x 2 covariance
+    const shared = spread(u, v) / first;
+    const second = Math.sqrt(Math.max(spread(v, v) - shared ** 2, 0));
+    const [right, up] = latent.project(mean);
+    context.beginPath();
+    for (let step = 0; step <= 64; step++) {
+      const [c, s] = [2 * Math.cos((step * Math.PI) / 32), 2 * Math.sin((step * Math.PI) / 32)];
+      context.lineTo(...toScreen([right + first * c, up + shared * c + second * s], side));
+    }
+    context.setLineDash([4, 3]);
+    context.stroke();
+    context.setLineDash([]);
+  }
+
+  canvas.addEventListener("pointermove", (event) => {
+    const z = latent.movedTo(toPlane(event));
+    if (event.buttons) {
+      latent.set(z);
+    } else {
+      show(z);
+    }
+  });
+  canvas.addEventListener("pointerleave", () => show(latent.z));
+  canvas.addEventListener("pointerdown", (event) => {
+    canvas.setPointerCapture(event.pointerId);
+    latent.set(latent.movedTo(toPlane(event)));
+  });
+  canvas.addEventListener("keydown", (event) => {
+    const step = arrow(event, limit / 60, limit / 12);
+    if (step) {
+      const here = latent.project(latent.z);
+      latent.set(latent.movedTo(here.map((value, k) => Math.min(Math.max(value + step[k], -limit), limit))));
+    } else if (event.key === "Home") {
+      event.preventDefault();
+      latent.set(latent.movedTo([0, 0]));
+    }
+  });
+  new ResizeObserver(draw).observe(canvas);
+  window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+  latent.addEventListener("posterior", ({ detail }) => {
+    posterior = detail;
+    draw();
+  });
+  return { draw };
+}

@@ -1,0 +1,107 @@
+// A sheet of samples by seed; one of them is chosen.
+
+import { InputError, toBytes } from "./vae/index.js";
+import { $, arrow, latest, paintGrid, saveCanvas } from "./dom.js";
+
+// Draws the sheet that the page's address names, or the first samples of seed 0.
+export async function showSamples(vae, latent) {
+  const [, height, width] = vae.imageShape;
+  let sheet = { z: new Float32Array(), columns: 1, chosen: 0 };
+  $("label-field").hidden = !vae.labels.length;
+  $("label").replaceChildren(new Option("any", ""), ...vae.labels.map((name) => new Option(name)));
+
+  const asked = () => {
+    const seed = BigInt(/^[0-9]{1,20}$/.test($("seed").value) ? $("seed").value : -1);
+    const [start, count] = [Number($("start").value), Number($("count").value)];
+    if (!(seed >= 0n && seed < 2n ** 64n) || !Number.isSafeInteger(start) || start < 0 || !(count >= 1 && count <= 100)) {
+      throw new InputError("expected a seed from 0 to 18446744073709551615, samples from 0 on, and 1 to 100 of them.");
+    }
+    return { seed, start, count, temperature: Number($("temperature").value), label: $("label").value || undefined };
+  };
+
+  const draw = latest(async () => {
+    try {
+      const { seed, start, count, temperature, label } = asked();
+      const z = await vae.sampleLatents(count, { seed, start, temperature, label });
+      const bytes = toBytes(await vae.decode(z));
+      const columns = Math.min(count, Math.max(4, Math.round(Math.sqrt((count * 3 * height) / width))));
+      paintGrid($("sheet"), bytes, vae.imageShape, columns);
+      $("sheet-frame").style.maxWidth = `${columns * 5.5}rem`;
+      sheet = { z, count, columns, seed, start, temperature, label, chosen: 0 };
+      $("sheet").setAttribute("aria-label", `Samples ${start} to ${start + count - 1} of seed ${seed}`);
+      $("sheet-help").className = "hint";
+      choose(0);
+    } catch (error) {
+      $("sheet-help").className = "failed";
+      $("sheet-help").textContent = error.message;
+    }
+  });
+
+  function choose(i) {
+    const { z, seed, start, temperature, label } = sheet;
+    sheet.chosen = i;
+    markChosen(sheet, vae.imageShape);
+    $("sheet-help").textContent =
+      `Sample ${start + i} of seed ${seed} is chosen: click another one, or use the arrow keys. ` +
+      "The same seed gives the same samples on every machine.";
+    const row = z.slice(i * vae.latentSize, (i + 1) * vae.latentSize);
+    latent.set(row, { seed, sample: start + i, temperature, label });
+  }
+
+  $("samples-form").addEventListener("submit", (event) => {
+    event.preventDefault();
+    draw();
+  });
+  for (const id of ["seed", "start", "count", "label", "temperature"]) {
+    $(id).addEventListener("change", draw);
+  }
+  $("temperature").addEventListener("input", () => ($("temperature-shown").textContent = $("temperature").value));
+  $("another").addEventListener("click", () => {
+    $("seed").value = crypto.getRandomValues(new Uint32Array(1))[0];
+    $("start").value = 0;
+    draw();
+  });
+  $("sheet").addEventListener("click", ({ offsetX, offsetY }) => {
+    const side = $("sheet").clientWidth / sheet.columns;
+    const i = Math.floor(offsetY / ((side * (height + 1)) / (width + 1))) * sheet.columns + Math.floor(offsetX / side);
+    if (i < sheet.count) {
+      choose(i);
+    }
+  });
+  $("sheet").addEventListener("keydown", (event) => {
+    const step = arrow(event, 1, 1);
+    const next = step ? sheet.chosen + step[0] - step[1] * sheet.columns : -1;
+    if (next >= 0 && next < sheet.count) {
+      choose(next);
+    }
+  });
+  $("save-sheet").addEventListener("click", () => saveCanvas($("sheet"), `${vae.manifest.name}-${sheet.seed}.png`));
+
+  const goTo = async () => {
+    const { z, seed, sample, temperature, label } = latent.fromHash(location.hash);
+    if (seed !== undefined) {
+      $("seed").value = seed;
+      $("start").value = sample;
+      $("temperature").value = $("temperature-shown").textContent = temperature;
+      $("label").value = label ?? "";
+    }
+    await draw();
+    if (z) {
+      latent.set(z);
+    }
+  };
+  window.addEventListener("hashchange", goTo);
+  await goTo();
+}
+
+// Frame the chosen sample; the sheet itself stays as it would be saved.
+function markChosen({ chosen, columns }, [, height, width]) {
+  const { width: across, height: down } = $("sheet");
+  const place = (value, whole) => `${(100 * value) / whole}%`;
+  Object.assign($("chosen").style, {
+    left: place((chosen % columns) * (width + 1), across),
+    top: place(Math.floor(chosen / columns) * (height + 1), down),
+    width: place(width, across),
+    height: place(height, down),
+  });
+}
