@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tempfile
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,6 +42,14 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Normal pictures, not trained on: their scores go into the model, for false-alarm rates.",
 )
+@click.option(
+    "--layout",
+    type=click.Choice(["flat", "triton"]),
+    default="flat",
+    show_default=True,
+    help="triton: a model repository for inference servers. RUN may then be a model folder.",
+)
+@click.option("--storage-uri", help="For --layout triton: where KServe will find FOLDER.")
 def main(
     run: Path,
     folder: Path,
@@ -49,6 +58,8 @@ def main(
     int8_loss: float,
     data_dir: Path | None,
     calibrate: Path | None,
+    layout: str,
+    storage_uri: str | None,
 ) -> None:
     """Export RUN, or an artifact's checkpoint folder, to the model FOLDER.
 
@@ -57,10 +68,18 @@ def main(
     \b
     Example:
       python -m export runs/conv artifacts/mnist
+      python -m export artifacts/mnist served/mnist --layout triton
     """
-    from .folder import export
-
+    if storage_uri is not None and layout != "triton":
+        raise click.UsageError("--storage-uri is of --layout triton.")
+    if layout == "triton" and (int8 or calibrate):
+        raise click.UsageError("--int8 and --calibrate are of the model folder; export that first, then lay it out.")
     try:
+        if layout == "triton":
+            _lay_out(run, folder, license, storage_uri)
+            return
+        from .folder import export
+
         search = _search(run, int8_loss, data_dir) if int8 else None
         found = export(run, folder, license=license, int8=search, calibrate=calibrate)
     except (VAEError, OSError) as error:
@@ -68,6 +87,22 @@ def main(
         sys.exit(2 if isinstance(error, InputError) else 1)
     click.echo("Largest differences from torch: " + ", ".join(f"{name} {value:.2e}" for name, value in found.items()))
     click.echo(f"Wrote {folder}. Next: vae verify -m {folder}")
+
+
+def _lay_out(run: Path, folder: Path, license: str, storage_uri: str | None) -> None:
+    """A run is exported first, to a folder that does not stay; a model folder is taken as it is."""
+    from .serving import check_target, write_repository
+
+    check_target(folder)
+    with tempfile.TemporaryDirectory() as scratch:
+        model = run
+        if not (run / "manifest.json").exists():
+            from .folder import export
+
+            model = Path(scratch) / folder.absolute().name
+            export(run, model, license=license)
+        manifest = write_repository(model, folder, storage_uri=storage_uri)
+    click.echo(f"Wrote {folder}: {manifest.name}, manifest sha256 {manifest.digest}. Next: docs/SERVING.md")
 
 
 def _search(run: Path, nats: float, data_dir: Path | None) -> FindRecipe:
