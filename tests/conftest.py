@@ -1,11 +1,18 @@
 """What several test files share."""
 
+import functools
+import os
 from pathlib import Path
 
 import pytest
 
 from tests.linear_gaussian import LinearGaussian
 from vae_runtime import VAE, read_images, write_image
+
+
+def pytest_configure():
+    """One thread for torch, here and in processes that tests start: its networks here are too small for more."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")
@@ -17,6 +24,17 @@ def root():
 @pytest.fixture(autouse=True)
 def _no_model_of_the_users(monkeypatch):
     monkeypatch.delenv("VAE_MODEL", raising=False)
+
+
+@pytest.fixture(scope="session")
+def operators_read_once():
+    """torch's exporter parses the source of all its operators for every graph that it makes; with this, once."""
+    from onnxscript import TracedOnnxFunction
+
+    read = functools.cache(TracedOnnxFunction.function_ir.fget)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TracedOnnxFunction, "function_ir", property(read))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -26,6 +26,7 @@ from vae_runtime import VAE, InputError, read_images, write_image
 from vae_runtime.model import manifest as manifests
 
 CPU = torch.device("cpu")
+pytestmark = pytest.mark.usefixtures("operators_read_once")
 TINY = DetectorConfig(reduce=1, widths=(8, 12), steps=200, batch_size=16, learning_rate=6e-3)
 
 
@@ -156,7 +157,7 @@ def trained(tmp_path_factory):
     for number, image in enumerate(textures(60, (1, 34, 45))):
         write_image(folder / f"{number:02d}.png", image.astype(np.float32) / 255)
     run = folder / "run"
-    config = small((1, 34, 45), data="parts")
+    config = small((1, 34, 45), "mlp", data="parts")
     run.mkdir()
     (run / "config.json").write_text(config.to_json())
     checkpoints.save(run / checkpoints.BEST, Checkpoint(dict(build(config, CPU).state_dict()), {}))

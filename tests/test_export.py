@@ -3,17 +3,18 @@
 import copy
 import json
 import os
-import subprocess
-import sys
+import shutil
 
 import numpy as np
 import onnx
 import onnx.reference
 import pytest
 import torch
+from click.testing import CliRunner
 from onnx import TensorProto, helper, numpy_helper
 
 from export import folder as exporting
+from export.__main__ import main
 from export.errors import ExportError
 from export.folder import export
 from export.graphs import check_graph
@@ -23,6 +24,7 @@ from vae_runtime import VAE, InputError, standard_normal
 from vae_runtime.model import manifest as manifests
 from vae_runtime.model.shapes import OPERATORS
 
+pytestmark = pytest.mark.usefixtures("operators_read_once")
 MODELS = ["mnist", "mnist-mlp", "mnist-2d"]
 
 
@@ -208,8 +210,7 @@ def test_weights_that_are_not_finite_leave_nothing_behind(small, tmp_path, monke
 
 
 def test_an_export_replaces_an_older_model(small, root, tmp_path):
-    target = tmp_path / "mnist-2d"
-    export(root / "artifacts" / "mnist-mlp" / "checkpoint", target)
+    target = shutil.copytree(root / "artifacts" / "mnist-mlp", tmp_path / "mnist-2d")
     assert VAE.load(target).latent_size == 20
     export(small, target)
     assert VAE.load(target).latent_size == 2
@@ -227,12 +228,10 @@ def test_a_place_that_is_taken_is_refused_before_the_work(small, tmp_path):
     assert (tmp_path / "file").read_text() == "mine"
 
 
-def test_the_command_line_says_in_one_line_what_is_wrong(root, tmp_path):
+def test_the_command_line_says_in_one_line_what_is_wrong(tmp_path):
     (tmp_path / "config.json").write_text("{}")
-    result = subprocess.run(
-        [sys.executable, "-m", "export", tmp_path, tmp_path / "out"], cwd=root, capture_output=True, text=True
-    )
-    assert result.returncode == 2 and result.stdout == ""
+    result = CliRunner().invoke(main, [str(tmp_path), str(tmp_path / "out")])
+    assert result.exit_code == 2 and result.stdout == ""
     assert result.stderr.startswith("error: config.json is not the config of a run")
     assert result.stderr.count("\n") == 1
 

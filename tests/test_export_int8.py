@@ -15,7 +15,8 @@ from export.errors import ExportError
 from export.folder import RECIPE, export
 from export.int8 import Recipe, activation_ranges, layers, logit_nodes, quantise
 from export.int8_search import Limits, find_recipe
-from train.checkpoint import BEST, Checkpoint, save
+from tests.linear_gaussian import LinearGaussian
+from train.checkpoint import BEST, Checkpoint, load_model, save
 from train.config import conv
 from train.data import digits
 from train.networks import build
@@ -25,16 +26,19 @@ from vae_runtime.cli import main
 from vae_runtime.model import manifest as manifests
 from vae_runtime.model.shapes import OPERATORS
 
+pytestmark = pytest.mark.usefixtures("operators_read_once")
+
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """A little conv run whose weights are drawn, not trained, with a flow: all kinds of nodes that there are."""
     run = tmp_path_factory.mktemp("run")
-    config = dataclasses.replace(conv(), data="digits", widths=(8, 12), latent_size=6, flow_width=8, flow_layers=2)
+    sizes = {"widths": (8, 12), "blocks": 1, "latent_size": 6, "flow_width": 8, "flow_layers": 2}
+    config = dataclasses.replace(conv(), data="digits", **sizes)
     model = build(config, torch.device("cpu"))
     for name, parameter in model.named_parameters():
         if "conv_2" in name:
-            torch.nn.init.normal_(parameter, 0, 0.1)
+            torch.nn.init.normal_(parameter, 0, 0.2)
     save(run / BEST, Checkpoint(dict(model.state_dict()), {}))
     (run / "config.json").write_text(config.to_json())
     return run
@@ -114,8 +118,8 @@ def test_a_recipe_of_another_graph_is_refused(folder):
         quantise(graph, {}, ("conv_99",))
 
 
-def test_a_model_without_int8_says_what_it_has(run, tmp_path):
-    export(run, tmp_path / "small")
+def test_a_model_without_int8_says_what_it_has(tmp_path):
+    LinearGaussian.make().write(tmp_path / "small")
     with pytest.raises(InputError, match=r"no graphs of precision 'int8'; it has float32"):
         VAE.load(tmp_path / "small", precision="int8")
     result = CliRunner().invoke(main, ["info", "-m", str(tmp_path / "small"), "--precision", "int8"])
@@ -126,8 +130,6 @@ def test_a_model_without_int8_says_what_it_has(run, tmp_path):
 
 @pytest.fixture(scope="module")
 def search(folder, run):
-    from train.checkpoint import load_model
-
     vae, dataset, config = VAE.load(folder, threads=1), digits(), load_model(run)[1]
     graphs = {role: onnx.load(folder / f"{role}.onnx") for role in ("encoder", "decoder")}
     return lambda **options: find_recipe(vae, graphs, config, dataset, **options)
@@ -164,12 +166,12 @@ def test_int8_that_loses_too_much_or_wins_nothing_is_refused(search, monkeypatch
         search(limits=limits)
 
 
-def test_a_refused_int8_leaves_nothing_behind(run, tmp_path):
+def test_a_refused_int8_leaves_nothing_behind(root, tmp_path):
     def refuse(vae, graphs, config):
         raise ExportError("no")
 
     with pytest.raises(ExportError):
-        export(run, tmp_path / "model", int8=refuse)
+        export(root / "artifacts" / "mnist-2d" / "checkpoint", tmp_path / "model", int8=refuse)
     assert not (tmp_path / "model").exists()
 
 

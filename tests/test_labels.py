@@ -1,6 +1,7 @@
 """A prior that knows classes, from the data's labels through training and export to `vae sample --label`."""
 
 import dataclasses
+import json
 
 import numpy as np
 import pytest
@@ -25,6 +26,8 @@ from vae_runtime.maths.labels import Labels
 from vae_runtime.maths.noise import standard_normal, uniform_choice
 from vae_runtime.model import manifest as manifests
 
+pytestmark = pytest.mark.usefixtures("operators_read_once")
+
 
 @pytest.fixture(scope="module")
 def labels():
@@ -38,7 +41,7 @@ def run(tmp_path_factory):
     """A run of three labels whose weights are drawn, not trained."""
     run = tmp_path_factory.mktemp("run")
     config = dataclasses.replace(
-        mlp_2d(), latent_size=6, widths=(32,), prior="flow", flow_layers=4, flow_width=16, labels=3
+        mlp_2d(), latent_size=6, widths=(32,), prior="flow", flow_layers=2, flow_width=16, labels=3
     )
     model = build(config, torch.device("cpu"))
     for parameter in model.prior.parameters():
@@ -167,14 +170,15 @@ def test_the_command_line_samples_a_label(folder, labelled, tmp_path):
 
 
 def test_a_prior_learns_the_labels_of_a_trained_model(tmp_path):
-    """Encoder and decoder stay; the noise of the classes parts, and the prior then knows most test images' class."""
+    """Encoder and decoder stay; the noise of the classes parts, and the prior knows more of them than chance would."""
     common = ["--data", "digits", "--device", "cpu", "--threads", "1"]
+    common += ["--batch-size", "64", "--learning-rate", "0.003", "--epochs", "6"]
     first, second = str(tmp_path / "first"), str(tmp_path / "second")
     labels = ["--from", first, "--labels", "10", "--only-prior", "--kl-warmup-epochs", "0"]
     commands = (
-        ["fit", "--preset", "mlp", "--prior", "flow", *common, "--epochs", "15", "--out", first],
-        ["fit", "--preset", "mlp", "--prior", "flow", *common, "--epochs", "15", "--out", second, *labels],
-        ["fit", "--resume", second, "--epochs", "16"],
+        ["fit", "--preset", "mlp", "--prior", "flow", *common, "--out", first],
+        ["fit", "--preset", "mlp", "--prior", "flow", *common, "--out", second, *labels],
+        ["fit", "--resume", second, "--epochs", "7"],
         ["evaluate", second, "-k", "2", "--device", "cpu"],
     )
     for command in commands:
@@ -186,7 +190,8 @@ def test_a_prior_learns_the_labels_of_a_trained_model(tmp_path):
         assert torch.equal(weight, after.state_dict()[name]) == (not name.startswith("prior.")), name
     rows = read_metrics(tmp_path / "second")
     assert rows[-1]["elbo"] > rows[0]["elbo"]
-    assert '"label_accuracy": 0.' in result.output and '"sample_label_agreement": 0.' in result.output
+    figures = json.loads(result.output[result.output.index("{") :])
+    assert figures["label_accuracy"] > 0.2 and 0 <= figures["sample_label_agreement"] <= 1  # of ten classes
 
 
 def test_labels_that_the_data_does_not_have_are_refused(tmp_path):

@@ -19,6 +19,7 @@ from train.config import PRESETS, for_pictures
 from train.networks import build
 from vae_runtime import VAE, InputError, read_images
 
+pytestmark = pytest.mark.usefixtures("operators_read_once")
 CPU = torch.device("cpu")
 
 

@@ -1,6 +1,7 @@
 """Threads, forks, servers that load before they fork, and calls that must end: in processes of their own."""
 
 import hashlib
+import itertools
 import multiprocessing
 import os
 import signal
@@ -58,12 +59,21 @@ def python(code, *arguments, **options):
     return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120, **options)
 
 
+CASES = list(itertools.product((1, 2, 4), ("quiet", "busy"), ("use", "drop", "idle")))
+
+
+@pytest.fixture(scope="module")
+def forking(root):
+    """What the process of each case said; they run two at a time."""
+    with ThreadPoolExecutor(2) as pool:
+        done = pool.map(lambda case: python(FORKING, root / "artifacts" / "mnist", *case), CASES)
+        return dict(zip(CASES, done, strict=True))
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-@pytest.mark.parametrize("leave", ["use", "drop", "idle"])
-@pytest.mark.parametrize("state", ["quiet", "busy"])
-@pytest.mark.parametrize("threads", [1, 2, 4])
-def test_children_of_a_fork_run_the_model_and_end(root, threads, state, leave):
-    done = python(FORKING, root / "artifacts" / "mnist", threads, state, leave)
+@pytest.mark.parametrize(("threads", "state", "leave"), CASES)
+def test_children_of_a_fork_run_the_model_and_end(forking, threads, state, leave):
+    done = forking[threads, state, leave]
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "clean", "")
 
 

@@ -1,50 +1,29 @@
-"""The loop: it learns, resumes bit for bit, saves on Ctrl-C and stops at NaN."""
+"""The loop: it learns, resumes bit for bit, keeps the best weights and stops at NaN."""
 
 import dataclasses
-import json
 import os
 import signal
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner
 
+from tests.small_runs import bars, small
 from train.checkpoint import BEST, LAST, PREVIOUS, load_model, read
-from train.cli import main
 from train.config import PRESETS, Config
-from train.data import Dataset
 from train.errors import TrainingError
 from train.loop import fit
 from train.parallel import Processes
 from train.progress import read_metrics
 from train.schedule import bound_draws, kl_weight, learning_rate
 from train.trainer import Trainer
-from vae_runtime import InputError
 
 CPU = torch.device("cpu")
 
 
-def small(preset, **changes):
-    """A preset on 8x8 pictures with narrow layers."""
-    config = PRESETS[preset]()
-    widths = {"mlp-2d": (16,), "mlp": (16, 8), "conv": (4, 6)}[preset]
-    defaults = {"image_shape": (1, 8, 8), "widths": widths, "batch_size": 16, "epochs": 3, "precision": "float32"}
-    return dataclasses.replace(config, **{**defaults, "learning_rate_warmup_steps": 3, **changes})
-
-
 @pytest.fixture(scope="module")
 def dataset():
-    """Bars of random width: enough to learn something from."""
-    random = np.random.default_rng(0)
-    images = np.zeros((100, 1, 8, 8), np.uint8)
-    for image in images:
-        start, width = random.integers(0, 6), random.integers(1, 4)
-        image[0, :, start : start + width] = 255
-    labels = np.arange(100, dtype=np.uint8) % 2
-    return Dataset(images[:70], labels[:70], images[70:], labels[70:])
+    return bars()
 
 
 def interrupt_at(monkeypatch, *steps):
@@ -155,91 +134,6 @@ def test_the_schedules_are_those_of_the_papers():
     assert kl_weight(dataclasses.replace(config, kl_warmup_epochs=0), 0, 50) == 1.0
 
 
-@pytest.fixture
-def cli(monkeypatch, dataset):
-    monkeypatch.setattr("train.data.load", lambda name, folder: dataset)
-    return lambda *arguments: CliRunner().invoke(main, [str(argument) for argument in arguments])
-
-
-def test_a_dry_run_prints_the_resolved_config_and_writes_nothing(cli, tmp_path):
-    result = cli("fit", "--preset", "conv", "--out", tmp_path / "run", "--epochs", 7, "--dry-run", "--device", "cpu")
-    config = json.loads(result.stdout)
-    assert result.exit_code == 0 and config["epochs"] == 7 and config["precision"] in ("float32", "bfloat16")
-    assert not (tmp_path / "run").exists()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["--preset", "mlp"], "--out folder"),
-        (["--out", "x"], "which --preset"),
-        (["--resume", "RUN", "--seed", "3"], "only --epochs"),
-        (["--resume", "nowhere"], "no config.json"),
-        (["--preset", "mlp", "--out", "RUN"], "is a run already"),
-        (["--preset", "mlp", "--out", "x", "--device", "abacus"], "'abacus' cannot be used"),
-    ],
-)
-def test_arguments_that_make_no_run_are_refused_in_one_line(cli, tmp_path, arguments, words):
-    (tmp_path / "RUN").mkdir()
-    (tmp_path / "RUN" / "config.json").write_text(small("mlp").to_json())
-    (tmp_path / "RUN" / LAST).touch()
-    result = cli("fit", *(tmp_path / part if part in ("RUN", "x", "nowhere") else part for part in arguments))
-    assert result.exit_code == 2
-    assert words in result.stderr and result.stderr.startswith("error: ") and result.stderr.count("\n") == 1
-
-
-def test_a_resumed_run_can_be_made_longer(cli, dataset, tmp_path):
-    fit(small("mlp-2d"), tmp_path / "run", dataset, CPU)
-    result = cli("fit", "--resume", tmp_path / "run", "--epochs", 5, "--device", "cpu")
-    assert result.exit_code == 0, result.output
-    assert [row["epoch"] for row in read_metrics(tmp_path / "run")] == [1, 2, 3, 4, 5]
-
-
-def test_resuming_a_damaged_checkpoint_falls_back_and_says_so(cli, dataset, tmp_path):
-    fit(small("mlp-2d"), tmp_path / "run", dataset, CPU)
-    (tmp_path / "run" / LAST).write_bytes(b"torn")
-    result = cli("fit", "--resume", tmp_path / "run", "--device", "cpu")
-    assert result.exit_code == 0
-    assert "damaged" in result.stderr and "Resuming from previous.safetensors, step 10" in result.stderr
-    assert [row["epoch"] for row in read_metrics(tmp_path / "run")] == [1, 2, 3]
-
-
-def test_a_deeper_network_begins_as_the_shallower_function(dataset):
-    trained = Trainer(small("conv", blocks=1), dataset, CPU)
-    for parameter in trained.model.parameters():
-        torch.nn.init.normal_(parameter, 0, 0.2)
-    deeper = Trainer(small("conv", blocks=3), dataset, CPU)
-    deeper.begin_with(trained.model)
-    images = trained.batch().images
-    for model in (deeper.model, deeper.averaged_model):
-        mean, _ = model.encode(images)
-        assert torch.equal(mean, trained.model.encode(images)[0])
-        assert torch.equal(model.decode(mean), trained.model.decode(mean))
-        assert torch.equal(model.prior.log_prob(mean), trained.model.prior.log_prob(mean))
-
-
-@pytest.mark.parametrize(
-    ("there", "here", "words"),
-    [
-        ({"blocks": 2}, {"blocks": 1}, "fewer residual blocks"),
-        ({}, {"widths": (4, 8)}, "layers of the same sizes"),
-        ({}, {"latent_size": 7}, "layers of the same sizes"),
-    ],
-)
-def test_a_run_of_other_networks_is_no_start(dataset, there, here, words):
-    trained = Trainer(small("conv", **there), dataset, CPU)
-    with pytest.raises(InputError, match=words):
-        Trainer(small("conv", **here), dataset, CPU).begin_with(trained.model)
-
-
-def test_a_prior_of_another_kind_starts_anew(dataset):
-    trained = Trainer(small("conv", prior="standard_normal"), dataset, CPU)
-    learner = Trainer(small("conv", labels=2), dataset, CPU)
-    learner.begin_with(trained.model)
-    assert torch.equal(learner.model.encoder[0].weight, trained.model.encoder[0].weight)
-    assert learner.model.prior.label_mean.shape == (2, 40)
-
-
 def test_part_of_a_batch_stays_grey(dataset):
     trainer = Trainer(small("conv", grey_share=0.25), dataset, CPU)
     grey = torch.full((16, 1, 8, 8), 0.5)
@@ -275,35 +169,6 @@ class Share(Processes):
 
     def add_up(self, tensors):
         pass
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        (["--preset", "mlp", "--importance-share", "0.5"], "has no --importance-share"),
-        (["--preset", "conv", "--only-prior"], "--only-prior needs --from RUN"),
-    ],
-)
-def test_options_that_would_do_nothing_are_refused(tmp_path, arguments, words):
-    result = CliRunner().invoke(main, ["fit", *arguments, "--data", "digits", "--out", str(tmp_path / "run")])
-    assert result.exit_code == 2 and words in result.output
-
-
-def test_ctrl_c_saves_and_prints_the_line_that_resumes(root, tmp_path):
-    arguments = ["fit", "--preset", "mlp", "--data", "digits", "--out", "run", "--epochs", "500", "--threads", "1"]
-    environment = {**os.environ, "PYTHONPATH": str(root)}
-    run = subprocess.Popen(
-        [sys.executable, "-m", "train", *arguments], cwd=tmp_path, env=environment, stderr=subprocess.PIPE, text=True
-    )
-    for line in run.stderr:
-        if line.startswith("epoch 2/"):
-            run.send_signal(signal.SIGINT)
-            break
-    rest = run.stderr.read()
-    run.stderr.close()
-    assert run.wait(60) == 130
-    assert "Go on with: python -m train fit --resume run" in rest
-    assert read(tmp_path / "run" / LAST).state["step"] >= 24
 
 
 def test_sums_are_reset_at_each_epoch(dataset):

@@ -7,36 +7,36 @@ import subprocess
 import sys
 
 import pytest
+from click.testing import CliRunner
 
 from train.checkpoint import BEST, LAST, read
+from train.cli import main
 from train.progress import read_metrics
 
-FIT = ["-m", "train", "fit", "--preset", "mlp", "--data", "digits", "--prior", "flow", "--threads", "1"]
+FIT = ["fit", "--preset", "mlp", "--data", "digits", "--prior", "flow", "--threads", "1"]
 
 
 def start(root, folder, processes, *arguments):
     """Begin a run in `processes` processes that meet on this machine alone."""
-    launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"] if processes > 1 else []
+    launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "-m", "train"]
     environment = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, *launcher, *arguments]
     return subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE, text=True)
 
 
-def finish(run):
-    """Wait for the end; returns what it said."""
-    said = run.communicate(timeout=200)[1]
-    assert run.returncode == 0, said
-    return said
+def train_(*arguments):
+    """A run in this process; returns what it said."""
+    result = CliRunner().invoke(main, [str(argument) for argument in arguments])
+    assert result.exit_code == 0, result.output
+    return result.stderr
 
 
 def test_two_processes_have_the_loss_curve_of_one_with_the_doubled_batch(root, tmp_path):
     # 1437 images in batches of 90: the last batch is odd, and the processes' shares of it differ.
-    runs = [
-        start(root, tmp_path, 1, *FIT, "--out", "one", "--epochs", "2", "--batch-size", "90"),
-        start(root, tmp_path, 2, *FIT, "--out", "two", "--epochs", "2", "--batch-size", "45"),
-    ]
-    for run in runs:
-        finish(run)
+    run = start(root, tmp_path, 2, *FIT, "--out", "two", "--epochs", "2", "--batch-size", "45")
+    train_(*FIT, "--out", tmp_path / "one", "--epochs", "2", "--batch-size", "90")
+    said = run.communicate(timeout=200)[1]
+    assert run.returncode == 0, said
     one, two = (read_metrics(tmp_path / name) for name in ("one", "two"))
     assert len(one) == len(two) == 2
     for row, other in zip(one, two, strict=True):
@@ -49,7 +49,8 @@ def test_two_processes_have_the_loss_curve_of_one_with_the_doubled_batch(root, t
     assert read(tmp_path / "two" / LAST).state["step"] == read(tmp_path / "one" / LAST).state["step"] == 32
     assert (tmp_path / "two" / BEST).exists()
 
-    assert "Resuming at step 32 of 48" in finish(start(root, tmp_path, 1, *FIT[:3], "--resume", "two", "--epochs", "3"))
+    said = train_("fit", "--resume", tmp_path / "two", "--epochs", "3", "--threads", "1")
+    assert "Resuming at step 32 of 48" in said
     assert [row["epoch"] for row in read_metrics(tmp_path / "two")] == [1, 2, 3]
 
 

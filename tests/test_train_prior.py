@@ -44,8 +44,8 @@ def test_the_density_sums_to_one_over_the_plane():
     flow = make(2, spread=0.3)
     axis = torch.linspace(-25, 25, 1501, dtype=torch.float64)
     plane = torch.cartesian_prod(axis, axis)
-    with torch.no_grad():
-        mass = flow.log_prob(plane).exp().sum() * (axis[1] - axis[0]) ** 2
+    with torch.inference_mode():
+        mass = sum(flow.log_prob(points).exp().sum() for points in plane.split(50_000)) * (axis[1] - axis[0]) ** 2
     assert mass.item() == pytest.approx(1, abs=2e-3)
 
 
@@ -56,6 +56,7 @@ def test_a_new_flow_is_the_standard_normal():
     torch.testing.assert_close(flow.log_prob(z), Normal(0.0, 1.0).log_prob(z).sum(1))
 
 
+@torch.inference_mode()
 def test_the_standard_normals_kl_is_exact_and_the_flows_is_right_on_average():
     mean, logvar = torch.tensor([[0.5, -1.0]]), torch.tensor([[-1.0, 0.3]])
     z = mean + (logvar / 2).exp() * torch.randn(200_000, 2, generator=torch.Generator().manual_seed(0))
