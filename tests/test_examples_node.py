@@ -16,10 +16,8 @@ from vae_runtime import VAE, read_images, to_uint8
 ROOT = Path(__file__).parent.parent
 EXAMPLE = ROOT / "examples" / "node"
 NODE = shutil.which("node")
-pytestmark = [
-    pytest.mark.skipif(NODE is None, reason="needs Node"),
-    pytest.mark.skipif(not (EXAMPLE / "node_modules").is_dir(), reason="needs npm install in examples/node"),
-]
+pytestmark = pytest.mark.skipif(NODE is None, reason="needs Node")
+packages = pytest.mark.skipif(not (EXAMPLE / "node_modules").is_dir(), reason="needs npm install in examples/node")
 ENGINES = ("node", "web")
 
 
@@ -30,6 +28,7 @@ def node(*arguments, code=0):
     return done.stderr if code else [json.loads(line) for line in done.stdout.splitlines()]
 
 
+@packages
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize(("name", "precision"), [("mnist-conditional", "float32"), ("mnist-2d", "int8")])
 def test_the_golden_vectors_pass(name, precision, engine):
@@ -38,6 +37,20 @@ def test_the_golden_vectors_pass(name, precision, engine):
     assert max(check["difference"] for check in report["tensors"]) > 0  # it compared something
 
 
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+@pytest.mark.parametrize("name", ["mnist-2d", "mnist-mlp"])
+def test_the_small_engine_passes_them_for_models_of_dense_layers(name, precision):
+    (report,) = node("verify", ROOT / "artifacts" / name, "--engine", "dense", "--precision", precision)
+    found = {check["tensor"]: check["difference"] for check in report["tensors"]}
+    assert report["passed"] and max(found[name] for name in ("mean", "logvar", "images")) < 2e-6, found
+
+
+def test_the_small_engine_refuses_what_it_does_not_know():
+    said = node("verify", ROOT / "artifacts" / "mnist", "--engine", "dense", code=4)
+    assert "has no Conv; it runs models of dense layers alone" in said
+
+
+@packages
 @pytest.mark.parametrize("engine", ENGINES)
 def test_samples_codes_and_scores_are_those_of_python(engine, tmp_path):
     model = ROOT / "artifacts" / "mnist-conditional"
@@ -66,6 +79,7 @@ def test_samples_codes_and_scores_are_those_of_python(engine, tmp_path):
         np.testing.assert_allclose([line["score"] for line in found], vae.score(expected, method=method), atol=1e-3)
 
 
+@packages
 def test_a_damaged_model_and_a_picture_that_is_none_end_in_a_sentence(tmp_path):
     model = tmp_path / "model"
     shutil.copytree(ROOT / "artifacts" / "mnist-2d", model)

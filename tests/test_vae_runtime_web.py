@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import re
 import shutil
@@ -156,3 +158,31 @@ def test_the_plane_of_many_latents_has_the_directions_of_most_variance():
     for slider in found["sliders"]:
         values = mean[:, slider["latent"]]
         assert slider["low"] <= values.min() + 0.01 and slider["high"] >= values.max() - 0.01
+
+
+def test_a_page_of_one_file_holds_everything_and_may_connect_to_nothing(tmp_path):
+    page = tmp_path / "page.html"
+    web(page, "--single-file", "-m", FLAT, "--precision", "int8")
+    html = page.read_text()
+    assert len(html) < 1_000_000
+    imports = json.loads(re.search(r'<script type="importmap">(.*?)</script>', html)[1])["imports"]
+    modules = {name: base64.b64decode(url.partition(",")[2]).decode() for name, url in imports.items()}
+    for text in (*modules.values(), re.search(r'<script type="module">(.*?)</script>', html)[1]):
+        assert set(re.findall(r'(?:from|import)\s*\(?\s*"([^"]+)"', text)) <= set(modules)
+    assert not re.search(r'\b(?:src|href)="(?!data:)', html)
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', html)[1]
+    assert "connect-src" not in policy and policy.startswith("default-src 'none'") and "unsafe" not in policy
+    for pattern in (r'<script type="importmap">(.*?)</script>', r"<style>(.*?)</style>"):
+        digest = base64.b64encode(hashlib.sha256(re.search(pattern, html, re.DOTALL)[1].encode()).digest()).decode()
+        assert f"'sha256-{digest}'" in policy
+    embedded = json.loads(re.search(r'id="embedded">(.*?)</script>', html)[1])
+    decoder = base64.b64decode(embedded["files"]["decoder.int8.onnx"])
+    assert decoder == (FLAT / "decoder.int8.onnx").read_bytes() and embedded["page"]["precision"] == "int8"
+
+
+def test_one_file_is_for_models_of_dense_layers_and_needs_no_engine(package, tmp_path):
+    assert "has Add, Conv; a page of one file" in web(tmp_path / "x.html", "--single-file", "-m", LABELLED, code=2)
+    assert "give --ort DIR for a folder, or --single-file" in web(tmp_path / "x.html", "-m", FLAT, code=2)
+    assert "give --ort" in web(tmp_path / "x.html", "-m", FLAT, "--single-file", "--ort", package, code=2)
+    assert "is a directory" in web(tmp_path, "-m", FLAT, "--single-file", code=2)
+    assert list(tmp_path.glob("*.html")) == []

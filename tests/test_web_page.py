@@ -327,3 +327,15 @@ def test_a_page_that_is_not_whole_says_what_is_missing(chromium, addresses, tmp_
     with served(tmp_path / "page") as address, tab(chromium, address, errors=[says, "404"]) as page:
         page.locator("#status.failed", has_text=says).wait_for()
         assert page.locator("#app").is_hidden()
+
+
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+def test_a_page_of_one_file_opens_without_a_server(chromium, models, tmp_path, precision):
+    command("web", tmp_path / "page.html", "--single-file", "-m", models["flat"], "--precision", precision)
+    vae = VAE.load(models["flat"], precision=precision)
+    with tab(chromium, (tmp_path / "page.html").as_uri()) as page:
+        ready(page)
+        page.locator("#verify").press("Enter")
+        page.locator("#verdict", has_text="PASS").wait_for()
+        expected = to_uint8(vae.sample(1, seed=0))[0, 0].astype(int)
+        assert np.abs(canvas(page, "decoded")[..., 0] - expected).max() <= (1 if precision == "float32" else 25)

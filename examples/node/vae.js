@@ -5,7 +5,8 @@
 //   node vae.js encode MODEL picture.pgm ...
 //   node vae.js score  MODEL picture.pgm ... [--method elbo]
 //
-// --engine web runs WebAssembly in the place of the native engine, --precision int8 the quantised graphs.
+// --engine web runs WebAssembly in the place of the native engine, --engine dense plain JavaScript (models of dense layers);
+// --precision int8 the quantised graphs.
 
 import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,16 +11,20 @@ from . import outputs
 from .inputs import Pictures
 from .options import ModelChoice, model_options
 
+if TYPE_CHECKING:
+    from ..vae import VAE
+    from ..web.latents import Encoded
+
 
 @click.command()
 @click.argument("output", type=click.Path(path_type=Path))
 @click.option(
     "--ort",
     "engine",
-    required=True,
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="onnxruntime-web's package: npm install --ignore-scripts onnxruntime-web.",
 )
+@click.option("--single-file", is_flag=True, help="One HTML file that opens without a server; of dense models alone.")
 @click.option(
     "--pictures",
     "images",
@@ -28,7 +32,7 @@ from .options import ModelChoice, model_options
     help="Folder of pictures to show as points, labelled by their sub-folders.  [default: the model's own samples]",
 )
 @model_options
-def web(output: Path, engine: Path, images: tuple[str, ...], **choice: Any) -> None:
+def web(output: Path, engine: Path | None, single_file: bool, images: tuple[str, ...], **choice: Any) -> None:
     """Write a page that runs the model in the browser, for any static host; it needs no network but the host.
 
     Samples by seed, latents, pictures of the visitor's own, ways between them: the same numbers as here. To look at it:
@@ -37,29 +41,41 @@ def web(output: Path, engine: Path, images: tuple[str, ...], **choice: Any) -> N
     \b
     Example:
       vae web page/ --ort node_modules/onnxruntime-web
+      vae web page.html --single-file -m my-flat-model --precision int8
     """
+    from ..files import check_output, write_file
     from ..model.location import locate
     from ..web.bundle import check_target, facts, model_files, write_page
     from ..web.engine import TESTED, read_engine
-    from ..web.latents import describe_latents, encode_own_samples, encode_pictures
+    from ..web.latents import describe_latents
+    from ..web.single import single_page
 
-    check_target(output)
-    ort = read_engine(engine)
-    if ort.version != TESTED:
+    if single_file == bool(engine):
+        raise click.UsageError("give --ort DIR for a folder, or --single-file, which has an engine of its own.")
+    (check_output if single_file else check_target)(output)
+    ort = read_engine(engine) if engine else None
+    if ort and ort.version != TESTED:
         outputs.say(f"onnxruntime-web {ort.version} was not tried with this page; {TESTED} was.")
     model = ModelChoice(**choice)
     vae = model.open()
     pictures = Pictures(images, vae.manifest.image) if images else None
-    if pictures:
-        batches = pictures.batches()
-        encoded = encode_pictures(
-            vae, (([Path(path).parent.name for path in paths], found) for paths, found in batches)
-        )
-    else:
-        encoded = encode_own_samples(vae)
     files = model_files(locate(model.path), vae.manifest, model.precision)
-    page = facts(vae.manifest, model.precision, files, describe_latents(vae, encoded))
-    written = write_page(output, page, files, ort)
-    outputs.wrote(str(output), f"a page of {len(written)} files, {sum(written.values()):,} bytes")
+    page = facts(vae.manifest, model.precision, files, describe_latents(vae, _encoded(vae, pictures)))
+    if ort:
+        written = write_page(output, page, files, ort)
+        outputs.wrote(str(output), f"a page of {len(written)} files, {sum(written.values()):,} bytes")
+    else:
+        content = single_page(page, files)
+        write_file(output, content)
+        outputs.wrote(str(output), f"a page of {len(content):,} bytes")
     if pictures:
         pictures.finish()
+
+
+def _encoded(vae: VAE, pictures: Pictures | None) -> Encoded:
+    from ..web.latents import encode_own_samples, encode_pictures
+
+    if pictures is None:
+        return encode_own_samples(vae)
+    batches = pictures.batches()
+    return encode_pictures(vae, (([Path(path).parent.name for path in paths], found) for paths, found in batches))

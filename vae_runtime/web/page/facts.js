@@ -18,7 +18,7 @@ export function showFacts(vae, page) {
     Calibration: manifest.calibration ? `${Object.keys(manifest.calibration).join(", ")}` : "none: no p-values",
     Precision: vae.precision,
     Licence: manifest.license,
-    Engine: `onnxruntime-web ${page.engine.version}`,
+    Engine: page.engine.version ? `onnxruntime-web ${page.engine.version}` : "the page's own, for dense layers",
     "sha256 of its manifest": digest,
   };
   for (const [name, value] of Object.entries(facts)) {

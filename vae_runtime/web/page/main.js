@@ -39,7 +39,9 @@ async function open() {
   }
 }
 
-const megabytes = (bytes) => (bytes / 1e6).toFixed(1);
+function megabytes(bytes) {
+  return (bytes / 1e6).toFixed(1);
+}
 
 function sentence(error) {
   if (typeof WebAssembly === "undefined" || error instanceof WebAssembly.CompileError) {
