@@ -66,12 +66,12 @@ export function arrow(event, small, large) {
   return way?.map((part) => part * step);
 }
 
-// Tell a screen reader, and whoever looks, once the hand rests.
-export function announcer(element, delay = 300) {
+// A function that runs `work` once the hand rests: a screen reader cannot follow every step, nor the address bar.
+export function rested(work, delay = 300) {
   let timer;
-  return (text) => {
+  return (...args) => {
     clearTimeout(timer);
-    timer = setTimeout(() => (element.textContent = text), delay);
+    timer = setTimeout(() => work(...args), delay);
   };
 }
 

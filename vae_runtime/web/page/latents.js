@@ -1,13 +1,14 @@
 // The plane and the sliders: where the latent is, and what the decoder makes of it.
 
 import { toBytes } from "./vae/index.js";
-import { $, announcer, latest, paint, saveCanvas, saveJSON } from "./dom.js";
+import { $, latest, paint, rested, saveCanvas, saveJSON } from "./dom.js";
 import { showPlane } from "./plane.js";
 
 const AT_FIRST = 8; // sliders; the others are folded away
 
 export function showLatents(vae, page, latent, walk) {
-  const say = announcer($("where"));
+  const say = rested((text) => ($("where").textContent = text));
+  const rename = rested(() => history.replaceState(null, "", `#${latent.toHash()}`));
   const show = latest(async (z) => {
     const bytes = toBytes(await vae.decode(z));
     paint($("decoded"), bytes, vae.imageShape);
@@ -22,14 +23,15 @@ export function showLatents(vae, page, latent, walk) {
     plane.draw();
     sliders.forEach((slider) => slider.follow());
     show(latent.z);
-    history.replaceState(null, "", `#${latent.toHash()}`);
+    rename();
   });
   $("centre").addEventListener("click", () => latent.set(Float32Array.from(latent.centre)));
   $("latent-to-start").addEventListener("click", () => walk.setStart(latent.z));
   $("latent-to-end").addEventListener("click", () => walk.setEnd(latent.z));
   $("copy-link").addEventListener("click", async () => {
-    const copied = await navigator.clipboard?.writeText(location.href).then(() => true, () => false);
-    say(copied ? "The link is copied." : `The link: ${location.href}`);
+    const { href } = new URL(`#${latent.toHash()}`, location.href);
+    const copied = await navigator.clipboard?.writeText(href).then(() => true, () => false);
+    say(copied ? "The link is copied." : `The link: ${href}`);
   });
   $("save-png").addEventListener("click", () => saveCanvas($("decoded"), `${vae.manifest.name}.png`));
   $("save-json").addEventListener("click", () => {

@@ -17,8 +17,11 @@ async function open() {
   $("progress").hidden = false;
   try {
     const { vae, page } = await load((bytes, all) => {
-      $("progress").value = bytes / all;
-      $("status").textContent = `Loading: ${megabytes(bytes)} of ${megabytes(all)} MB`;
+      if (!$("progress").hidden) {
+        // Nothing has failed while this part was still on its way.
+        $("progress").value = bytes / all;
+        $("status").textContent = `Loading: ${megabytes(bytes)} of ${megabytes(all)} MB`;
+      }
     });
     document.title = $("name").textContent = vae.manifest.name;
     $("app").hidden = false;

@@ -19,6 +19,11 @@ export async function showSamples(vae, latent) {
     return { seed, start, count, temperature: Number($("temperature").value), label: $("label").value || undefined };
   };
 
+  const complain = (error) => {
+    $("sheet-help").className = "failed";
+    $("sheet-help").textContent = error.message;
+  };
+
   const draw = latest(async () => {
     try {
       const { seed, start, count, temperature, label } = asked();
@@ -32,8 +37,7 @@ export async function showSamples(vae, latent) {
       $("sheet-help").className = "hint";
       choose(0);
     } catch (error) {
-      $("sheet-help").className = "failed";
-      $("sheet-help").textContent = error.message;
+      complain(error);
     }
   });
 
@@ -77,8 +81,15 @@ export async function showSamples(vae, latent) {
   });
   $("save-sheet").addEventListener("click", () => saveCanvas($("sheet"), `${vae.manifest.name}-${sheet.seed}.png`));
 
+  const named = () => {
+    try {
+      return latent.fromHash(location.hash);
+    } catch (error) {
+      return { error };
+    }
+  };
   const goTo = async () => {
-    const { z, seed, sample, temperature, label } = latent.fromHash(location.hash);
+    const { error, z, seed, sample, temperature, label } = named();
     if (seed !== undefined) {
       $("seed").value = seed;
       $("start").value = sample;
@@ -88,6 +99,8 @@ export async function showSamples(vae, latent) {
     await draw();
     if (z) {
       latent.set(z);
+    } else if (error) {
+      complain(error);
     }
   };
   window.addEventListener("hashchange", goTo);

@@ -9,13 +9,17 @@ export async function load(progress) {
   const all = page.engine.bytes + page.model_bytes;
   let done = 0;
   const read = (name) => get(name, (bytes) => progress((done += bytes), all));
-  const wasm = await readFile(read, page.engine);
-  const { ort } = await import("./engine.js");
+  const { precision, digest } = page;
+  const vae = await VAE.load(engine(read, page.engine), (name) => read(`model/${name}`), { precision, digest });
+  return { vae, page };
+}
+
+// onnxruntime-web, its WebAssembly checked.
+async function engine(read, file) {
+  const [wasm, { ort }] = await Promise.all([readFile(read, file), import("./engine.js")]);
   ort.env.wasm.wasmBinary = wasm.buffer;
   ort.env.wasm.numThreads = 1; // more need headers that static hosts do not send
-  const { precision, digest } = page;
-  const vae = await VAE.load(ort, (name) => read(`model/${name}`), { precision, digest });
-  return { vae, page };
+  return ort;
 }
 
 // The bytes of a file beside this page.

@@ -16,9 +16,11 @@ import { windowMeans } from "./smoothing.js";
 const DRAW_STRIDE = 2n ** 32n; // draw s of image i is row s * stride + i of a seed
 
 export class VAE {
-  // ort: the engine. read: gives the bytes of a file of the model by its name, a promise of a Uint8Array.
+  // ort: the engine, or a promise of it. read: gives the bytes of a file of the model by its name, a promise of a Uint8Array.
   // digest: the sha256 of its manifest.json; with it, the model is the very one that was meant.
   static async load(ort, read, { precision = "float32", digest } = {}) {
+    const engine = Promise.resolve(ort);
+    engine.catch(() => {}); // reported below, where it is waited for
     const content = await read(FILE_NAME);
     const found = await sha256(content);
     if (digest && found !== digest) {
@@ -28,12 +30,12 @@ export class VAE {
     if (!manifest.golden[precision]) {
       throw new InputError(`precision is ${precision}; the model has ${Object.keys(manifest.golden).join(", ")}.`);
     }
+    const files = Object.entries(manifest.graphs).map(([role, graph]) => [role, graph[precision] ?? graph.float32]);
+    const contents = await Promise.all(files.map(([, file]) => readFile(read, file)));
     const sessions = {};
-    for (const [role, precisions] of Object.entries(manifest.graphs)) {
-      const file = precisions[precision] ?? precisions.float32;
-      const shapes = tensors(role, manifest);
-      const bytes = await readFile(read, file);
-      sessions[role] = await Session.open(ort, bytes, { role, file: file.file, pairId: manifest.pair_id, shapes });
+    for (const [i, [role, { file }]] of files.entries()) {
+      const expected = { role, file, pairId: manifest.pair_id, shapes: tensors(role, manifest) };
+      sessions[role] = await Session.open(await engine, contents[i], expected);
     }
     return new VAE(manifest, sessions, { read, precision, digest: found });
   }
