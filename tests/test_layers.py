@@ -26,6 +26,7 @@ ROOMS = {
     "vae": {"errors", "spec", "model", "maths", "pictures"},
     "checks": {"errors", "spec", "threads", "model", "maths", "vae"},
     "sklearn": {"errors", "maths", "vae"},
+    "batch": {"errors", "coerce", "spec", "maths", "model", "pictures", "vae"},
     "web": {"errors", "files", "model", "maths", "vae"},
     "cli": {"errors", "spec", "files", "threads", "model", "maths", "pictures", "vae", "checks", "web"},
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,9 +9,9 @@ from typing import Any
 import click
 
 from vae_runtime.errors import InputError, VAEError
-from vae_runtime.spec import FITS, RESAMPLES
 
-from .config import AUGMENTATIONS, PICTURE_STEPS, PRESETS
+from .cli_fit import fit
+from .options import data_dir_option, device_option, threads_option
 
 
 class _Group(click.Group):
@@ -31,144 +30,7 @@ def main() -> None:
     """Train a variational autoencoder, measure it, look at it."""
 
 
-_data_dir = click.option(
-    "--data-dir",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="The pictures of a run, or MNIST's four idx files, if not where the run noted, $VAE_DATA_DIR or the cache.",
-)
-_device = click.option("--device", default=None, help="torch device, such as cuda. Default: an accelerator, else cpu.")
-_threads = click.option("--threads", type=click.IntRange(1), default=None, help="CPU threads. Default: torch's.")
-
-
-@main.command()
-@click.option("--preset", type=click.Choice(list(PRESETS)), help="Which model and recipe to start from.")
-@click.option("--data", default=None, help="mnist, digits, or a folder of pictures.  [default: mnist]")
-@_data_dir
-@click.option("--val", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Pictures to test with.")
-@click.option("--size", default=None, help="Of pictures: 64, or WIDTHxHEIGHT.")
-@click.option("--mode", type=click.Choice(["L", "RGB"]), default=None, help="Grey or colour pictures.  [default: L]")
-@click.option("--fit", type=click.Choice(FITS), default=None, help="How a picture comes to that shape.")
-@click.option("--resample", type=click.Choice(RESAMPLES), default=None, help="Filter that pictures are scaled with.")
-@click.option("--invert", is_flag=True, default=None, help="Of pictures: dark on light becomes light on dark.")
-@click.option("--patches", type=click.IntRange(1), default=None, help="Random crops of each picture, not scaled.")
-@click.option("--augment", type=click.Choice(AUGMENTATIONS), multiple=True, help="Random changes; repeatable.")
-@click.option("--likelihood", type=click.Choice(["bernoulli", "gaussian"]), default=None, help="p(x|z).")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder of the new run.")
-@click.option(
-    "--from",
-    "start",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Begin with this run's weights; a deeper network begins as the same function.",
-)
-@click.option("--resume", type=click.Path(path_type=Path, file_okay=False), help="Go on with this run, exactly.")
-@click.option("--epochs", type=click.IntRange(1), default=None)
-@click.option("--widths", type=click.IntRange(1), multiple=True, help="Once a layer: units, or a stage: channels.")
-@click.option("--flow-width", type=click.IntRange(1), default=None, help="Hidden units of the flow.")
-@click.option("--blocks", type=click.IntRange(0), default=None, help="conv: residual blocks at each resolution.")
-@click.option("--batch-size", type=click.IntRange(1), default=None)
-@click.option("--learning-rate", type=click.FloatRange(0, min_open=True), default=None)
-@click.option("--kl-warmup-epochs", type=click.FloatRange(0), default=None)
-@click.option("--importance-share", type=click.FloatRange(0, 1), default=None, help="Last epochs, on the IWAE bound.")
-@click.option("--latent-size", type=click.IntRange(1), default=None)
-@click.option("--prior", type=click.Choice(["standard_normal", "flow"]), default=None, help="p(z).")
-@click.option("--labels", type=click.IntRange(0), default=None, help="Classes for the flow to tell apart.")
-@click.option("--only-prior", is_flag=True, default=None, help="With --from: keep its encoder and decoder.")
-@click.option("--targets", type=click.Choice(["binarised", "grey"]), default=None, help="Side of the likelihood.")
-@click.option("--grey-share", type=click.FloatRange(0, 1), default=None, help="Of a batch, images not binarised.")
-@click.option("--validation-images", type=click.IntRange(0), default=None, help="Held out to choose the best epoch.")
-@click.option("--precision", type=click.Choice(["auto", "float32", "bfloat16"]), default=None)
-@click.option("--seed", type=click.IntRange(0), default=None)
-@_device
-@_threads
-@click.option("--dry-run", is_flag=True, help="Print the resolved config as JSON and stop.")
-def fit(
-    preset: str | None,
-    data: str | None,
-    data_dir: Path | None,
-    val: Path | None,
-    size: str | None,
-    mode: str | None,
-    out: Path | None,
-    start: Path | None,
-    resume: Path | None,
-    device: str | None,
-    threads: int | None,
-    dry_run: bool,
-    **changes: Any,
-) -> None:
-    """Train a preset, or go on with a run.
-
-    Ctrl-C saves and prints the line that resumes. Under torchrun the processes share each batch, --batch-size images
-    each, and the first one writes; a run goes on with any number of processes.
-
-    \b
-    Examples:
-      python -m train fit --preset conv --data mnist --out runs/conv
-      python -m train fit --resume runs/conv --epochs 120
-      python -m train fit --preset conv --data photos/ --size 64 --mode RGB --out runs/photos
-      torchrun --nproc-per-node 8 -m train fit --preset conv --out runs/conv
-    """
-    from .checkpoint import has_checkpoint, read_config
-    from .devices import choose_device, resolve_precision
-    from .sources import begin
-
-    changes = {name: change for name, change in changes.items() if change not in (None, ())}
-    if resume:
-        if preset or out or start or data or val or size or mode or set(changes) - {"epochs", "importance_share"}:
-            raise InputError(
-                "--resume goes on with the run's own config; of it, only --epochs and --importance-share can be given "
-                "anew."
-            )
-        config, folder, pictures = read_config(resume), resume, None
-    elif preset and out:
-        config, pictures = begin(PRESETS[preset](), data or "mnist", val=val, size=size, mode=mode, changes=changes)
-        folder = out
-        if has_checkpoint(folder) and not dry_run:
-            raise InputError(f"{folder} is a run already; choose another --out, or go on with --resume {folder}.")
-    else:
-        raise InputError("say which --preset to train and the --out folder of the run, or give --resume RUN.")
-    if start:
-        whole = start.resolve()  # only its name is kept: a model carries no path of the machine that made it
-        changes["started_from"] = whole.parent.name if whole.name == "checkpoint" else whole.name
-    torch_device = choose_device(device, threads)
-    config = resolve_precision(dataclasses.replace(config, **changes), torch_device)
-    if config.importance_share and config.importance_draws == 1:
-        raise InputError(f"the preset {config.preset!r} has no --importance-share: its bound is of one draw.")
-    if config.likelihood == "gaussian" and config.targets == "binarised":
-        raise InputError("a Gaussian has no binary pixels; take --targets grey with --likelihood gaussian.")
-    if config.only_prior and not (config.started_from and config.prior == "flow"):
-        raise InputError(
-            "--only-prior needs --from RUN, whose encoder and decoder it keeps, and a prior to train: flow."
-        )
-    if dry_run:
-        click.echo(config.to_json(), nl=False)
-        return
-    from .checkpoint import load_model
-    from .loop import fit as run_fit
-    from .parallel import join
-    from .progress import say
-    from .sources import load
-
-    processes = join(torch_device)
-    quiet = processes.rank > 0
-    dataset = load(config, folder, directory=data_dir, pictures=pictures, say=(lambda text: None) if quiet else say)
-    if pictures and "epochs" not in changes:
-        steps = -(-len(dataset.train_images) // config.batch_size)
-        config = dataclasses.replace(config, epochs=max(10, -(-PICTURE_STEPS // steps)))
-    if not resume:
-        config = dataclasses.replace(config, batch_size=config.batch_size * processes.size)
-    if processes.rank == 0:
-        say(config.to_json().rstrip())
-    weights = load_model(start, torch_device)[0] if start else None
-    if pictures and processes.rank == 0:
-        folder.mkdir(parents=True, exist_ok=True)
-        pictures.save(folder)
-    done = run_fit(config, folder, dataset, torch_device, resume=bool(resume), begin=weights, processes=processes)
-    processes.leave()
-    if not done:
-        sys.exit(130)
-    if processes.rank == 0:
-        say(f"Done. Next: python -m train evaluate {folder}")
+main.add_command(fit)
 
 
 _run = click.argument("run", type=click.Path(path_type=Path, exists=True, file_okay=False))
@@ -191,9 +53,9 @@ _run = click.argument("run", type=click.Path(path_type=Path, exists=True, file_o
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Measure the bounds through this model folder, as the run was exported, and vae_runtime.",
 )
-@_data_dir
-@_device
-@_threads
+@data_dir_option
+@device_option
+@threads_option
 def evaluate(
     run: Path,
     draws: tuple[int, ...],
@@ -256,9 +118,9 @@ def evaluate(
 @click.option("--reduce", type=click.IntRange(1, 8), default=None, help="Look at squares of so many pixels a side.")
 @click.option("--steps", type=click.IntRange(1), default=None, help="Of the optimiser.  [default: 6000]")
 @click.option("--seed", type=click.IntRange(0), default=None)
-@_data_dir
-@_device
-@_threads
+@data_dir_option
+@device_option
+@threads_option
 def detector(run: Path, data_dir: Path | None, device: str | None, threads: int | None, **changes: Any) -> None:
     """Train a network that finds faults, beside a run: on its normal pictures, with faults drawn into them.
 
@@ -310,9 +172,9 @@ def compare(runs: tuple[Path, ...], as_json: bool, picture: Path | None) -> None
 
 @main.command()
 @_run
-@_data_dir
-@_device
-@_threads
+@data_dir_option
+@device_option
+@threads_option
 def plot(run: Path, data_dir: Path | None, device: str | None, threads: int | None) -> None:
     """Draw a run's pictures into RUN/plots: samples, reconstructions, interpolation, latent map, loss curves.
 

@@ -22,7 +22,8 @@ from .calibrate import calibrate
 from .doctor import doctor
 from .generate import decode, interpolate, sample, vary
 from .inspect import info, verify
-from .look import encode, reconstruct, score
+from .look import encode, reconstruct
+from .score import score
 from .web import web
 
 SOME_FAILED, BAD_INPUT, NO_BACKEND, BAD_MODEL = 1, 2, 3, 4

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import io
+import json
 import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
@@ -165,3 +167,12 @@ def wrote(output: str, what: str) -> None:
 def say(message: str) -> None:
     """One line on stderr, whatever the names in it are made of."""
     click.echo("".join(mark if mark.isprintable() else ascii(mark)[1:-1] for mark in message), err=True)
+
+
+def lines(columns: list[str], rows: list[list[Any]], form: str, *, first: bool) -> str:
+    """Rows as text, by "jsonl" or "csv"; the names of the columns lead the first csv rows."""
+    if form == "jsonl":
+        return "".join(json.dumps(dict(zip(columns, row, strict=True))) + "\n" for row in rows)
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerows([columns, *rows] if first else rows)
+    return buffer.getvalue()

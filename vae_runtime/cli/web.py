@@ -36,12 +36,11 @@ def web(output: Path, engine: Path | None, single_file: bool, images: tuple[str,
     """Write a page that runs the model in the browser, for any static host; it needs no network but the host.
 
     Samples by seed, latents, pictures of the visitor's own, ways between them: the same numbers as here. To look at it:
-    python -m http.server -d OUTPUT.
+    python -m http.server -d OUTPUT. With --single-file, OUTPUT is one file that opens from a disk.
 
     \b
     Example:
       vae web page/ --ort node_modules/onnxruntime-web
-      vae web page.html --single-file -m my-flat-model --precision int8
     """
     from ..files import check_output, write_file
     from ..model.location import locate
