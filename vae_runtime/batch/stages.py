@@ -1,0 +1,137 @@
+"""The four stages: Encoder, Scorer, Decoder, Sampler."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import InputError
+from ..maths.arrays import check_latents
+from ..maths.noise import whole_number
+from ..model.manifest import SCORES
+from ..pictures.pixels import to_uint8
+from .rows import LAYOUTS, read_row
+from .stage import Batch, Stage, one_of
+
+
+@dataclass(kw_only=True, eq=False)
+class _OfImages(Stage):
+    """What reads images. layout: how arrays lie, "auto", "chw" or "hwc"; `rows.py` has the rules."""
+
+    layout: str = "auto"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        one_of(self.layout, LAYOUTS, "layout")
+
+    def _read(self, row: Any) -> Any:
+        return read_row(row, self.vae.manifest.image, self.layout)
+
+    def _images(self, rows: list[Any]) -> npt.NDArray[np.float32]:
+        return np.stack(rows) if rows else np.empty((0, *self.vae.image_shape), np.float32)
+
+
+@dataclass(kw_only=True, eq=False)
+class Encoder(_OfImages):
+    """Images to `mean` and `logvar` of q(z|x), deterministic: float32 [rows, latent_size] each."""
+
+    def _types(self) -> dict[str, str]:
+        return {"mean": "array<float>", "logvar": "array<float>"}
+
+    def _compute(self, rows: list[Any]) -> Batch:
+        return self.vae.encode(self._images(rows), batch_size=self.batch_size)._asdict()
+
+
+@dataclass(kw_only=True, eq=False)
+class Scorer(_OfImages):
+    """Images to `score`, deterministic: float64 [rows], nats, higher is stranger.
+
+    method: of `VAE.score`. p_value: whether a column `p_value` comes too, which needs a model with a calibration.
+    """
+
+    method: str = "elbo"
+    p_value: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        one_of(self.method, SCORES, "method")
+
+    def _types(self) -> dict[str, str]:
+        return {"score": "double", "p_value": "double"} if self.p_value else {"score": "double"}
+
+    def _compute(self, rows: list[Any]) -> Batch:
+        scores = self.vae.score(self._images(rows), method=self.method, batch_size=self.batch_size)
+        if not self.p_value:
+            return {"score": scores}
+        return {"score": scores, "p_value": self.vae.p_value(scores, method=self.method)}
+
+
+@dataclass(kw_only=True, eq=False)
+class _ToImages(Stage):
+    """What makes images. dtype: "float32" in [0, 1], or "uint8"."""
+
+    dtype: str = "float32"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        one_of(self.dtype, ("float32", "uint8"), "dtype")
+
+    def _types(self) -> dict[str, str]:
+        return {"image": "array<float>" if self.dtype == "float32" else "array<smallint>"}
+
+    def _result(self, images: npt.NDArray[np.float32]) -> Batch:
+        return {"image": images if self.dtype == "float32" else to_uint8(images)}
+
+
+@dataclass(kw_only=True, eq=False)
+class Decoder(_ToImages):
+    """Latents to `image`, the mean of p(x|z), deterministic: [rows, channels, height, width]."""
+
+    column: str = "mean"
+
+    def _read(self, row: Any) -> Any:
+        if row is None:
+            raise InputError("the row has no latent.")
+        return check_latents(np.asarray(row)[None], self.vae.latent_size)[0]
+
+    def _compute(self, rows: list[Any]) -> Batch:
+        latents = np.stack(rows) if rows else np.empty((0, self.vae.latent_size), np.float32)
+        return self._result(self.vae.decode(latents, batch_size=self.batch_size))
+
+
+@dataclass(kw_only=True, eq=False)
+class Sampler(_ToImages):
+    """Whole numbers to `image`, seeded: [rows, channels, height, width], sample number `index` of the seed.
+
+    In any order and any part, what `VAE.sample(start=index)` gives: neighbours that follow each other are drawn at
+    once. label, temperature: of `VAE.sample`.
+    """
+
+    column: str = "index"
+    seed: int = 0
+    label: str | int | None = None
+    temperature: float = 1.0
+
+    def _read(self, row: Any) -> Any:
+        return whole_number(row, "the index")
+
+    def _compute(self, rows: list[Any]) -> Batch:
+        images = np.empty((len(rows), *self.vae.image_shape), np.float32)
+        begin = 0
+        while begin < len(rows):
+            end = begin + 1
+            while end < len(rows) and rows[end] == rows[end - 1] + 1:
+                end += 1
+            images[begin:end] = self.vae.sample(
+                end - begin,
+                label=self.label,
+                seed=self.seed,
+                start=rows[begin],
+                temperature=self.temperature,
+                batch_size=self.batch_size,
+            )
+            begin = end
+        return self._result(images)
