@@ -20,13 +20,24 @@ export function fitPicture(picture, spec) {
   return pixels;
 }
 
-// Grey or red, green, blue: a Uint8Array [height * width] each, on white, inverted where the model asks for it.
+// Grey or red, green, blue: a Uint8Array [height * width] each, on white, inverted where the model asks for it. A
+// photograph has millions of pixels: nothing is allocated for one.
 function channelsOf({ width, height, data }, { mode, invert }) {
-  const planes = Array.from({ length: mode === "L" ? 1 : 3 }, () => new Uint8Array(width * height));
-  for (let i = 0; i < width * height; i++) {
-    const [red, green, blue] = [0, 1, 2].map((c) => onWhite(data[4 * i + c], data[4 * i + 3]));
-    const values = mode === "L" ? [(19595 * red + 38470 * green + 7471 * blue + 32768) >> 16] : [red, green, blue];
-    values.forEach((value, c) => (planes[c][i] = invert ? 255 - value : value));
+  const size = width * height;
+  const planes = Array.from({ length: mode === "L" ? 1 : 3 }, () => new Uint8Array(size));
+  const flip = invert ? 255 : 0; // v ^ 255 is 255 - v
+  for (let i = 0; i < size; i++) {
+    const alpha = data[4 * i + 3];
+    const red = onWhite(data[4 * i], alpha);
+    const green = onWhite(data[4 * i + 1], alpha);
+    const blue = onWhite(data[4 * i + 2], alpha);
+    if (mode === "L") {
+      planes[0][i] = ((19595 * red + 38470 * green + 7471 * blue + 32768) >> 16) ^ flip;
+    } else {
+      planes[0][i] = red ^ flip;
+      planes[1][i] = green ^ flip;
+      planes[2][i] = blue ^ flip;
+    }
   }
   return planes;
 }
