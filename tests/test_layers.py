@@ -27,7 +27,7 @@ ROOMS = {
     "checks": {"errors", "spec", "threads", "model", "maths", "vae"},
     "sklearn": {"errors", "maths", "vae"},
     "batch": {"errors", "coerce", "spec", "maths", "model", "pictures", "vae"},
-    "web": {"errors", "files", "model", "maths", "vae"},
+    "web": {"errors", "files", "model", "maths", "pictures", "vae"},
     "cli": {"errors", "spec", "files", "threads", "model", "maths", "pictures", "vae", "checks", "web"},
 }
 FORBIDDEN = {

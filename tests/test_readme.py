@@ -75,12 +75,12 @@ def test_the_shell_blocks_run(text, environment, tmp_path):
 def test_the_two_installing_commands_are_there(text):
     lines = "\n".join(blocks(text, "bash")).splitlines()
     assert 'pip install ".[cpu]" && vae sample -n 25 -o samples.png' in lines
-    assert 'pip install -e ".[dev]" -c constraints.txt && pytest' in lines
+    assert 'pip install -e ".[dev]" -c constraints.txt && pytest -n auto --dist loadfile' in lines
 
 
 def test_ci_runs_the_readmes_commands(root):
     script = (root / ".ci" / "run").read_text(encoding="utf-8")
-    assert 'pip install -e ".[dev]" -c constraints.txt && pytest' in script
+    assert 'pip install -e ".[dev]" -c constraints.txt && pytest -n auto --dist loadfile' in script
     assert 'pip install ".[cpu]" && vae sample -n 25 -o' in script
 
 

@@ -142,6 +142,15 @@ def test_bad_rows_carry_an_error_and_touch_no_other(model, digits):
     assert np.isnan(decoded["image"][bad]).all() and all("finite" in text for text in decoded["error"][bad])
 
 
+def test_ragged_latents_and_pillow_images_that_are_cut_off_are_errors_of_their_rows(model, digits):
+    z = np.zeros(2, np.float32)
+    decoded = Decoder(model=model)({"mean": column([z, [[1, 2], [3]], "x", z])})
+    assert [bool(text) for text in decoded["error"]] == [False, True, True, False]
+    cut = Image.open(io.BytesIO(encoded(Image.fromarray(digits[1][0][0]))[:80]))  # the header alone is whole
+    rows = [cut, Image.new("L", (0, 0)), Image.fromarray(digits[1][0][0])]
+    assert [bool(text) for text in Scorer(model=model)({"image": rows})["error"]] == [True, True, False]
+
+
 def test_an_error_of_an_earlier_stage_is_kept(model, digits):
     encoded_rows = Encoder(model=model)({"image": column([None, digits[1][0]])})
     decoded = Decoder(model=model, dtype="uint8")({"mean": encoded_rows["mean"], "error": encoded_rows["error"]})
@@ -182,8 +191,12 @@ def test_samples_are_those_of_their_global_index_in_any_order(root, name):
 
 
 def test_an_index_that_is_none_is_an_error_of_its_row(model):
-    found = Sampler(model=model)({"index": column([1, None, -1, 2.0, 2])})
+    found = Sampler(model=model)({"index": column([1, None, -1, 2.5, 2])})
     assert [bool(text) for text in found["error"]] == [False, True, True, True, False]
+    # A null makes the whole column of a table float.
+    again = Sampler(model=model)({"index": np.array([1.0, np.nan, 2.0])})
+    assert [bool(text) for text in again["error"]] == [False, True, False]
+    np.testing.assert_array_equal(again["image"][[0, 2]], found["image"][[0, 4]])
     np.testing.assert_array_equal(found["image"][[0, 4]], VAE.load(model).sample(2, start=1))
 
 

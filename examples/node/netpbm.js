@@ -2,7 +2,7 @@
 
 // Returns { width, height, data } with RGBA bytes, as `fitPicture` takes them.
 export function readNetpbm(content) {
-  const header = /^P([56])\s+(?:#.*\s+)*(\d+)\s+(?:#.*\s+)*(\d+)\s+(?:#.*\s+)*255\s/.exec(content.subarray(0, 1000).toString("latin1"));
+  const header = /^P([56])\s+(?:#[^\n]*\n\s*)*(\d+)\s+(?:#[^\n]*\n\s*)*(\d+)\s+(?:#[^\n]*\n\s*)*255\s/.exec(content.subarray(0, 1000).toString("latin1"));
   if (!header) {
     throw new Error("expected a binary PGM or PPM with 8 bits a channel.");
   }

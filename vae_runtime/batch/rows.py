@@ -49,12 +49,23 @@ def read_row(row: Any, spec: ImageSpec, layout: str = "auto") -> npt.NDArray[np.
     if isinstance(row, Image.Image):
         if row.mode not in MODES:  # its array may be indexes of a palette
             raise InputError(f"the image is a Pillow image of mode {row.mode}; give L or RGB, or the file's bytes.")
-        return from_uint8(fit_picture(row, spec))
+        return from_uint8(fit_picture(_loaded(row), spec))
     array = _channels_first(_dense(row), spec.shape, layout)
     if array.dtype.kind in "iu":
         return from_uint8(fit_picture(_picture(array), spec))
     image: npt.NDArray[np.float32] = check_image(array, spec.shape, "the image")[0]
     return image
+
+
+def _loaded(picture: Image.Image) -> Image.Image:
+    """A Pillow image with its pixels; one opened from a file has read nothing but the header."""
+    try:
+        picture.load()
+    except (OSError, ValueError, SyntaxError) as error:
+        raise InputError(f"the image is cut off or damaged ({error}).") from None
+    if not (picture.width and picture.height):
+        raise InputError(f"the image is {picture.width}x{picture.height}; it has no pixels.")
+    return picture
 
 
 def _dense(row: Any) -> npt.NDArray[Any]:

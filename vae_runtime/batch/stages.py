@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..coerce import as_array
 from ..errors import InputError
 from ..maths.arrays import check_latents
 from ..maths.noise import whole_number
@@ -95,7 +96,7 @@ class Decoder(_ToImages):
     def _read(self, row: Any) -> Any:
         if row is None:
             raise InputError("the row has no latent.")
-        return check_latents(np.asarray(row)[None], self.vae.latent_size)[0]
+        return check_latents(as_array(row, "the latent")[None], self.vae.latent_size)[0]
 
     def _compute(self, rows: list[Any]) -> Batch:
         latents = np.stack(rows) if rows else np.empty((0, self.vae.latent_size), np.float32)
@@ -116,6 +117,8 @@ class Sampler(_ToImages):
     temperature: float = 1.0
 
     def _read(self, row: Any) -> Any:
+        if isinstance(row, (float, np.floating)) and float(row).is_integer() and abs(float(row)) < 2**53:
+            row = int(row)  # tables make a whole column float where one row has no number
         return whole_number(row, "the index")
 
     def _compute(self, rows: list[Any]) -> Batch:

@@ -6,17 +6,18 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError
-from ..files import sync_directory, write_file
+from .. import files
+from ..errors import InputError, IntegrityError
 from ..model.integrity import read_file
 from ..model.manifest import FILE_NAME, Manifest
-from .engine import WASM, Engine
+from .engine import MODULE, SERVED, WASM, Engine
 
 SOURCES = Path(__file__).resolve().parent
 FORMAT, FORMAT_VERSION = "vae-page", 1
@@ -27,7 +28,7 @@ def check_target(folder: Path) -> None:
     """Refuse, before any work is done, a place where a page cannot or should not be written."""
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file; give a folder for the page.")
-    if folder.is_dir() and any(folder.iterdir()) and not _is_page(folder):
+    if folder.is_dir() and any(folder.iterdir()) and not _facts(folder):
         raise InputError(f"{folder} is not empty and holds no page; give a new folder, or that of a page to replace.")
 
 
@@ -41,7 +42,10 @@ def model_files(folder: Path, manifest: Manifest, precision: str) -> dict[str, b
     """The files of a model that one precision needs, each checked, and the manifest."""
     graphs = [graph.get(precision, graph["float32"]) for graph in manifest.graphs.values()]
     contents = {file.file: read_file(folder, file) for file in (*graphs, manifest.golden[precision].file)}
-    return {FILE_NAME: (folder / FILE_NAME).read_bytes(), **contents}
+    text = files.read_file(folder / FILE_NAME, 2**20)
+    if hashlib.sha256(text).hexdigest() != manifest.digest:
+        raise IntegrityError(f"{folder / FILE_NAME} was changed while it was read; try again.")
+    return {FILE_NAME: text, **contents}
 
 
 def facts(manifest: Manifest, precision: str, model: Mapping[str, bytes], latents: Mapping[str, Any]) -> dict[str, Any]:
@@ -50,6 +54,8 @@ def facts(manifest: Manifest, precision: str, model: Mapping[str, bytes], latent
     return {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
+        # Another model has another address: no browser takes it for one that it keeps.
+        "model": f"model-{manifest.digest[:12]}-{precision}",
         "precision": precision,
         "digest": manifest.digest,
         "model_bytes": sum(len(content) for name, content in model.items() if name != later),
@@ -58,40 +64,64 @@ def facts(manifest: Manifest, precision: str, model: Mapping[str, bytes], latent
 
 
 def write_page(folder: Path, page: Mapping[str, Any], model: Mapping[str, bytes], engine: Engine) -> dict[str, int]:
-    """Write the page as one change, in the place of an earlier one; returns the bytes of each file."""
-    wasm = engine.files[WASM]
-    described = {"version": engine.version, "file": f"engine/{WASM}", "bytes": len(wasm)}
-    described["sha256"] = hashlib.sha256(wasm).hexdigest()
-    files = {
+    """Write the page, or over an earlier one; returns the bytes of each file.
+
+    A new folder appears whole or not at all. In an earlier page the new model and engine lie beside the old ones; the
+    page's own files are replaced, each in one rename, page.json last, which names model and engine; then the old go.
+    """
+    check_target(folder)
+    wasm, place = engine.files[WASM], f"engine-{re.sub('[^0-9A-Za-z.]', '_', engine.version)}"
+    described = {
+        "version": engine.version,
+        "module": f"{place}/{SERVED[MODULE]}",
+        "wasm": {"file": f"{place}/{WASM}", "bytes": len(wasm), "sha256": hashlib.sha256(wasm).hexdigest()},
+    }
+    contents = {
+        **{f"{place}/{SERVED.get(name, name)}": content for name, content in engine.files.items()},
+        **{f"{page['model']}/{name}": content for name, content in model.items()},
         **page_files(),
-        **{f"engine/{name}": content for name, content in engine.files.items()},
-        **{f"model/{name}": content for name, content in model.items()},
         FACTS: json.dumps({**page, "engine": described}).encode(),
     }
-    check_target(folder)
-    folder = folder.absolute()
+    folder = Path(os.path.realpath(folder))  # a link stays a link
+    if folder.exists():
+        old = _folders(folder)
+        _write(folder, contents)
+        for name in old - {place, page["model"]}:
+            shutil.rmtree(folder / name, ignore_errors=True)
+    else:
+        _write_new(folder, contents)
+    return {name: len(content) for name, content in contents.items()}
+
+
+def _write(folder: Path, contents: Mapping[str, bytes]) -> None:
+    for name, content in contents.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        files.write_file(folder / name, content)
+
+
+def _write_new(folder: Path, contents: Mapping[str, bytes]) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
-    token = secrets.token_hex(4)
-    new, old = (folder.with_name(f".{folder.name}.{token}.{kind}") for kind in ("tmp", "old"))
+    temporary = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.tmp")
     try:
-        for name, content in files.items():
-            (new / name).parent.mkdir(parents=True, exist_ok=True)
-            write_file(new / name, content)
-        if folder.exists():
-            os.rename(folder, old)
-        os.rename(new, folder)
+        _write(temporary, contents)
+        os.rename(temporary, folder)
     except BaseException:
-        if old.exists() and not folder.exists():
-            os.rename(old, folder)
-        shutil.rmtree(new, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
         raise
-    sync_directory(folder.parent)
-    shutil.rmtree(old, ignore_errors=True)
-    return {name: len(content) for name, content in files.items()}
+    files.sync_directory(folder.parent)
 
 
-def _is_page(folder: Path) -> bool:
+def _facts(folder: Path) -> dict[str, Any]:
+    """page.json of an earlier page; nothing where there is none."""
     with contextlib.suppress(OSError, ValueError):
         content = json.loads((folder / FACTS).read_text(encoding="utf-8"))
-        return isinstance(content, dict) and content.get("format") == FORMAT
-    return False
+        if isinstance(content, dict) and content.get("format") == FORMAT:
+            return content
+    return {}
+
+
+def _folders(folder: Path) -> set[str]:
+    """The folders that an earlier page names for its model and its engine, and no others."""
+    page = _facts(folder)
+    named = {str(page.get("model")), str(dict(page.get("engine") or {}).get("module")).partition("/")[0]}
+    return {name for name in named if re.fullmatch(r"(model|engine)-[0-9A-Za-z._-]+", name)}

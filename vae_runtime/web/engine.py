@@ -10,6 +10,7 @@ from typing import NamedTuple
 from ..errors import InputError, IntegrityError
 
 MODULE, WASM = "ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm"
+SERVED = {MODULE: "ort.wasm.bundle.min.js"}  # many servers know no .mjs, and browsers run no module of unknown type
 TESTED = "1.30.0"  # the version that examples/browser/package.json pins
 SHA256 = {
     MODULE: "11e64bd8ffe11bd1a2a2f0d6275fdfbbba7262f0b76b99b53d228a8a22ef3d90",

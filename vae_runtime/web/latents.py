@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..maths.posterior import Posterior
+from ..pictures.pixels import from_uint8, to_uint8
 from ..vae import VAE
 
 Float32 = npt.NDArray[np.float32]
@@ -31,7 +32,7 @@ class Encoded(NamedTuple):
 
 def encode_own_samples(vae: VAE) -> Encoded:
     """The model's own samples, of seed 0, for want of pictures; deterministic."""
-    images = vae.sample(OWN_SAMPLES, seed=0)
+    images = from_uint8(to_uint8(vae.sample(OWN_SAMPLES, seed=0)))  # a Gaussian's mean may leave [0, 1]
     labels = vae.label_probabilities(images).argmax(axis=1) if vae.labels else np.zeros(len(images), np.int64)
     return Encoded(f"{len(images)} samples of the model itself", vae.encode(images), vae.labels, labels)
 

@@ -24,12 +24,11 @@ _POLICY = re.compile(r'(http-equiv="Content-Security-Policy" content=)"[^"]*"')
 def single_page(page: Mapping[str, Any], model: Mapping[str, bytes]) -> bytes:
     """The whole page with a model in it, as HTML.
 
-    Modules in one file have no addresses to import each other by, so an import map gives each one a name and its text;
-    a policy allows these very texts and no connection at all.
+    Modules in one file have no addresses to import each other by, so an import map gives each one a name and its text
+    as a data address. The policy allows such modules, this map, this style, and no connection at all.
     """
     _check_operators(model)
     files = page_files()
-    del files["engine.js"]
     files["source.js"] = (SOURCES / "single" / "source.js").read_bytes()
     modules = {f"page/{name}": _named(name, content) for name, content in files.items() if name.endswith(".js")}
     imports = json.dumps({"imports": {name: _data_url(content) for name, content in modules.items()}})

@@ -21,14 +21,29 @@ export async function decodePicture(blob) {
   }
   const options = { imageOrientation: "from-image", colorSpaceConversion: "none", premultiplyAlpha: "none" };
   const bitmap = await createImageBitmap(blob, options).catch(() => {
-    throw new InputError(`${name} is cut off or damaged; copy or save it again.`);
+    throw new InputError(`${name} is cut off, damaged, or too large for this browser; copy or save it again.`);
   });
   const { width, height } = bitmap;
   if (width * height > LIMIT_PIXELS) {
     throw new InputError(`${name} is ${width}x${height}; the limit is ${LIMIT_PIXELS} pixels. Make it smaller.`);
   }
-  const context = Object.assign(document.createElement("canvas"), { width, height }).getContext("2d");
+  const canvas = Object.assign(document.createElement("canvas"), { width, height });
+  try {
+    return pixelsOf(bitmap, canvas.getContext("2d", { willReadFrequently: true }), name);
+  } finally {
+    bitmap.close();
+    canvas.width = canvas.height = 0; // some browsers keep its memory for long
+  }
+}
+
+// Canvases over a limit, which is each browser's own, stay empty and say nothing: so one pixel is tried.
+function pixelsOf(bitmap, context, name) {
+  const { width, height } = bitmap;
+  context?.fillRect(width - 1, height - 1, 1, 1);
+  if (!context?.getImageData(width - 1, height - 1, 1, 1).data[3]) {
+    throw new InputError(`${name} is ${width}x${height}, too large for this browser. Make it smaller.`);
+  }
+  context.clearRect(0, 0, width, height);
   context.drawImage(bitmap, 0, 0);
-  bitmap.close();
   return context.getImageData(0, 0, width, height);
 }

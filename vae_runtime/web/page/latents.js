@@ -12,7 +12,7 @@ export function showLatents(vae, page, latent, walk) {
   const show = latest(async (z) => {
     const bytes = toBytes(await vae.decode(z));
     paint($("decoded"), bytes, vae.imageShape);
-    const text = describe(latent, z);
+    const text = describe(z, z === latent.z ? latent.origin : {}); // under the pointer it is no sample
     $("decoded").setAttribute("aria-label", `The decoder's image of ${text}`);
     say(text);
   });
@@ -41,7 +41,7 @@ export function showLatents(vae, page, latent, walk) {
   });
 }
 
-function describe({ origin, project }, z) {
+function describe(z, origin) {
   if (origin.seed !== undefined) {
     return `Sample ${origin.sample} of seed ${origin.seed}`;
   }

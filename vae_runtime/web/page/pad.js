@@ -35,6 +35,9 @@ export function showPad({ shape: [, height, width], invert }, drawn) {
   const place = ({ offsetX, offsetY }) => [offsetX, offsetY].map((value) => (value * canvas.width) / canvas.clientWidth);
 
   canvas.addEventListener("pointerdown", (event) => {
+    if (event.button) {
+      return; // a menu, not a stroke
+    }
     canvas.setPointerCapture(event.pointerId);
     pen = { at: place(event), down: true };
     lineTo(pen.at);
@@ -44,10 +47,14 @@ export function showPad({ shape: [, height, width], invert }, drawn) {
       lineTo(place(event));
     }
   });
-  canvas.addEventListener("pointerup", () => {
-    pen.down = false;
-    finish();
-  });
+  for (const end of ["pointerup", "pointercancel"]) {
+    canvas.addEventListener(end, () => {
+      if (pen.down) {
+        pen.down = false;
+        finish();
+      }
+    });
+  }
 
   function showPen() {
     $("pen").style.left = `${(100 * pen.at[0]) / canvas.width}%`;

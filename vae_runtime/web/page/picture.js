@@ -15,19 +15,21 @@ const WHAT = {
 
 export function showPicture(vae, page, latent, walk) {
   let found;
+  const unit = vae.manifest.scores.includes("faults") ? "log-odds of a fault" : "nats a pixel";
   const say = (text, failed = false) => {
     $("picture-says").textContent = text;
     $("picture-says").className = failed ? "failed" : "";
   };
 
-  // picture: { width, height, data } as of a canvas, or a promise of it.
-  const look = latest(async (picture, name) => {
+  // decode: gives { width, height, data } as of a canvas, or a promise of it.
+  const look = latest(async (decode, name) => {
     try {
-      found = await findings(vae, fromBytes(fitPicture(await picture, vae.manifest.image)));
+      found = await findings(vae, fromBytes(fitPicture(await decode(), vae.manifest.image)));
       display(found);
       const sure = found.scores.elbo.p === null ? "" : `, p-value ${found.scores.elbo.p.toPrecision(2)}`;
       say(`${name}: ${found.scores.elbo.nats.toFixed(2)} nats${sure}.`);
     } catch (error) {
+      $("findings").hidden = true; // they are another picture's
       say(error.message, true);
     }
   });
@@ -35,8 +37,8 @@ export function showPicture(vae, page, latent, walk) {
   function display({ image, posterior, rebuilt, map, scores }) {
     paint($("seen"), toBytes(image), vae.imageShape);
     paint($("rebuilt"), toBytes(rebuilt), vae.imageShape);
-    const highest = paintMap($("map"), map, vae.imageShape);
-    $("map-caption").textContent = `Strange, up to ${highest.toFixed(1)} nats a pixel`;
+    const [low, high] = paintMap($("map"), map, vae.imageShape);
+    $("map-caption").textContent = `Strange: ${low.toFixed(1)} to ${high.toFixed(1)} ${unit}`;
     const rows = Object.entries(scores);
     fillTable($("scores"), rows.map(([name, { nats, p }]) => [WHAT[name], nats.toFixed(2), p?.toPrecision(2) ?? "–"]));
     const { mean, sigma } = posterior;
@@ -48,9 +50,10 @@ export function showPicture(vae, page, latent, walk) {
   $("calibrated").textContent = vae.manifest.calibration
     ? "the p-value is the share of normal pictures as strange"
     : "the model is not calibrated, so that there are no p-values";
-  showPad(vae.manifest.image, (picture) => look(picture, "Your drawing"));
-  const open = (file) => file && look(decodePicture(file), file.name || "The pasted picture");
+  showPad(vae.manifest.image, (picture) => look(() => picture, "Your drawing"));
+  const open = (file) => file && look(() => decodePicture(file), file.name || "The pasted picture");
   $("file").addEventListener("change", () => open($("file").files[0]));
+  $("file").addEventListener("click", () => ($("file").value = "")); // the same file again is a change too
   document.addEventListener("paste", (event) => open(event.clipboardData.files[0]));
   document.addEventListener("dragover", (event) => {
     event.preventDefault();
@@ -66,7 +69,7 @@ export function showPicture(vae, page, latent, walk) {
     const bytes = toBytes(await vae.decode(latent.z));
     const [, height, width] = vae.imageShape;
     const data = toRGBA(vae.manifest.image.invert ? bytes.map((byte) => 255 - byte) : bytes, vae.imageShape);
-    look({ width, height, data }, "The decoded latent");
+    look(() => ({ width, height, data }), "The decoded latent");
   });
   $("to-latents").addEventListener("click", () => latent.set(found.posterior.mean));
   $("picture-to-start").addEventListener("click", () => walk.setStart(found.posterior.mean));
@@ -95,15 +98,16 @@ async function findings(vae, image) {
   };
 }
 
-// Black at nothing, yellow at the highest; returns the highest.
+// Black at the lowest, red, and yellow at the highest; returns both.
 function paintMap(canvas, map, [, height, width]) {
-  const highest = Math.max(...map, 1e-9);
+  const low = map.reduce((least, value) => Math.min(least, value));
+  const high = map.reduce((most, value) => Math.max(most, value));
   const bytes = new Uint8ClampedArray(3 * map.length);
-  map.forEach((nats, k) => {
-    const share = Math.max(nats, 0) / highest;
+  map.forEach((value, k) => {
+    const share = (value - low) / (high - low || 1);
     bytes[k] = 255 * Math.min(1, 2 * share);
     bytes[map.length + k] = 255 * Math.max(0, 2 * share - 1);
   });
   paint(canvas, bytes, [3, height, width]);
-  return highest;
+  return [low, high];
 }

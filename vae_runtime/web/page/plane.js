@@ -2,7 +2,7 @@
 
 import { $, arrow } from "./dom.js";
 
-// Okabe and Ito's colours, told apart by most eyes; labels are also written out.
+// Okabe and Ito's colours, told apart by most eyes. Short labels are written where they lie, long ones in a legend.
 const COLOURS = ["#3a8fd0", "#d55e00", "#009e73", "#cc79a7", "#b58900", "#56b4e9", "#8f74d8", "#8c8c8c", "#dd5555", "#33aa88"];
 
 // show(z): decode and show. Returns { draw, mark }: draw again, and mark a posterior { mean, sigma }.
@@ -45,10 +45,16 @@ export function showPlane({ plane: { limit, points, labels, names }, ...page }, 
   }
 
   function drawPoints(context, side) {
-    const written = names.every((name) => name.length <= 2);
     context.font = "11px system-ui, sans-serif";
-    context.textAlign = "center";
     context.textBaseline = "middle";
+    const written = names.every((name) => name.length <= 2);
+    if (!written) {
+      names.forEach((name, label) => {
+        context.fillStyle = COLOURS[label % COLOURS.length];
+        context.fillText(`■ ${name}`, 8, 12 + 14 * label);
+      });
+    }
+    context.textAlign = "center";
     points.forEach((point, i) => {
       const [x, y] = toScreen(point, side);
       const label = labels[i] ?? 0;

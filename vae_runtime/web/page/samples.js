@@ -13,7 +13,8 @@ export async function showSamples(vae, latent) {
   const asked = () => {
     const seed = BigInt(/^[0-9]{1,20}$/.test($("seed").value) ? $("seed").value : -1);
     const [start, count] = [Number($("start").value), Number($("count").value)];
-    if (!(seed >= 0n && seed < 2n ** 64n) || !Number.isSafeInteger(start) || start < 0 || !(count >= 1 && count <= 100)) {
+    const whole = Number.isSafeInteger(start + count) && Number.isInteger(count);
+    if (!(seed >= 0n && seed < 2n ** 64n && whole && start >= 0 && count >= 1 && count <= 100)) {
       throw new InputError("expected a seed from 0 to 18446744073709551615, samples from 0 on, and 1 to 100 of them.");
     }
     return { seed, start, count, temperature: Number($("temperature").value), label: $("label").value || undefined };
@@ -34,7 +35,6 @@ export async function showSamples(vae, latent) {
       $("sheet-frame").style.maxWidth = `${columns * 5.5}rem`;
       sheet = { z, count, columns, seed, start, temperature, label, chosen: 0 };
       $("sheet").setAttribute("aria-label", `Samples ${start} to ${start + count - 1} of seed ${seed}`);
-      $("sheet-help").className = "hint";
       choose(0);
     } catch (error) {
       complain(error);
@@ -44,6 +44,7 @@ export async function showSamples(vae, latent) {
   function choose(i) {
     const { z, seed, start, temperature, label } = sheet;
     sheet.chosen = i;
+    $("sheet-help").className = "hint";
     markChosen(sheet, vae.imageShape);
     $("sheet-help").textContent =
       `Sample ${start + i} of seed ${seed} is chosen: click another one, or use the arrow keys. ` +
@@ -59,7 +60,10 @@ export async function showSamples(vae, latent) {
   for (const id of ["seed", "start", "count", "label", "temperature"]) {
     $(id).addEventListener("change", draw);
   }
-  $("temperature").addEventListener("input", () => ($("temperature-shown").textContent = $("temperature").value));
+  $("temperature").addEventListener("input", () => {
+    $("temperature").value = Number($("temperature").value).toFixed(2); // a link may name any, the hand a round one
+    $("temperature-shown").textContent = Number($("temperature").value);
+  });
   $("another").addEventListener("click", () => {
     $("seed").value = crypto.getRandomValues(new Uint32Array(1))[0];
     $("start").value = 0;

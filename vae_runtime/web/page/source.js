@@ -5,26 +5,38 @@ import { readFile } from "./vae/integrity.js";
 
 // Returns { vae, page }: the open model and page.json. progress(bytes, all) is told how much there is.
 export async function load(progress) {
-  const page = JSON.parse(new TextDecoder().decode(await get("page.json")));
-  const all = page.engine.bytes + page.model_bytes;
+  const page = parsePage(await get("page.json", { cache: "no-cache" })); // the others change their names with their content
+  const all = page.engine.wasm.bytes + page.model_bytes;
   let done = 0;
-  const read = (name) => get(name, (bytes) => progress((done += bytes), all));
+  const read = (name) => get(name, {}, (bytes) => progress((done += bytes), all));
   const { precision, digest } = page;
-  const vae = await VAE.load(engine(read, page.engine), (name) => read(`model/${name}`), { precision, digest });
+  const vae = await VAE.load(engine(read, page.engine), (name) => read(`${page.model}/${name}`), { precision, digest });
   return { vae, page };
 }
 
+function parsePage(content) {
+  try {
+    const page = JSON.parse(new TextDecoder().decode(content));
+    if (page.format === "vae-page" && page.format_version === 1) {
+      return page;
+    }
+  } catch {
+    // said below
+  }
+  throw new IntegrityError("page.json is not of this page. Copy the whole folder again, and reload without the cache.");
+}
+
 // onnxruntime-web, its WebAssembly checked.
-async function engine(read, file) {
-  const [wasm, { ort }] = await Promise.all([readFile(read, file), import("./engine.js")]);
+async function engine(read, { module, wasm: file }) {
+  const [wasm, ort] = await Promise.all([readFile(read, file), import(`./${module}`)]);
   ort.env.wasm.wasmBinary = wasm.buffer;
   ort.env.wasm.numThreads = 1; // more need headers that static hosts do not send
   return ort;
 }
 
 // The bytes of a file beside this page.
-async function get(name, tell = () => {}) {
-  const response = await fetch(new URL(name, import.meta.url)).catch(() => null);
+async function get(name, options, tell = () => {}) {
+  const response = await fetch(new URL(name, import.meta.url), options).catch(() => null);
   if (!response?.ok) {
     const answer = response ? `the server answered ${response.status}` : "the server does not answer";
     throw new IntegrityError(`${name} did not come: ${answer}. Copy the whole folder to the server.`);

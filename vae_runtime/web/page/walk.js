@@ -47,7 +47,10 @@ export function showWalk(vae, latent) {
     }, pause);
   }
 
-  $("way").addEventListener("input", show);
+  $("way").addEventListener("input", () => {
+    stop();
+    show();
+  });
   $("path").addEventListener("change", show);
   $("play").addEventListener("click", () => (playing ? stop() : play()));
   $("save-strip").addEventListener("click", async () => {

@@ -1,6 +1,6 @@
 // A small engine for models of dense layers alone, where onnxruntime's 14 MB cannot go: a single file, an embedded view.
 //
-// The same interface: `Tensor`, and `InferenceSession.create(bytes)`. It reads the graph itself and knows the eight
+// The same interface: `Tensor`, and `InferenceSession.create(bytes)`. It reads the graph itself and knows the seven
 // operators of such graphs, float32 or quantised; a graph with another one is refused.
 
 import { VAEError } from "./errors.js";
@@ -38,42 +38,45 @@ export class InferenceSession {
 }
 
 // Run a node whose inputs are all there, and keep its output; false where one is missing.
-function runs({ type, inputs, output, transposed }, values) {
+function runs({ type, inputs, output, attributes }, values) {
   const given = inputs.map((name) => values.get(name));
   if (!given.every(Boolean)) {
     return false;
   }
-  values.set(output, OPERATORS[type](given, transposed));
+  values.set(output, OPERATORS[type](given, attributes));
   return true;
 }
 
 const { fround, exp, max, min } = Math;
 const map = ({ data, dims }, give) => new Tensor("float32", Float32Array.from(data, give), dims);
-// One scale for all, or one a row: the format quantises along axis 0.
-const perRow = ({ data, dims }, scale) => (k) => (scale.data.length === 1 ? 0 : Math.floor(k / (data.length / dims[0])));
+// Which scale number k of a tensor has: the only one, or that of its place along the axis.
+function scaleOf({ dims }, scale, axis) {
+  const inner = dims.slice(axis + 1).reduce((product, side) => product * side, 1);
+  return (k) => (scale.data.length === 1 ? 0 : Math.floor(k / inner) % dims[axis]);
+}
 
 const OPERATORS = {
   Relu: ([x]) => map(x, (value) => max(value, 0)),
   Sigmoid: ([x]) => map(x, (value) => 1 / (1 + exp(-value))),
   Clip: ([x, low, high]) => map(x, (value) => min(max(value, low.data[0]), high.data[0])),
   Reshape: ([x, shape]) => new Tensor(x.type, x.data, [x.dims[0], ...Array.from(shape.data, Number).slice(1)]),
-  Gemm: ([x, weight, bias], transposed) => gemm(x, transposed ? weight : transpose(weight), bias),
+  Gemm: ([x, weight, bias], { transB }) => gemm(x, transB ? weight : transpose(weight), bias),
   QuantizeLinear([x, scale, zero]) {
     const [low, high] = zero.type === "uint8" ? [0, 255] : [-128, 127];
     return map(x, (value) => min(max(roundHalfToEven(fround(value / scale.data[0])) + zero.data[0], low), high));
   },
-  DequantizeLinear([x, scale, zero]) {
-    const row = perRow(x, scale);
-    return map(x, (value, k) => fround(value - (zero?.data[row(k)] ?? 0)) * scale.data[row(k)]);
+  DequantizeLinear([x, scale, zero], { axis = 1 }) {
+    const at = scaleOf(x, scale, axis);
+    return map(x, (value, k) => fround(value - (zero?.data[at(k)] ?? 0)) * scale.data[at(k)]);
   },
 };
 
 // x [n, inputs] times weight [outputs, inputs] transposed, plus bias; sums in double precision.
-function gemm({ data: x, dims: [n] }, { data: w, dims: [outputs, inputs] }, { data: bias }) {
+function gemm({ data: x, dims: [n] }, { data: w, dims: [outputs, inputs] }, bias) {
   const y = new Float32Array(n * outputs);
   for (let i = 0; i < n; i++) {
     for (let o = 0; o < outputs; o++) {
-      let sum = bias[o];
+      let sum = bias ? bias.data[o] : 0;
       for (let k = 0; k < inputs; k++) {
         sum += x[i * inputs + k] * w[o * inputs + k];
       }
@@ -131,8 +134,9 @@ function unpacked(value) {
 // NodeProto: input 1, output 2, op_type 4, attribute 5 (AttributeProto: name 1, i 3).
 function readNode(bytes) {
   const { 1: inputs = [], 2: outputs, 4: type, 5: attributes = [] } = message(bytes);
-  const found = Object.fromEntries(attributes.map(message).map(({ 1: name, 3: value }) => [text(name[0]), value?.[0]]));
-  return { type: text(type[0]), inputs: inputs.map(text), output: text(outputs[0]), transposed: found.transB === 1 };
+  const found = attributes.map(message).map(({ 1: name, 3: value = [] }) => [text(name[0]), value[0]]);
+  const [output] = outputs.map(text);
+  return { type: text(type[0]), inputs: inputs.map(text), output, attributes: Object.fromEntries(found) };
 }
 
 const namesOf = (values) => values.map((value) => text(message(value)[1][0]));

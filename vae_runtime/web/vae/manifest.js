@@ -53,7 +53,7 @@ const CALIBRATION = (value) => list(Number.isFinite, 1, 10_000)(value) && value.
 
 function schema(latentSize, family, likelihood) {
   const golden = object({ ...FILE, tolerance: TOLERANCE });
-  const numbers = list((value) => Math.abs(value) <= 30, latentSize, latentSize);
+  const numbers = list((value) => Number.isFinite(value) && Math.abs(value) <= 30, latentSize, latentSize);
   const label = object({ name: like(/^[!-~]([ -~]{0,98}[!-~])?$/), mean: numbers, logvar: numbers });
   const roles = Object.fromEntries((ROLES[family] ?? []).map((role) => [role, PRECISIONS]));
   return object({
@@ -79,7 +79,7 @@ function schema(latentSize, family, likelihood) {
     graphs: object({ ...roles, detector: optional(PRECISIONS) }),
     golden: object({ float32: golden, int8: optional(golden) }),
     calibration: optional(object(Object.fromEntries(SCORES.flatMap((s) => [s, `${s}_tiled`]).map((s) => [s, optional(CALIBRATION)])))),
-    card: list((value) => object(FILE)(value), 0, 100),
+    card: list((value) => object(FILE)(value), 0, Infinity),
     training: isObject,
   });
 }
@@ -97,6 +97,24 @@ export function parseManifest(content) {
     throw new ManifestError(`the model has format version ${manifest.format_version}; this program reads 1.`);
   }
   schema(manifest?.latent?.size, manifest?.prior?.family, manifest?.likelihood?.family)(manifest);
+  checkWhole(manifest);
   const lacks = [manifest.likelihood.family !== "bernoulli" && "complexity", !manifest.graphs.detector && "faults"];
   return { ...manifest, scores: SCORES.filter((method) => !lacks.includes(method)) };
+}
+
+// What no key says alone.
+function checkWhole({ image, prior, graphs, golden, card }) {
+  const files = [...Object.values(graphs).flatMap(Object.values), ...Object.values(golden), ...card];
+  const names = [FILE_NAME, "checkpoint", ...files.map(({ file }) => file.toLowerCase())];
+  const labels = (prior.labels ?? []).map(({ name }) => name);
+  const precisions = new Set(Object.values(graphs).flatMap(Object.keys));
+  const wrong = [
+    [new Set(names).size < names.length, "names one file twice"],
+    [new Set(labels).size < labels.length, "names one label twice"],
+    [image.shape[0] !== { L: 1, RGB: 3 }[image.mode], `has images of ${image.shape[0]} channels in the mode ${image.mode}`],
+    [Object.keys(golden).length !== precisions.size, "has golden vectors of other precisions than its graphs"],
+  ].find(([holds]) => holds);
+  if (wrong) {
+    throw new ManifestError(`the manifest ${wrong[1]}; copy or export the model again.`);
+  }
 }

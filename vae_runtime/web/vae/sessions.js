@@ -5,7 +5,7 @@ import { metadata } from "./wire.js";
 
 // What goes wrong is thrown; nothing is printed.
 const OPTIONS = { graphOptimizationLevel: "all", executionMode: "sequential", logSeverityLevel: 4 };
-const AT_ONCE = 64; // rows: what a big call holds beside its results
+const PIXELS_AT_ONCE = 64 * 28 * 28; // the engine keeps the working memory of its largest run
 
 export class Session {
   // ort: the engine. content: the checked bytes of the graph. shapes: { tensor: shape of one row }, the input first.
@@ -27,13 +27,14 @@ export class Session {
 
   constructor(ort, session, file, input, shapes) {
     Object.assign(this, { ort, session, file, input, shapes });
+    this.atOnce = Math.max(1, Math.floor(PIXELS_AT_ONCE / Math.max(...Object.values(shapes).map(volume))));
   }
 
   // rows: Float32Array [n * row size]. Returns { output: Float32Array [n * row size] }. Calls wait for each other: an
   // engine of one thread takes one at a time.
   run(rows) {
     const result = (this.last ?? Promise.resolve()).then(() => this.runAll(rows));
-    this.last = result.catch(() => {});
+    this.last = result.then(() => {}, () => {}); // and not the result, which may be large
     return result;
   }
 
@@ -41,8 +42,8 @@ export class Session {
     const { [this.input]: row, ...outputs } = this.shapes;
     const n = rows.length / volume(row);
     const results = Object.fromEntries(Object.entries(outputs).map(([k, s]) => [k, new Float32Array(n * volume(s))]));
-    for (let begin = 0; begin < n; begin += AT_ONCE) {
-      const count = Math.min(AT_ONCE, n - begin);
+    for (let begin = 0; begin < n; begin += this.atOnce) {
+      const count = Math.min(this.atOnce, n - begin);
       const part = rows.slice(begin * volume(row), (begin + count) * volume(row));
       const tensor = new this.ort.Tensor("float32", part, [count, ...row]);
       const found = await this.session.run({ [this.input]: tensor });

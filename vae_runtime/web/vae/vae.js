@@ -13,6 +13,7 @@ import { Flow, LabelledPrior, StandardNormal } from "./prior.js";
 import { Session, volume } from "./sessions.js";
 import { windowMeans } from "./smoothing.js";
 
+const LIMIT_BYTES = 2 ** 20; // of a manifest
 const DRAW_STRIDE = 2n ** 32n; // draw s of image i is row s * stride + i of a seed
 
 export class VAE {
@@ -26,7 +27,7 @@ export class VAE {
     if (digest && found !== digest) {
       throw new ManifestError(`${FILE_NAME} has the sha256 ${found}, expected ${digest}: it is another model.`);
     }
-    const manifest = parseManifest(new TextDecoder("utf-8", { fatal: true }).decode(content));
+    const manifest = parseManifest(decodeText(content));
     if (!manifest.golden[precision]) {
       throw new InputError(`precision is ${precision}; the model has ${Object.keys(manifest.golden).join(", ")}.`);
     }
@@ -60,14 +61,14 @@ export class VAE {
       throw new InputError(`the model ${this.manifest.name} has no labels; sample it without one.`);
     }
     const warmth = Math.fround(temperature);
-    let eps = standardNormal(n, this.latentSize, { seed, start }).map((value) => value * warmth);
+    let eps = standardNormal(countOf(n, "n", 0), this.latentSize, { seed, start }).map((value) => value * warmth);
     if (this.labels.length) {
       eps = this.prior.place(eps, this.prior.draw(n, label, { seed, start }));
     }
     return this.prior.fromNoise(eps);
   }
 
-  // Samples start .. start + n - 1 of a seed: Float32Array [n * imageSize] in [0, 1].
+  // Samples start .. start + n - 1 of a seed: Float32Array [n * imageSize]; of a Bernoulli in [0, 1].
   async sample(n, options) {
     return this.decode(await this.sampleLatents(n, options));
   }
@@ -141,6 +142,9 @@ export class VAE {
     } else {
       throw new InputError(`method is ${method}; expected reconstruction, or faults where there is a detector.`);
     }
+    if (countOf(window, "window", 1) % 2 === 0) {
+      throw new InputError(`window is ${window}; expected an odd number of pixels, for it has a middle.`);
+    }
     return windowMeans(maps, height, width, window);
   }
 
@@ -152,6 +156,7 @@ export class VAE {
 
   // Monte Carlo estimates from `samples` draws each: { logLikelihood, kl, iwae }, Float64Array [n], nats.
   async elbo(images, { samples = 1, seed = 0, start = 0 } = {}) {
+    countOf(samples, "samples", 1);
     const posterior = await this.encode(images);
     const n = images.length / this.imageSize;
     const first = wholeNumber(start, "start");
@@ -197,6 +202,25 @@ export class VAE {
       throw new InputError("images hold values outside [0, 1]; make them of bytes with fromBytes.");
     }
     return images;
+  }
+}
+
+// A count that arrays can have.
+function countOf(value, name, least) {
+  if (!Number.isInteger(value) || value < least || value >= 2 ** 31) {
+    throw new InputError(`${name} is ${value}; expected a whole number from ${least}.`);
+  }
+  return value;
+}
+
+function decodeText(content) {
+  if (content.length > LIMIT_BYTES) {
+    throw new ManifestError(`${FILE_NAME} has more than ${LIMIT_BYTES} bytes; a manifest has fewer.`);
+  }
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(content);
+  } catch {
+    throw new ManifestError(`${FILE_NAME} is not UTF-8 text; copy the model again.`);
   }
 }
 
