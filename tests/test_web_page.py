@@ -339,7 +339,7 @@ def test_an_accessibility_checker_finds_nothing_and_nothing_is_wider_than_the_sc
     ("file", "content", "says"),
     [
         ("model-*/decoder.onnx", None, "decoder.onnx did not come: the server answered 404"),
-        ("model-*/decoder.onnx", b"<!doctype html>", "decoder.onnx has 15 bytes"),
+        ("model-*/encoder.onnx", b"<!doctype html>", "encoder.onnx has 15 bytes"),
         ("engine-*/ort-wasm-simd-threaded.wasm", b"<!doctype html>", "it is a web page"),
         ("model-*/manifest.json", b"{}", "manifest.json has the sha256"),
         ("page.json", b"<!doctype html>", "page.json is not of this page"),

@@ -50,7 +50,11 @@ def model_files(folder: Path, manifest: Manifest, precision: str) -> dict[str, b
 
 def facts(manifest: Manifest, precision: str, model: Mapping[str, bytes], latents: Mapping[str, Any]) -> dict[str, Any]:
     """page.json without the engine: what the page loads, and what it knows of the latents."""
-    later = manifest.golden[precision].file.file  # read when this is asked for
+    first = [role for role in ("decoder", "prior_sample") if role in manifest.graphs]
+    needed = {
+        FILE_NAME,
+        *(manifest.graphs[role].get(precision, manifest.graphs[role]["float32"]).file for role in first),
+    }
     return {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -58,7 +62,8 @@ def facts(manifest: Manifest, precision: str, model: Mapping[str, bytes], latent
         "model": f"model-{manifest.digest[:12]}-{precision}",
         "precision": precision,
         "digest": manifest.digest,
-        "model_bytes": sum(len(content) for name, content in model.items() if name != later),
+        "first": first,  # graphs that samples need; the others are fetched while the visitor looks at these
+        "first_bytes": sum(len(content) for name, content in model.items() if name in needed),
         **latents,
     }
 

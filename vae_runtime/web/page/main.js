@@ -32,8 +32,10 @@ async function open() {
     showFacts(vae, page);
     await showSamples(vae, latent);
     $("loading").hidden = true;
+    await vae.open(); // what samples do not need comes after them
     return vae;
   } catch (error) {
+    $("loading").hidden = false;
     $("progress").hidden = true;
     $("app").hidden = true;
     $("status").className = "failed";

@@ -6,11 +6,12 @@ import { readFile } from "./vae/integrity.js";
 // Returns { vae, page }: the open model and page.json. progress(bytes, all) is told how much there is.
 export async function load(progress) {
   const page = parsePage(await get("page.json", { cache: "no-cache" })); // the others change their names with their content
-  const all = page.engine.wasm.bytes + page.model_bytes;
+  const all = page.engine.wasm.bytes + page.first_bytes;
   let done = 0;
   const read = (name) => get(name, {}, (bytes) => progress((done += bytes), all));
   const { precision, digest } = page;
-  const vae = await VAE.load(engine(read, page.engine), (name) => read(`${page.model}/${name}`), { precision, digest });
+  const options = { precision, digest, first: page.first };
+  const vae = await VAE.load(engine(read, page.engine), (name) => read(`${page.model}/${name}`), options);
   return { vae, page };
 }
 

@@ -6,7 +6,7 @@ import { VAE } from "./vae/index.js";
 // Returns { vae, page }, as the page of a folder does.
 export async function load(progress) {
   const { page, files } = JSON.parse(document.getElementById("embedded").textContent);
-  progress(page.model_bytes, page.model_bytes);
+  progress(page.first_bytes, page.first_bytes);
   const read = async (name) => Uint8Array.from(atob(files[name]), (character) => character.charCodeAt(0));
   const { precision, digest } = page;
   return { vae: await VAE.load(dense, read, { precision, digest }), page };

@@ -1,4 +1,4 @@
-// One graph, open in the engine that the caller gave, run in batches.
+// Graphs, open in the engine that the caller gave, run in batches.
 
 import { IntegrityError, VAEError } from "./errors.js";
 import { metadata } from "./wire.js";
@@ -6,6 +6,22 @@ import { metadata } from "./wire.js";
 // What goes wrong is thrown; nothing is printed.
 const OPTIONS = { graphOptimizationLevel: "all", executionMode: "sequential", logSeverityLevel: 4 };
 const PIXELS_AT_ONCE = 64 * 28 * 28; // the engine keeps the working memory of its largest run
+
+// A graph that is opened when it is first needed, once.
+export class Graph {
+  // open: gives a promise of a Session.
+  constructor(open) {
+    this.open = open;
+  }
+
+  opened() {
+    return (this.session ??= this.open());
+  }
+
+  async run(rows) {
+    return (await this.opened()).run(rows);
+  }
+}
 
 export class Session {
   // ort: the engine. content: the checked bytes of the graph. shapes: { tensor: shape of one row }, the input first.

@@ -10,7 +10,7 @@ import { FILE_NAME, parseManifest } from "./manifest.js";
 import { normalRows, standardNormal, wholeNumber } from "./noise.js";
 import { linear, spherical } from "./paths.js";
 import { Flow, LabelledPrior, StandardNormal } from "./prior.js";
-import { Session, volume } from "./sessions.js";
+import { Graph, Session, volume } from "./sessions.js";
 import { windowMeans } from "./smoothing.js";
 
 const LIMIT_BYTES = 2 ** 20; // of a manifest
@@ -18,8 +18,9 @@ const DRAW_STRIDE = 2n ** 32n; // draw s of image i is row s * stride + i of a s
 
 export class VAE {
   // ort: the engine, or a promise of it. read: gives the bytes of a file of the model by its name, a promise of a Uint8Array.
-  // digest: the sha256 of its manifest.json; with it, the model is the very one that was meant.
-  static async load(ort, read, { precision = "float32", digest } = {}) {
+  // digest: the sha256 of its manifest.json; with it, the model is the very one that was meant. first: roles of graphs to
+  // open now, all by default; others open when they are needed, or by `open`.
+  static async load(ort, read, { precision = "float32", digest, first } = {}) {
     const engine = Promise.resolve(ort);
     engine.catch(() => {}); // reported below, where it is waited for
     const content = await read(FILE_NAME);
@@ -31,14 +32,17 @@ export class VAE {
     if (!manifest.golden[precision]) {
       throw new InputError(`precision is ${precision}; the model has ${Object.keys(manifest.golden).join(", ")}.`);
     }
-    const files = Object.entries(manifest.graphs).map(([role, graph]) => [role, graph[precision] ?? graph.float32]);
-    const contents = await Promise.all(files.map(([, file]) => readFile(read, file)));
-    const sessions = {};
-    for (const [i, [role, { file }]] of files.entries()) {
-      const expected = { role, file, pairId: manifest.pair_id, shapes: tensors(role, manifest) };
-      sessions[role] = await Session.open(await engine, contents[i], expected);
-    }
-    return new VAE(manifest, sessions, { read, precision, digest: found });
+    let turn = engine; // engines open one session at a time
+    const open = async (role, file) => {
+      const bytes = await readFile(read, file);
+      const expected = { role, file: file.file, pairId: manifest.pair_id, shapes: tensors(role, manifest) };
+      return (turn = turn.then(async () => Session.open(await engine, bytes, expected)));
+    };
+    const graphs = Object.entries(manifest.graphs).map(([role, graph]) => [role, graph[precision] ?? graph.float32]);
+    const sessions = Object.fromEntries(graphs.map(([role, file]) => [role, new Graph(() => open(role, file))]));
+    const vae = new VAE(manifest, sessions, { read, precision, digest: found });
+    await vae.open(first);
+    return vae;
   }
 
   constructor(manifest, sessions, { read, precision, digest }) {
@@ -50,6 +54,11 @@ export class VAE {
     const prior = sample ? new Flow(this.latentSize, sample, logProb) : new StandardNormal(this.latentSize);
     this.labels = (manifest.prior.labels ?? []).map(({ name }) => name);
     this.prior = this.labels.length ? new LabelledPrior(prior, manifest.prior.labels, this.latentSize) : prior;
+  }
+
+  // Open the graphs of these roles, all by default, each once.
+  async open(roles = Object.keys(this.sessions)) {
+    await Promise.all(roles.map((role) => this.sessions[role]?.opened()));
   }
 
   // Latents of samples start .. start + n - 1 of a seed: Float32Array [n * latentSize].
