@@ -68,9 +68,12 @@ class LabelledPrior:
 
     def log_prob(self, z: Float32, *, batch_size: int) -> Float64:
         """log p(z), nats, of all labels equally likely: float32 [batch, latent_size] -> float64 [batch]."""
-        eps = self.to_noise(z, batch_size=batch_size)
-        log_jacobian = self._prior.log_prob(z, batch_size=batch_size) - log_standard_normal(eps)
-        return np.asarray(log_jacobian + self.labels.log_prob(eps))
+        return self.noise_and_log_prob(z, batch_size=batch_size)[1]
+
+    def noise_and_log_prob(self, z: Float32, *, batch_size: int) -> tuple[Float32, Float64]:
+        """Both at once: the map from noise changes volumes as before, and the density of noise is the mixture's."""
+        eps, log_prob = self._prior.noise_and_log_prob(z, batch_size=batch_size)
+        return eps, np.asarray(log_prob - log_standard_normal(eps) + self.labels.log_prob(eps))
 
     def exact_kl(self, posterior: object) -> None:
         """A mixture has no closed form."""

@@ -25,6 +25,9 @@ class Prior(Protocol):
     def log_prob(self, z: Float32, *, batch_size: int) -> Float64:
         """log p(z), nats: float32 [batch, latent_size] -> float64 [batch]."""
 
+    def noise_and_log_prob(self, z: Float32, *, batch_size: int) -> tuple[Float32, Float64]:
+        """What `to_noise` and `log_prob` give, at the cost of one of them."""
+
     def exact_kl(self, posterior: Posterior) -> Float64 | None:
         """KL(q(z|x) || p(z)), nats, float64 [batch], where it has a closed form; None where draws must estimate it."""
 
@@ -43,6 +46,10 @@ class StandardNormal:
     def log_prob(self, z: npt.NDArray[Any], *, batch_size: int) -> Float64:
         """log N(z; 0, I), nats, summed over the last axis."""
         return log_standard_normal(z)
+
+    def noise_and_log_prob(self, z: Float32, *, batch_size: int) -> tuple[Float32, Float64]:
+        """Both at once."""
+        return z, log_standard_normal(z)
 
     def exact_kl(self, posterior: Posterior) -> Float64:
         """Kingma and Welling 2014, appendix B."""

@@ -30,6 +30,11 @@ class Flow:
         """log p(z), nats: float32 [batch, latent_size] -> float64 [batch], deterministic."""
         return self._log_prob.run(z, ("log_prob",), batch_size=batch_size)[0].astype(np.float64)
 
+    def noise_and_log_prob(self, z: Float32, *, batch_size: int) -> tuple[Float32, Float64]:
+        """Both at once, deterministic: the graph runs once."""
+        eps, log_prob = self._log_prob.run(z, ("eps", "log_prob"), batch_size=batch_size)
+        return eps, log_prob.astype(np.float64)
+
     def exact_kl(self, posterior: object) -> None:
         """There is no closed form: the caller averages log q(z|x) - log p(z) over its draws."""
         return None

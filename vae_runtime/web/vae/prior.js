@@ -23,6 +23,10 @@ export class StandardNormal {
     return rowsOf(z, this.size, (i) => logNormal(z, i, this.size));
   }
 
+  async noiseAndLogProb(z) {
+    return [z, await this.logProb(z)];
+  }
+
   exactKl(posterior, i) {
     return klToStandardNormal(posterior, i, this.size);
   }
@@ -44,7 +48,13 @@ export class Flow {
   }
 
   async logProb(z) {
-    return Float64Array.from((await this.graphs.logProb.run(z)).log_prob);
+    return (await this.noiseAndLogProb(z))[1];
+  }
+
+  // Both at once: the graph gives both.
+  async noiseAndLogProb(z) {
+    const { eps, log_prob: logProb } = await this.graphs.logProb.run(z);
+    return [eps, Float64Array.from(logProb)];
   }
 }
 
@@ -82,7 +92,7 @@ export class LabelledPrior {
   }
 
   async logProb(z) {
-    const [eps, ofPrior] = [await this.toNoise(z), await this.prior.logProb(z)];
+    const [eps, ofPrior] = await this.prior.noiseAndLogProb(z);
     return rowsOf(z, this.size, (i) => ofPrior[i] - logNormal(eps, i, this.size) + logMeanExp(this.logProbs(eps, i)));
   }
 
