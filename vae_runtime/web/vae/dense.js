@@ -4,6 +4,7 @@
 // operators of such graphs, float32 or quantised; a graph with another one is refused.
 
 import { VAEError } from "./errors.js";
+import { roundHalfToEven } from "./pixels.js";
 import { message, text } from "./wire.js";
 
 export class Tensor {
@@ -89,12 +90,6 @@ function gemm({ data: x, dims: [n] }, { data: w, dims: [outputs, inputs] }, bias
 function transpose({ data, dims: [rows, columns] }) {
   const turned = Float32Array.from(data, (_, k) => data[(k % rows) * columns + Math.floor(k / rows)]);
   return new Tensor("float32", turned, [columns, rows]);
-}
-
-function roundHalfToEven(value) {
-  const below = Math.floor(value);
-  const rest = value - below;
-  return rest > 0.5 || (rest === 0.5 && below % 2 !== 0) ? below + 1 : below;
 }
 
 // TensorProto: dims 1, data_type 2, name 8, raw_data 9.

@@ -14,5 +14,5 @@ export function toBytes(images) {
 export function roundHalfToEven(value) {
   const below = Math.floor(value);
   const rest = value - below;
-  return rest > 0.5 || (rest === 0.5 && below % 2 === 1) ? below + 1 : below;
+  return rest > 0.5 || (rest === 0.5 && below % 2 !== 0) ? below + 1 : below;
 }

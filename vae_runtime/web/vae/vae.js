@@ -32,11 +32,12 @@ export class VAE {
     if (!manifest.golden[precision]) {
       throw new InputError(`precision is ${precision}; the model has ${Object.keys(manifest.golden).join(", ")}.`);
     }
-    let turn = engine; // engines open one session at a time
-    const open = async (role, file) => {
-      const bytes = await readFile(read, file);
+    let turn = engine; // engines open one session at a time; files are read meanwhile
+    const open = (role, file) => {
+      const bytes = readFile(read, file);
+      bytes.catch(() => {}); // reported below too
       const expected = { role, file: file.file, pairId: manifest.pair_id, shapes: tensors(role, manifest) };
-      return (turn = turn.then(async () => Session.open(await engine, bytes, expected)));
+      return (turn = turn.then(async () => Session.open(await engine, await bytes, expected)));
     };
     const graphs = Object.entries(manifest.graphs).map(([role, graph]) => [role, graph[precision] ?? graph.float32]);
     const sessions = Object.fromEntries(graphs.map(([role, file]) => [role, new Graph(() => open(role, file))]));
