@@ -5,7 +5,6 @@ A rearrangement and nothing else: the graphs are the folder's own bytes. The lay
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -15,8 +14,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from vae_runtime.checks.verify import verify
-from vae_runtime.errors import InputError, IntegrityError
-from vae_runtime.files import read_file, sync_directory, write_file
+from vae_runtime.errors import InputError
+from vae_runtime.files import sync_directory, write_file
 from vae_runtime.model import integrity
 from vae_runtime.model import manifest as manifests
 from vae_runtime.model.manifest import Manifest
@@ -58,7 +57,7 @@ def _contents(model: Path, manifest: Manifest, storage_uri: str) -> dict[str, by
     """Every file of the repository, by its path in it."""
     graphs = {role: integrity.read_file(model, precisions["float32"]) for role, precisions in manifest.graphs.items()}
     contents = {
-        manifests.FILE_NAME: _manifest_bytes(model, manifest),
+        manifests.FILE_NAME: manifests.read_bytes(model, manifest),
         GOLDEN: integrity.read_file(model, manifest.golden["float32"].file),
         KSERVE: kserve(manifest, storage_uri).encode(),
     }
@@ -96,14 +95,6 @@ def _max_batch(manifest: Manifest) -> int:
     """As many rows at once as the runtime takes: larger batches of larger images cost memory and are no faster."""
     channels, height, width = manifest.image.shape
     return max(1, min(MAX_BATCH, PIXELS_AT_ONCE // (channels * height * width)))
-
-
-def _manifest_bytes(model: Path, manifest: Manifest) -> bytes:
-    """The manifest's own bytes, so that its sha256 still names the model."""
-    content = read_file(model / manifests.FILE_NAME, 2**20)
-    if hashlib.sha256(content).hexdigest() != manifest.digest:
-        raise IntegrityError(f"{model / manifests.FILE_NAME} was changed while it was read; try again.")
-    return content
 
 
 def kserve(manifest: Manifest, storage_uri: str) -> str:

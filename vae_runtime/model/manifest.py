@@ -170,6 +170,14 @@ def read(folder: Path, *, digest: str | None = None) -> Manifest:
     return dataclasses.replace(parse(text, str(path)), digest=found)
 
 
+def read_bytes(folder: Path, manifest: Manifest) -> bytes:
+    """The file's own bytes, for a copy with the same digest, if it is still what `manifest` was read from."""
+    content = files.read_file(folder / FILE_NAME, _LIMIT_BYTES)
+    if hashlib.sha256(content).hexdigest() != manifest.digest:
+        raise IntegrityError(f"{folder / FILE_NAME} was changed while it was read; try again.")
+    return content
+
+
 def parse(text: str, where: str = FILE_NAME) -> Manifest:
     """Check every key, type and value of a manifest's text; anything unknown is a ManifestError."""
     return _parse(read_object(text, where))

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from .. import files
-from ..errors import InputError, IntegrityError
+from ..errors import InputError
+from ..model import manifest as manifests
 from ..model.integrity import read_file
 from ..model.manifest import FILE_NAME, Manifest
 from .engine import MODULE, SERVED, WASM, Engine
@@ -42,10 +43,7 @@ def model_files(folder: Path, manifest: Manifest, precision: str) -> dict[str, b
     """The files of a model that one precision needs, each checked, and the manifest."""
     graphs = [graph.get(precision, graph["float32"]) for graph in manifest.graphs.values()]
     contents = {file.file: read_file(folder, file) for file in (*graphs, manifest.golden[precision].file)}
-    text = files.read_file(folder / FILE_NAME, 2**20)
-    if hashlib.sha256(text).hexdigest() != manifest.digest:
-        raise IntegrityError(f"{folder / FILE_NAME} was changed while it was read; try again.")
-    return {FILE_NAME: text, **contents}
+    return {FILE_NAME: manifests.read_bytes(folder, manifest), **contents}
 
 
 def facts(manifest: Manifest, precision: str, model: Mapping[str, bytes], latents: Mapping[str, Any]) -> dict[str, Any]:
