@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.folders import edit
-from vae_runtime import VAE, ManifestError
+from vae_runtime import VAE, IntegrityError, ManifestError
 from vae_runtime.model import manifest as manifests
 from vae_runtime.model.integrity import unlisted_files
 
@@ -15,6 +15,14 @@ def test_a_manifest_survives_writing_and_reading(root, model):
     assert manifests.parse(manifest.to_json()) == manifest
     assert manifest.to_json() == (root / "artifacts" / model / "manifest.json").read_text()
     assert unlisted_files(root / "artifacts" / model, manifest) == []
+
+
+def test_its_bytes_are_copied_only_while_they_are_what_was_read(folder):
+    manifest = manifests.read(folder)
+    assert manifests.read_bytes(folder, manifest) == (folder / "manifest.json").read_bytes()
+    edit(folder, lambda content: content.update(created_by="somebody else"))
+    with pytest.raises(IntegrityError, match="was changed while it was read"):
+        manifests.read_bytes(folder, manifest)
 
 
 def test_a_gaussian_manifest_survives_writing_and_reading(folder):
