@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.linear_gaussian import LinearGaussian
+from tests.pages import BROWSER, browser, command, served
 from vae_runtime import VAE, read_images, write_image
 
 
@@ -63,3 +64,46 @@ def photos(vae, tmp_path_factory):
 def images(vae, photos):
     """The pictures of `photos` as read, in sorted order."""
     return read_images([photos / name for name in ("a.png", "b/c.png", "b/d.bmp", "e.png")], vae.manifest.image)
+
+
+@pytest.fixture(scope="module")
+def page_models(root, tmp_path_factory):
+    """A model with labels and a flow, and the plane with p-values."""
+    folder = tmp_path_factory.mktemp("models")
+    flat = folder / "mnist-2d"
+    command("sample", "-n", 60, "--seed", 5, "-m", root / "artifacts" / "mnist-2d", "-o", f"{folder / 'normal'}/")
+    command("calibrate", folder / "normal", "-m", root / "artifacts" / "mnist-2d", "-o", flat)
+    return {"flat": flat, "labelled": root / "artifacts" / "mnist-conditional"}
+
+
+@pytest.fixture(scope="module")
+def addresses(page_models, tmp_path_factory):
+    """Where the pages of these models are served, by name; `folder`, where they lie."""
+    folder = tmp_path_factory.mktemp("pages")
+    for name, model in page_models.items():
+        command("web", folder / name, "-m", model, "--ort", BROWSER)
+    with served(folder) as address:
+        yield {"folder": folder, **{name: f"{address}{name}/" for name in page_models}}
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A headless browser."""
+    with browser() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def vaes(page_models):
+    """The same models in Python."""
+    return {name: VAE.load(folder) for name, folder in page_models.items()}
+
+
+@pytest.fixture(scope="module", params=["mnist", "mnist-2d", "mnist-conditional"])
+def served_model(request, root, tmp_path_factory):
+    """A shipped model folder, and the repository of it that servers read."""
+    from export.serving import write_repository
+
+    model, repository = root / "artifacts" / request.param, tmp_path_factory.mktemp("served") / "repository"
+    write_repository(model, repository)
+    return model, repository

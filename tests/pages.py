@@ -5,10 +5,17 @@ from __future__ import annotations
 import contextlib
 import functools
 import http.server
+import importlib.util
 import os
 import shutil
 import threading
 from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from vae_runtime.cli import main
 
 ROOT = Path(__file__).parent.parent
 BROWSER = ROOT / "examples" / "browser"
@@ -19,6 +26,14 @@ FLAGS = [
     *(["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []),
     *("--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync", "--force-color-profile=srgb"),
+]
+
+
+MARKS = [  # of tests that open it
+    pytest.mark.skipif(importlib.util.find_spec("playwright") is None, reason="needs playwright"),
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium"),
+    pytest.mark.skipif(not ENGINE.is_dir(), reason="needs npm install in examples/browser"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # playwright's own event loop
 ]
 
 
@@ -91,3 +106,29 @@ def ready(page):
     """Wait until the page has loaded and shows its first samples."""
     page.locator("#loading").wait_for(state="hidden", timeout=60_000)
     return page
+
+
+def command(*arguments):
+    """`vae` with these arguments, which must succeed."""
+    done = CliRunner().invoke(main, list(map(str, arguments)))
+    assert done.exit_code == 0, done.output
+
+
+def canvas(page, name):
+    """What a canvas shows: uint8 [height, width, 3]."""
+    pixels, width = page.evaluate(
+        """name => {
+            const canvas = document.getElementById(name);
+            const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+            return [Array.from(data), canvas.width];
+        }""",
+        name,
+    )
+    return np.uint8(pixels).reshape(-1, width, 4)[..., :3]
+
+
+def downloaded(page, button):
+    with page.expect_download() as waiting:
+        page.locator(button).press("Enter")
+    with open(waiting.value.path(), "rb") as file:
+        return file.read()

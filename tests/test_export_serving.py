@@ -20,23 +20,13 @@ from vae_runtime import InputError, IntegrityError
 from vae_runtime.model import manifest as manifests
 from vae_runtime.spec import ImageSpec
 
-MODELS = ["mnist", "mnist-2d", "mnist-conditional"]
-
-
-@pytest.fixture(scope="module", params=MODELS)
-def served(request, root, tmp_path_factory):
-    """A shipped model folder and its repository."""
-    model, repository = root / "artifacts" / request.param, tmp_path_factory.mktemp("served") / "repository"
-    write_repository(model, repository)
-    return model, repository
-
 
 def files(folder):
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
-def test_a_repository_is_the_models_graphs_each_with_a_configuration(served):
-    model, repository = served
+def test_a_repository_is_the_models_graphs_each_with_a_configuration(served_model):
+    model, repository = served_model
     manifest = manifests.read(model)
     names = {f"{manifest.name}_{role}" for role in manifest.graphs}
     chains = {f"{manifest.name}_sample", f"{manifest.name}_reconstruct"}
@@ -91,8 +81,8 @@ def test_large_images_come_in_small_batches(root, tmp_path):
         assert _max_batch(dataclasses.replace(manifest, image=image)) == batch
 
 
-def test_kserve_is_told_the_runtime_the_protocol_and_the_place(served):
-    model, repository = served
+def test_kserve_is_told_the_runtime_the_protocol_and_the_place(served_model):
+    model, repository = served_model
     text, manifest = (repository / "kserve.yaml").read_text(), manifests.read(model)
     for line in (
         "apiVersion: serving.kserve.io/v1beta1",

@@ -15,16 +15,6 @@ from vae_runtime.model import manifest as manifests
 from vae_runtime.model.golden import read_golden
 from vae_runtime.model.sessions import import_onnxruntime
 
-MODELS = ["mnist", "mnist-2d", "mnist-conditional"]
-
-
-@pytest.fixture(scope="module", params=MODELS)
-def served(request, root, tmp_path_factory):
-    """A shipped model folder and its repository."""
-    model, repository = root / "artifacts" / request.param, tmp_path_factory.mktemp("served") / "repository"
-    write_repository(model, repository)
-    return model, repository
-
 
 @pytest.fixture
 def schema():
@@ -53,13 +43,13 @@ class Server:
 
 
 @pytest.fixture(scope="module")
-def server(served):
+def server(served_model):
     pytest.importorskip("tritonclient.grpc.model_config_pb2", reason="tritonclient[grpc] has Triton's schema")
-    return Server(served[1])
+    return Server(served_model[1])
 
 
-def test_triton_parses_every_configuration_and_it_says_what_the_graph_says(served, schema):
-    model, repository = served
+def test_triton_parses_every_configuration_and_it_says_what_the_graph_says(served_model, schema):
+    model, repository = served_model
     found = list(rows(repository))
     assert [row for row in found if not row.equal] == []
     names = {(row.model, row.direction, row.tensor) for row in found}
@@ -70,8 +60,8 @@ def test_triton_parses_every_configuration_and_it_says_what_the_graph_says(serve
     assert len(found) == (14 if flow else 9)
 
 
-def test_the_parsed_configuration_has_the_settings_of_the_guide(served, schema):
-    _, repository = served
+def test_the_parsed_configuration_has_the_settings_of_the_guide(served_model, schema):
+    _, repository = served_model
     configs = read_configs(repository)
     assert set(configs) == {path.name for path in repository.iterdir() if path.is_dir()}
     for name, config in configs.items():
@@ -87,8 +77,8 @@ def test_the_parsed_configuration_has_the_settings_of_the_guide(served, schema):
             assert config.parameters["intra_op_thread_count"].string_value == "1"
 
 
-def test_the_guide_shows_the_table_that_the_command_prints(served, schema, root):
-    model, repository = served
+def test_the_guide_shows_the_table_that_the_command_prints(served_model, schema, root):
+    model, repository = served_model
     result = CliRunner().invoke(comparison, [str(repository)])
     assert result.exit_code == 0, result.output
     if model.name == "mnist":
@@ -106,18 +96,18 @@ def test_a_configuration_that_differs_and_a_foreign_graph_are_told(folder, schem
     assert foreign_graphs(tmp_path / "served") == ["ppca_encoder"]
 
 
-def test_a_field_that_triton_does_not_know_is_an_error(served, schema, tmp_path):
+def test_a_field_that_triton_does_not_know_is_an_error(served_model, schema, tmp_path):
     from google.protobuf.text_format import ParseError
 
-    name = next(path.name for path in served[1].iterdir() if path.is_dir())
+    name = next(path.name for path in served_model[1].iterdir() if path.is_dir())
     (tmp_path / name).mkdir()
     (tmp_path / name / "config.pbtxt").write_text(f'name: "{name}"\nmax_batch: 64\n')
     with pytest.raises(ParseError, match="max_batch"):
         read_configs(tmp_path)
 
 
-def test_an_ensemble_samples_what_the_runtime_samples(served, server):
-    model, _ = served
+def test_an_ensemble_samples_what_the_runtime_samples(served_model, server):
+    model, _ = served_model
     vae, name = VAE.load(model, threads=1), manifests.read(model).name
     eps = standard_normal(5, vae.latent_size, seed=3)
     if vae.labels:  # the client places the noise: docs/FORMAT.md, section 6
@@ -129,8 +119,8 @@ def test_an_ensemble_samples_what_the_runtime_samples(served, server):
     np.testing.assert_allclose(found["images"], expected, atol=1e-6, rtol=0)
 
 
-def test_an_ensemble_reconstructs_what_the_runtime_reconstructs(served, server):
-    model, _ = served
+def test_an_ensemble_reconstructs_what_the_runtime_reconstructs(served_model, server):
+    model, _ = served_model
     vae, name = VAE.load(model, threads=1), manifests.read(model).name
     images = read_golden(model, vae.manifest.golden["float32"]).images
     found = server.infer(f"{name}_reconstruct", {"images": images})
@@ -138,8 +128,8 @@ def test_an_ensemble_reconstructs_what_the_runtime_reconstructs(served, server):
     np.testing.assert_allclose(found["reconstruction"], vae.reconstruct(images), atol=1e-6, rtol=0)
 
 
-def test_log_prob_has_an_axis_of_its_own_for_clients(served, server):
-    model, _ = served
+def test_log_prob_has_an_axis_of_its_own_for_clients(served_model, server):
+    model, _ = served_model
     manifest = manifests.read(model)
     if manifest.prior == "flow":
         z = read_golden(model, manifest.golden["float32"]).z
@@ -148,8 +138,8 @@ def test_log_prob_has_an_axis_of_its_own_for_clients(served, server):
 
 
 @pytest.mark.parametrize("engine", ["onnxruntime", "OpenVINO"])
-def test_an_engine_gives_the_golden_vectors_of_the_served_graphs(served, engine):
-    model, repository = served
+def test_an_engine_gives_the_golden_vectors_of_the_served_graphs(served_model, engine):
+    model, repository = served_model
     manifest = manifests.read(repository)
 
     def onnxruntime(content, feeds, outputs):

@@ -1,4 +1,4 @@
-"""The page in a real browser: the same numbers as in Python, every control by keyboard, no word to anybody else."""
+"""The page in a real browser: every control by keyboard, links, screens of any size, and pages that are not whole."""
 
 from __future__ import annotations
 
@@ -9,106 +9,18 @@ import shutil
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from PIL import Image
 
-from tests.pages import BROWSER, CHROMIUM, ENGINE, ROOT, browser, ready, served, tab
-from vae_runtime import VAE, read_images, standard_normal, to_uint8
-from vae_runtime.cli import main
+from tests.pages import BROWSER, MARKS, canvas, command, downloaded, ready, served, tab
+from vae_runtime import VAE, standard_normal, to_uint8
 
-pytest.importorskip("playwright.sync_api")
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium"),
-    pytest.mark.skipif(not ENGINE.is_dir(), reason="needs npm install in examples/browser"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # playwright's own event loop
-]
-SEEDS = range(32)
-
-
-def command(*arguments):
-    done = CliRunner().invoke(main, list(map(str, arguments)))
-    assert done.exit_code == 0, done.output
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    """A model with labels and a flow, and the plane with p-values."""
-    folder = tmp_path_factory.mktemp("models")
-    flat = folder / "mnist-2d"
-    command("sample", "-n", 60, "--seed", 5, "-m", ROOT / "artifacts" / "mnist-2d", "-o", f"{folder / 'normal'}/")
-    command("calibrate", folder / "normal", "-m", ROOT / "artifacts" / "mnist-2d", "-o", flat)
-    return {"flat": flat, "labelled": ROOT / "artifacts" / "mnist-conditional"}
-
-
-@pytest.fixture(scope="module")
-def addresses(models, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("pages")
-    for name, model in models.items():
-        command("web", folder / name, "-m", model, "--ort", BROWSER)
-    with served(folder) as address:
-        yield {"folder": folder, **{name: f"{address}{name}/" for name in models}}
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with browser() as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def vaes(models):
-    return {name: VAE.load(folder) for name, folder in models.items()}
-
-
-def canvas(page, name):
-    """What a canvas shows: uint8 [height, width, 3]."""
-    pixels, width = page.evaluate(
-        """name => {
-            const canvas = document.getElementById(name);
-            const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-            return [Array.from(data), canvas.width];
-        }""",
-        name,
-    )
-    return np.uint8(pixels).reshape(-1, width, 4)[..., :3]
-
-
-def downloaded(page, button):
-    with page.expect_download() as waiting:
-        page.locator(button).press("Enter")
-    with open(waiting.value.path(), "rb") as file:
-        return file.read()
+pytestmark = MARKS
 
 
 def named(page):
     """The latent that the address names, once it follows."""
     page.wait_for_timeout(500)
     return [float(number) for number in page.url.split("z=")[1].split(",")]
-
-
-def test_every_seed_gives_the_latents_and_the_images_of_python(chromium, addresses, vaes):
-    code = """async ([name, seeds]) => {
-        const { opened } = await import(`./main.js`);
-        const { standardNormal } = await import(`./vae/noise.js`);
-        const vae = await opened;
-        const found = [];
-        for (const seed of seeds) {
-            const z = await vae.sampleLatents(2, { seed });
-            const eps = standardNormal(2, vae.latentSize, { seed });
-            found.push([eps, z, await vae.decode(z)].map((array) => Array.from(array)));
-        }
-        return found;
-    }"""
-    for name, vae in vaes.items():
-        with tab(chromium, addresses[name]) as page:
-            found = ready(page).evaluate(code, [name, list(SEEDS)])
-        for seed, (eps, z, images) in zip(SEEDS, found, strict=True):
-            expected = standard_normal(2, vae.latent_size, seed=seed).reshape(-1)
-            np.testing.assert_array_max_ulp(np.float32(eps), expected, maxulp=1)
-            if not vae.labels:
-                assert z == eps
-            grey = to_uint8(vae.sample(2, seed=seed)).astype(int)
-            assert np.abs(to_uint8(np.float32(images).reshape(grey.shape)) - grey).max() <= 1
 
 
 def test_the_sheet_shows_the_samples_of_the_seed_that_was_typed(chromium, addresses, vaes):
@@ -134,74 +46,6 @@ def test_the_sheet_shows_the_samples_of_the_seed_that_was_typed(chromium, addres
         page.fill("#seed", "many")
         page.locator("#seed").press("Tab")
         page.locator("#sheet-help.failed", has_text="expected a seed").wait_for()
-
-
-def pictures(vae):
-    """Files that a visitor may have, all of one digit: the model's size, another, colours, transparency, JPEG."""
-    grey = to_uint8(vae.sample(1, seed=3))[0, 0]
-    digit = Image.fromarray(grey)
-    large = digit.resize((61, 90), Image.Resampling.BICUBIC)
-    sideways = large.rotate(90, expand=True)
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    return {
-        "same.png": (digit, {}),
-        "large.png": (large, {}),
-        "colour.png": (Image.merge("RGB", (large, large.point(lambda v: v // 2), large)), {}),
-        "alpha.png": (Image.merge("LA", (large, Image.new("L", large.size, 255))), {}),
-        "upright.jpg": (sideways, {"quality": 95, "exif": exif}),
-        "photo.webp": (large.convert("RGB"), {"lossless": True}),
-    }
-
-
-def test_a_picture_gets_the_mean_and_the_scores_of_python(chromium, addresses, vaes, tmp_path):
-    for name, vae in vaes.items():
-        with tab(chromium, addresses[name]) as page:
-            ready(page)
-            for file, (picture, options) in pictures(vae).items():
-                picture.save(tmp_path / file, **options)
-                page.set_input_files("#file", tmp_path / file)
-                page.locator("#picture-says", has_text=file).wait_for()
-                found = json.loads(downloaded(page, "#save-findings"))
-                image = read_images(tmp_path / file, vae.manifest.image)
-                posterior = vae.encode(image)
-                np.testing.assert_allclose(found["mean"], posterior.mean[0], atol=1e-4, err_msg=file)
-                np.testing.assert_allclose(found["sigma"], np.exp(posterior.logvar[0] / 2), atol=1e-4)
-                assert list(found["scores"]) == list(vae.manifest.scores)
-                for method, score in found["scores"].items():
-                    expected = vae.score(image, method=method)
-                    # Of strangers, 1 - p is a few float32 steps (docs/FORMAT.md, section 6): hence the relative part.
-                    tolerance = max(1e-4, 1e-6 * found["scores"]["elbo"]["nats"])
-                    assert score["nats"] == pytest.approx(expected[0], abs=tolerance), (file, method)
-                    if vae.manifest.calibration:
-                        assert score["p"] == vae.p_value(expected, method=method)[0]
-                    else:
-                        assert score["p"] is None
-            assert np.array_equal(canvas(page, "seen")[..., 0], to_uint8(image)[0, 0])
-            rebuilt = to_uint8(vae.reconstruct(image))[0, 0].astype(int)
-            assert np.abs(canvas(page, "rebuilt")[..., 0] - rebuilt).max() <= 1
-            highest = vae.anomaly_map(image).max()
-            assert f" to {highest:.1f} nats a pixel" in page.inner_text("#map-caption")
-
-
-def test_a_picture_can_be_dropped_and_what_is_none_is_refused(chromium, addresses, vaes):
-    drop = """([name, bytes]) => {
-        const files = new DataTransfer();
-        files.items.add(new File([new Uint8Array(bytes)], name));
-        document.body.dispatchEvent(new DragEvent("drop", { dataTransfer: files, bubbles: true, cancelable: true }));
-    }"""
-    buffer = io.BytesIO()
-    Image.fromarray(to_uint8(vaes["flat"].sample(1, seed=1))[0, 0]).save(buffer, "png")
-    score = vaes["flat"].score(read_images(buffer.getvalue(), vaes["flat"].manifest.image))[0]
-    with tab(chromium, addresses["flat"]) as page:
-        ready(page)
-        page.evaluate(drop, ["dropped.png", list(buffer.getvalue())])
-        page.locator("#picture-says", has_text=f"dropped.png: {score:.2f} nats, p-value").wait_for()
-        page.evaluate(drop, ["page.png", list(b"<!doctype html>")])
-        page.locator("#picture-says.failed", has_text="page.png is no picture that can be read").wait_for()
-        page.evaluate(drop, ["cut.png", list(buffer.getvalue()[:100])])
-        page.locator("#picture-says.failed", has_text="cut.png is cut off, damaged").wait_for()
-        assert page.locator("#findings").is_hidden()
 
 
 def test_every_control_is_reached_and_used_by_keyboard_alone(chromium, addresses, vaes):
@@ -275,6 +119,8 @@ def test_the_way_played_ends_at_the_end(chromium, addresses):
         page.locator("#play").press("Enter")
         page.locator("#way[aria-valuetext='100 percent of the way']").wait_for(timeout=15_000)
         page.locator("#play[aria-pressed=false]").wait_for()
+        assert np.array_equal(canvas(page, "walk-now"), canvas(page, "walk-end"))
+        assert not np.array_equal(canvas(page, "walk-start"), canvas(page, "walk-end"))
 
 
 def test_an_address_names_a_sample_or_a_latent(chromium, addresses, vaes):
@@ -316,6 +162,7 @@ def test_an_address_that_names_nothing_is_told_and_the_page_goes_on(chromium, ad
         with tab(chromium, addresses["flat"] + wrong) as page:
             ready(page)
             page.locator("#sheet-help", has_text=says).wait_for()
+            assert canvas(page, "sheet").any() and page.locator("#app").is_visible()
 
 
 def test_an_accessibility_checker_finds_nothing_and_nothing_is_wider_than_the_screen(chromium, addresses):
@@ -357,9 +204,9 @@ def test_a_page_that_is_not_whole_says_what_is_missing(chromium, addresses, tmp_
 
 
 @pytest.mark.parametrize("precision", ["float32", "int8"])
-def test_a_page_of_one_file_opens_without_a_server(chromium, models, tmp_path, precision):
-    command("web", tmp_path / "page.html", "--single-file", "-m", models["flat"], "--precision", precision)
-    vae = VAE.load(models["flat"], precision=precision)
+def test_a_page_of_one_file_opens_without_a_server(chromium, page_models, tmp_path, precision):
+    command("web", tmp_path / "page.html", "--single-file", "-m", page_models["flat"], "--precision", precision)
+    vae = VAE.load(page_models["flat"], precision=precision)
     with tab(chromium, (tmp_path / "page.html").as_uri()) as page:
         ready(page)
         page.locator("#verify").press("Enter")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +19,7 @@ Batch = dict[str, npt.NDArray[Any]]
 
 
 @dataclass(kw_only=True, eq=False)
-class Stage:
+class Stage(ABC):
     """What the four share: options that pickle, and a model that opens where the first batch comes.
 
     A row that cannot be used has a sentence in the column `error` (empty where all is well) and NaN for results (0
@@ -88,17 +89,17 @@ class Stage:
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_vae": None}
 
+    @abstractmethod
     def _types(self) -> dict[str, str]:
         """SQL's type of each result."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _read(self, row: Any) -> Any:
         """Check one row, or an InputError."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _compute(self, rows: list[Any]) -> Batch:
         """Results of the rows that were read, by name."""
-        raise NotImplementedError
 
 
 def _spread(part: npt.NDArray[Any], good: list[int], rows: int) -> npt.NDArray[Any]:
