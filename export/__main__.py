@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
     from train.config import Config
+    from train.data import Dataset
     from vae_runtime import VAE
 
     from .folder import FindRecipe
@@ -31,11 +32,15 @@ if TYPE_CHECKING:
 @click.option(
     "--int8", is_flag=True, help="Also 8-bit graphs, if they lose little and run faster here; needs the data."
 )
-@click.option("--int8-loss", type=click.FloatRange(0), default=0.2, show_default=True, help="Nats int8 may lose.")
+@click.option(
+    "--int8-loss",
+    type=click.FloatRange(0),
+    help="Nats an image that int8 may lose.  [default: 0.2; of Gaussian models, 0.01 bits a dimension]",
+)
 @click.option(
     "--data-dir",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="For --int8: the run's pictures, or MNIST's idx files.  [default: where the run was trained]",
+    help="The run's pictures, or MNIST's idx files.  [default: where the run was trained]",
 )
 @click.option(
     "--calibrate",
@@ -55,7 +60,7 @@ def main(
     folder: Path,
     license: str,
     int8: bool,
-    int8_loss: float,
+    int8_loss: float | None,
     data_dir: Path | None,
     calibrate: Path | None,
     layout: str,
@@ -79,13 +84,24 @@ def main(
             _lay_out(run, folder, license, storage_uri)
             return
         from .folder import export
+        from .parity import largest
+        from .strangers import table, warnings
 
-        search = _search(run, int8_loss, data_dir) if int8 else None
-        found = export(run, folder, license=license, int8=search, calibrate=calibrate)
+        dataset = _dataset(run, data_dir, needed=int8)
+        search = _search(dataset, int8_loss) if int8 and dataset else None
+        held_out = dataset.test_images if dataset else None
+        found = export(run, folder, license=license, int8=search, calibrate=calibrate, held_out=held_out)
     except (VAEError, OSError) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(2 if isinstance(error, InputError) else 1)
-    click.echo("Largest differences from torch: " + ", ".join(f"{name} {value:.2e}" for name, value in found.items()))
+    errors = ", ".join(f"{name} {item.ours:.1e} ({item.torchs:.1e})" for name, item in largest(found.parity).items())
+    click.echo(f"Largest errors against float64, as shares of the size (torch's float32 in brackets): {errors}.")
+    if found.strangers:
+        click.echo("Held-out pictures against strangers made of them, AUROC of each score (0.5 is not at all):")
+        for line in [*table(found.strangers), *warnings(found.strangers)]:
+            click.echo(line)
+    else:
+        click.echo("How well it tells strangers was not measured: the data are not at hand; give them as --data-dir.")
     click.echo(f"Wrote {folder}. Next: vae verify -m {folder}")
 
 
@@ -105,14 +121,28 @@ def _lay_out(run: Path, folder: Path, license: str, storage_uri: str | None) -> 
     click.echo(f"Wrote {folder}: {manifest.name}, manifest sha256 {manifest.digest}. Next: docs/SERVING.md")
 
 
-def _search(run: Path, nats: float, data_dir: Path | None) -> FindRecipe:
-    from train.sources import load
+def _dataset(run: Path, data_dir: Path | None, *, needed: bool) -> Dataset | None:
+    """The run's data, where they lie on this machine; `needed` ones may be fetched, and their absence is an error."""
+    from train.checkpoint import read_config
+    from train.sources import is_at_hand, load
 
-    from .int8_search import Limits, find_recipe
+    config = read_config(run)
+    if needed or data_dir or is_at_hand(config, run):
+        return load(config, run, directory=data_dir)
+    return None
 
-    def search(vae: VAE, graphs: Mapping[str, ModelProto], config: Config) -> Recipe:
-        dataset = load(config, run, directory=data_dir)
-        return find_recipe(vae, graphs, config, dataset, limits=Limits(nats=nats), say=partial(click.echo, err=True))
+
+def _search(dataset: Dataset, nats: float | None) -> FindRecipe:
+    from .errors import ExportError
+    from .int8_search import find_recipe, limits_for
+
+    def search(vae: VAE, graphs: Mapping[str, ModelProto], config: Config) -> Recipe | None:
+        try:
+            limits = limits_for(config, nats)
+            return find_recipe(vae, graphs, config, dataset, limits=limits, say=partial(click.echo, err=True))
+        except ExportError as error:
+            click.echo(f"No 8-bit graphs: {error} The float32 ones are exported.", err=True)
+            return None
 
     return search
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from vae_runtime.model.manifest import Manifest
 
+from .parity import Parity, largest
+
 _FIGURES = (
     ("elbo_nats", "ELBO (nats an image; higher is better)", "{:.2f}"),
     ("log_likelihood_nats", "its log-likelihood term", "{:.2f}"),
@@ -31,8 +33,8 @@ _FIGURES = (
 )
 
 
-def card(manifest: Manifest, sizes: dict[str, int], differences: dict[str, float]) -> str:
-    """Markdown with the front matter that model hubs read."""
+def card(manifest: Manifest, sizes: dict[str, int], found: list[Parity]) -> str:
+    """Markdown with the front matter that model hubs read; sizes: bytes of its files."""
     training = manifest.training
     channels, height, width = manifest.image.shape
     figures = [(label, form.format(training[key])) for key, label, form in _FIGURES if key in training]
@@ -67,10 +69,11 @@ def card(manifest: Manifest, sizes: dict[str, int], differences: dict[str, float
         "",
         "| file | bytes |",
         "|---|---|",
-        *(f"| {name} | {size:,} |" for name, size in sizes.items()),
+        *(f"| {name} | {size:,} |" for name, size in sizes.items() if name.endswith(".onnx")),
         "",
-        "Largest difference from the torch model, over batches of 0 to 64 random and extreme inputs: "
-        + ", ".join(f"{name} {difference:.1e}" for name, difference in differences.items())
+        "Largest error against the torch model in float64, as a share of each tensor's size, over batches of 0 to 64 "
+        "(torch's own float32 in brackets): "
+        + ", ".join(f"{name} {item.ours:.1e} ({item.torchs:.1e})" for name, item in largest(found).items())
         + ".",
         *_int8(training),
         "",

@@ -7,9 +7,10 @@ import json
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 import torch
 
@@ -42,16 +43,25 @@ from .card import card
 from .errors import ExportError
 from .graphs import MIN_ONNXRUNTIME, export_graphs, finish, tidy
 from .int8 import Recipe, quantise
-from .parity import differences, likely_images, nats_scale, require_parity, torch_numbers
+from .parity import Parity, compare, likely_images, require_parity, torch_numbers
+from .strangers import strangers_auc
 
 EVALUATION, RECIPE = "evaluation.json", "int8.json"
 GOLDEN_IMAGES, GOLDEN_DRAWS = 8, 4
 # What another processor, library version or provider may differ by: a tenth of a grey level, a hundredth of a nat.
 TOLERANCE = {"mean": 1e-4, "logvar": 1e-4, "z": 1e-4, "images": 1e-4, "nats": 1e-2}
+USUAL_SIZE = {"mean": 10.0, "logvar": 10.0, "z": 10.0, "images": 1.0, "nats": 1000.0}
 # A value at the edge between two integers may fall on either side, and move what follows by a step.
 INT8_TOLERANCE = {"mean": 0.05, "logvar": 0.05, "z": 1e-4, "images": 0.1, "nats": 1.0}
 
-FindRecipe = Callable[[VAE, Mapping[str, onnx.ModelProto], Config], Recipe]
+FindRecipe = Callable[[VAE, Mapping[str, onnx.ModelProto], Config], Recipe | None]
+
+
+class Exported(NamedTuple):
+    """How an export compares with torch, and how well its scores tell strangers, where pictures were there to ask."""
+
+    parity: list[Parity]
+    strangers: dict[str, dict[str, float]] | None
 
 
 def export(
@@ -61,12 +71,14 @@ def export(
     license: str = "Apache-2.0",
     int8: FindRecipe | None = None,
     calibrate: Path | None = None,
-) -> dict[str, float]:
-    """Export a run, or an artifact's checkpoint folder, to a model folder; returns the differences from torch.
+    held_out: npt.NDArray[np.uint8] | None = None,
+) -> Exported:
+    """Export a run, or an artifact's checkpoint folder, to a model folder; returns how it compares with torch.
 
     calibrate: a folder of normal pictures, not trained on, whose scores tell how rare a score is. Nothing is left at
-    `folder` unless every check passed. int8: finds how to quantise; without it a checkpoint that
-    carries a recipe is quantised by that.
+    `folder` unless every check passed. int8: finds how to quantise; without it, or where it finds no way, a checkpoint
+    that carries a recipe is quantised by that. held_out: images uint8 [batch, channels, height, width] that the model
+    was not fitted to; they tell how well its scores know strangers.
     """
     check_target(folder)
     model, config = load_model(run)
@@ -75,8 +87,8 @@ def export(
     graphs, pair_id = export_graphs(model, config, detector=detector, metadata=_metadata(config, license))
     contents = {f"{role}.onnx": content for role, content in graphs.items()}
     golden = golden_vectors(model, config, detector)
+    sizes = _sizes(golden, nats=float(torch_numbers(model, golden.images, draws=GOLDEN_DRAWS).sizes.max()))
     contents["golden.npz"] = golden.to_bytes()
-    scale = max(float(nats_scale(part).max()) for part in (golden.log_likelihood, golden.kl, golden.iwae, golden.score))
     manifest = Manifest(
         name=folder.absolute().name,
         license=license,
@@ -90,31 +102,33 @@ def export(
         posterior="diagonal_gaussian",
         likelihood=Likelihood(family=config.likelihood, sigma=model.likelihood.sigma),
         graphs={role: {"float32": describe(f"{role}.onnx", content)} for role, content in graphs.items()},
-        golden={
-            "float32": Golden(file=describe("golden.npz", contents["golden.npz"]), tolerance=_scaled(TOLERANCE, scale))
-        },
+        golden={"float32": Golden(file=describe("golden.npz", contents["golden.npz"]), tolerance=TOLERANCE)},
         labels=_labels(model),
         card=(),
         training={**_training(run, model, config), **(detection.figures if detection else {})},
     )
+    strangers = None
     recipe = Recipe.read(run / RECIPE) if (run / RECIPE).exists() else None
     with tempfile.TemporaryDirectory() as scratch:
         trial = Path(scratch) / manifest.name
         write_model(trial, manifest, contents)
         vae = VAE.load(trial)
-        found = differences(model, config, vae, detector)
+        found = compare(model, config, vae, detector)
         require_parity(found)
+        manifest = _with_tolerance(manifest, _tolerance(sizes, found))
         samples = image_grid(vae.sample(64, seed=0), columns=16)
         if calibrate:
             known = _calibration(vae, calibrate, tiled=config.patches > 0)
             manifest = dataclasses.replace(manifest, calibration=known)
+        if held_out is not None:
+            strangers = strangers_auc(vae, held_out)
+            manifest = dataclasses.replace(manifest, training={**manifest.training, "strangers_auc": strangers})
         if int8:
-            recipe = int8(VAE.load(trial, threads=1), _opened(contents), config)
+            recipe = int8(VAE.load(trial, threads=1), _opened(contents), config) or recipe
     if recipe:
-        manifest, contents = _with_int8(manifest, contents, recipe, scale)
+        manifest, contents = _with_int8(manifest, contents, recipe, _scaled(INT8_TOLERANCE, sizes))
     contents["samples.png"] = encode_image(samples)
-    sizes = {name: len(content) for name, content in contents.items() if name.endswith(".onnx")}
-    contents["README.md"] = card(manifest, sizes, found).encode()
+    contents["README.md"] = card(manifest, {name: len(content) for name, content in contents.items()}, found).encode()
     manifest = _with_card(manifest, contents)
     with tempfile.TemporaryDirectory() as scratch:
         trial = Path(scratch) / manifest.name
@@ -133,7 +147,7 @@ def export(
         write_file(folder / "checkpoint" / RECIPE, recipe.to_json().encode())
     else:
         (folder / "checkpoint" / RECIPE).unlink(missing_ok=True)
-    return found
+    return Exported(found, strangers)
 
 
 def golden_vectors(model: TorchVAE, config: Config, detector: Detector | None = None) -> GoldenVectors:
@@ -166,7 +180,7 @@ def golden_vectors(model: TorchVAE, config: Config, detector: Detector | None = 
 
 
 def _with_int8(
-    manifest: Manifest, contents: dict[str, bytes], recipe: Recipe, scale: float
+    manifest: Manifest, contents: dict[str, bytes], recipe: Recipe, tolerance: Mapping[str, float]
 ) -> tuple[Manifest, dict[str, bytes]]:
     """The same model with int8 graphs and golden vectors beside the float32 ones."""
     contents, graphs = dict(contents), dict(manifest.graphs)
@@ -178,7 +192,6 @@ def _with_int8(
             graphs[role] = {**graphs[role], "int8": describe(f"{role}.int8.onnx", contents[f"{role}.int8.onnx"])}
     # The integer graphs are their own reference: their goldens come from the runtime, float32's from torch.
     float32 = GoldenVectors.from_bytes(contents["golden.npz"])
-    tolerance = _scaled(INT8_TOLERANCE, scale)
     placeholder = Golden(file=describe("golden.int8.npz", contents["golden.npz"]), tolerance=tolerance)
     manifest = dataclasses.replace(manifest, graphs=graphs, golden={**manifest.golden, "int8": placeholder})
     contents["golden.int8.npz"] = contents["golden.npz"]
@@ -194,8 +207,28 @@ def _with_int8(
     return dataclasses.replace(manifest, golden={**manifest.golden, "int8": golden}, training=training), contents
 
 
-def _scaled(tolerance: Mapping[str, float], scale: float) -> dict[str, float]:
-    return {**tolerance, "nats": tolerance["nats"] * scale}
+def _sizes(golden: GoldenVectors, *, nats: float) -> dict[str, float]:
+    """How large the golden tensors are; nats: what the terms of their sums come to without their signs."""
+    arrays = {"mean": golden.mean, "logvar": golden.logvar, "z": golden.prior_z, "images": golden.decoded}
+    return {**{name: float(np.abs(array).max(initial=1.0)) for name, array in arrays.items()}, "nats": nats}
+
+
+def _scaled(tolerance: Mapping[str, float], sizes: Mapping[str, float]) -> dict[str, float]:
+    """Tolerances are of numbers of a usual size; of larger ones, float32 fixes a share only."""
+    return {name: allowed * max(1.0, sizes[name] / USUAL_SIZE[name]) for name, allowed in tolerance.items()}
+
+
+def _tolerance(sizes: Mapping[str, float], found: list[Parity]) -> dict[str, float]:
+    """What another machine may differ by from the golden vectors: never less than float32 leaves open here."""
+    scaled = _scaled(TOLERANCE, sizes)
+    for item in found:
+        scaled[item.tensor] = max(scaled[item.tensor], item.limit * max(1.0, sizes[item.tensor]))
+    return scaled
+
+
+def _with_tolerance(manifest: Manifest, tolerance: Mapping[str, float]) -> Manifest:
+    golden = dataclasses.replace(manifest.golden["float32"], tolerance=tolerance)
+    return dataclasses.replace(manifest, golden={**manifest.golden, "float32": golden})
 
 
 def _calibration(vae: VAE, folder: Path, *, tiled: bool) -> Calibration:
@@ -244,6 +277,7 @@ def _training(run: Path, model: TorchVAE, config: Config) -> dict[str, Any]:
     path = run / EVALUATION
     figures: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     probes = figures.pop("linear_probe_accuracy", {})
+    figures.pop("not_measured", None)
     if figures.pop("weights", weights_digest(model)) != weights_digest(model):
         raise InputError(f"{path} is of other weights; measure again: python -m train evaluate {run}")
     rounded = {name: round(value, 4) if isinstance(value, float) else value for name, value in figures.items()}

@@ -21,6 +21,7 @@ from train.config import Config
 from train.detector import Detector
 from train.networks import LOGVAR_LIMITS, VAE
 from train.prior import Flow
+from train.shortcut import ShortcutEncoder
 from vae_runtime.model.folder import stamps
 from vae_runtime.model.gate import IR_VERSION, OPSET
 from vae_runtime.model.manifest import DETECTOR
@@ -38,16 +39,24 @@ class EncoderGraph(nn.Module):
 
     def __init__(self, model: VAE) -> None:
         super().__init__()
-        *body, head = model.encoder
+        encoder = model.encoder
+        assert isinstance(encoder, (nn.Sequential, ShortcutEncoder))
+        *body, head = (encoder.body, encoder.head) if isinstance(encoder, ShortcutEncoder) else encoder
         assert isinstance(head, nn.Linear)
         self.body = nn.Sequential(*body)
         (mean_weight, logvar_weight), (mean_bias, logvar_bias) = head.weight.chunk(2), head.bias.chunk(2)
         self.mean = linear(mean_weight, mean_bias)
         self.logvar = linear(logvar_weight, logvar_bias)
+        self.shortcut = None
+        if isinstance(encoder, ShortcutEncoder):
+            self.shortcut = nn.Sequential(encoder.pool, encoder.linear)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         features = self.body(images)
-        return self.mean(features), self.logvar(features).clamp(*LOGVAR_LIMITS)
+        mean: Tensor = self.mean(features)
+        if self.shortcut is not None:
+            mean = mean + self.shortcut(images)
+        return mean, self.logvar(features).clamp(*LOGVAR_LIMITS)
 
 
 class DecoderGraph(nn.Module):

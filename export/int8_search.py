@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Callable, Mapping
@@ -36,6 +37,16 @@ class Limits(NamedTuple):
 
 
 DEFAULT_LIMITS = Limits()
+BITS_PER_DIM = 0.01  # of a Gaussian model: what one per cent more noise in every pixel costs, and nobody sees
+
+
+def limits_for(config: Config, nats: float | None) -> Limits:
+    """The usual limits of a model, or those with `nats`: a density has as many as its image has numbers."""
+    if nats is not None:
+        return Limits(nats=nats)
+    if config.likelihood == "gaussian":
+        return Limits(nats=round(BITS_PER_DIM * math.log(2) * math.prod(config.image_shape), 2))
+    return DEFAULT_LIMITS
 
 
 def find_recipe(
@@ -77,7 +88,7 @@ def find_recipe(
             if ratio < 1:
                 raise ExportError(
                     f"int8 {verb} at batch {batch} has {ratio:.2f} times the speed of float32 on this machine: "
-                    "it would cost nats and win nothing. Export without --int8."
+                    "it would cost nats and win nothing."
                 )
     return Recipe(ranges, keep, measured)
 

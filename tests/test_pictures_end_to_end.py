@@ -15,8 +15,9 @@ from tests.commands import vae_
 from train import checkpoint as checkpoints
 from train.checkpoint import Checkpoint
 from train.cli import main
-from train.config import PRESETS, for_pictures
+from train.config import PRESETS
 from train.networks import build
+from train.recipe import for_shape
 from vae_runtime import VAE, InputError, read_images
 
 pytestmark = pytest.mark.usefixtures("operators_read_once")
@@ -24,7 +25,7 @@ CPU = torch.device("cpu")
 
 
 def small(shape, preset="conv", **changes):
-    config = for_pictures(PRESETS[preset](), shape)
+    config = for_shape(PRESETS[preset](), shape)
     widths = tuple(4 + 2 * stage for stage in range(len(config.widths)))
     return dataclasses.replace(
         config, **{"widths": widths, "blocks": 1, "latent_size": 3, "prior": "standard_normal", **changes}
@@ -109,8 +110,10 @@ def test_a_folder_is_trained_resumed_measured_exported_and_scored(parts):
     assert "60 pictures: 60 colour; 1 sizes, 50x40 to 50x40; 0 duplicates; 2 folders." in result.output
     assert str(parts) not in (run / "config.json").read_text() and str(parts) in (run / "data.json").read_text()
     train_("fit", "--resume", run, "--epochs", 4)
-    figures = json.loads(train_("evaluate", run, "-k", 5).stdout)
-    assert figures["data"] == "parts" and figures["train_images"] + figures["test_images"] == 60
+    figures = json.loads(train_("evaluate", run, "-k", 5, "--json").stdout)
+    assert figures["data"] == "parts" and figures["train_images"] + figures["test_images"] == 60 - 5
+    assert figures["mean_picture_bits_per_dim"] > 0 and 0 < figures["webp_bits_per_dim"] < 8
+    assert "judge of samples knows digits alone" in figures["not_measured"]["sample_frechet_distance"]
     dims = 3 * 28 * 32
     assert figures["bits_per_dim"] == pytest.approx(figures["nll_nats"] / dims / np.log(2) + np.log2(255))
     export(run, model, calibrate=parts / "more")
@@ -126,7 +129,6 @@ def test_a_folder_is_trained_resumed_measured_exported_and_scored(parts):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--data", "parts"], "--size is missing"),
         (["--data", "parts", "--size", "20"], "sides of 28 to 256"),
         (["--data", "nothing", "--size", "32"], "expected mnist, digits, or a folder"),
         (["--data", "digits", "--size", "32"], "--size is for a folder of pictures"),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -170,8 +169,3 @@ def _runs(indices: npt.NDArray[np.int64]) -> list[tuple[int, int]]:
     """Neighbouring indices as (start, stop)."""
     parts = np.split(indices, np.flatnonzero(np.diff(indices) != 1) + 1)
     return [(int(part[0]), int(part[-1]) + 1) for part in parts]
-
-
-def bits_per_dim(nats: float, pixels: int, likelihood: str = "bernoulli") -> float:
-    """Nats an image as bits a pixel; of a density, as the probability of steps of 1/255 that it stands for."""
-    return nats / (pixels * math.log(2)) + (math.log2(255) if likelihood == "gaussian" else 0.0)

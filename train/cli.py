@@ -43,9 +43,7 @@ _run = click.argument("run", type=click.Path(path_type=Path, exists=True, file_o
     "--draws",
     type=click.IntRange(1),
     multiple=True,
-    default=(1, 64, 1000),
-    show_default=True,
-    help="Draws of the importance-weighted bound; may be given several times.",
+    help="Draws of the importance-weighted bound; repeatable.  [default: 1, 64, 1000; of Gaussian models 1, 16]",
 )
 @click.option("--images", type=click.IntRange(1), default=None, help="Only the first N test images.  [default: all]")
 @click.option(
@@ -53,6 +51,7 @@ _run = click.argument("run", type=click.Path(path_type=Path, exists=True, file_o
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Measure the bounds through this model folder, as the run was exported, and vae_runtime.",
 )
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @data_dir_option
 @device_option
 @threads_option
@@ -61,11 +60,12 @@ def evaluate(
     draws: tuple[int, ...],
     images: int | None,
     graphs: Path | None,
+    as_json: bool,
     data_dir: Path | None,
     device: str | None,
     threads: int | None,
 ) -> None:
-    """Measure a run on its test set: JSON on stdout, and in RUN/evaluation.json unless it is of a part of the images.
+    """Measure a run on its test set: a table on stdout, and JSON in RUN/evaluation.json if it is of all images.
 
     ELBO with its two terms, NLL by importance weighting, bits per dimension, active units, KL of each latent, how far
     the posteriors lie from the prior, the quality of samples, and the accuracy of a linear probe on latent means with
@@ -83,6 +83,7 @@ def evaluate(
 
     from .bounds import Engine, RuntimeEngine, TorchEngine
     from .checkpoint import load_model
+    from .compare import table
     from .devices import choose_device
     from .evaluate import evaluate as measure
     from .progress import ProgressLine
@@ -100,7 +101,7 @@ def evaluate(
         config,
         dataset,
         torch_device,
-        draws=draws,
+        draws=draws or ((1, 16) if config.likelihood == "gaussian" else (1, 64, 1000)),
         images=images,
         engine=engine,
         kept_in=run / "bounds.npz",
@@ -110,7 +111,7 @@ def evaluate(
     text = json.dumps(figures, indent=2, allow_nan=False) + "\n"
     if images is None:
         write_file(run / "evaluation.json", text.encode())
-    click.echo(text, nl=False)
+    click.echo(text if as_json else f"{table({str(run): figures})}\n", nl=False)
 
 
 @main.command()
@@ -163,7 +164,7 @@ def compare(runs: tuple[Path, ...], as_json: bool, picture: Path | None) -> None
     """
     from .compare import figures, table, to_json
 
-    click.echo(to_json(runs) if as_json else table(runs))
+    click.echo(to_json(runs) if as_json else table({str(run): figures(run) for run in runs}))
     if picture:
         from .plots import nll_curve, save_figure
 

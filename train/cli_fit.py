@@ -5,29 +5,42 @@ from __future__ import annotations
 import dataclasses
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from vae_runtime.errors import InputError
 from vae_runtime.spec import FITS, RESAMPLES
 
-from .config import AUGMENTATIONS, PICTURE_STEPS, PRESETS
+from .config import AUGMENTATIONS, PRESETS, Config
 from .options import data_dir_option, device_option, threads_option
+
+if TYPE_CHECKING:
+    from .data import Dataset
+
+NOT_AUGMENTED = "none"
+GIVEN_ANEW = {"epochs", "minutes", "patience", "importance_share"}  # with --resume
 
 
 @click.command()
-@click.option("--preset", type=click.Choice(list(PRESETS)), help="Which model and recipe to start from.")
+@click.option(
+    "--preset", type=click.Choice(list(PRESETS)), help="Which model and recipe to start from.  [of pictures: conv]"
+)
 @click.option("--data", default=None, help="mnist, digits, or a folder of pictures.  [default: mnist]")
 @data_dir_option
 @click.option("--val", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Pictures to test with.")
-@click.option("--size", default=None, help="Of pictures: 64, or WIDTHxHEIGHT.")
-@click.option("--mode", type=click.Choice(["L", "RGB"]), default=None, help="Grey or colour pictures.  [default: L]")
+@click.option("--size", default=None, help="Of pictures: 64, or WIDTHxHEIGHT.  [default: as they are, up to 64]")
+@click.option("--mode", type=click.Choice(["L", "RGB"]), default=None, help="Grey or colour.  [default: as they are]")
 @click.option("--fit", type=click.Choice(FITS), default=None, help="How a picture comes to that shape.")
 @click.option("--resample", type=click.Choice(RESAMPLES), default=None, help="Filter that pictures are scaled with.")
 @click.option("--invert", is_flag=True, default=None, help="Of pictures: dark on light becomes light on dark.")
 @click.option("--patches", type=click.IntRange(1), default=None, help="Random crops of each picture, not scaled.")
-@click.option("--augment", type=click.Choice(AUGMENTATIONS), multiple=True, help="Random changes; repeatable.")
+@click.option(
+    "--augment",
+    type=click.Choice((*AUGMENTATIONS, NOT_AUGMENTED)),
+    multiple=True,
+    help="Random changes; repeatable.  [default: flip, where held-out pictures are likelier so]",
+)
 @click.option("--likelihood", type=click.Choice(["bernoulli", "gaussian"]), default=None, help="p(x|z).")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder of the new run.")
 @click.option(
@@ -37,7 +50,13 @@ from .options import data_dir_option, device_option, threads_option
     help="Begin with this run's weights; a deeper network begins as the same function.",
 )
 @click.option("--resume", type=click.Path(path_type=Path, file_okay=False), help="Go on with this run, exactly.")
-@click.option("--epochs", type=click.IntRange(1), default=None)
+@click.option("--epochs", type=click.IntRange(1), default=None, help="How often each image is seen.")
+@click.option(
+    "--minutes", type=click.FloatRange(0, min_open=True), default=None, help="Time to train.  [of pictures: 30]"
+)
+@click.option(
+    "--patience", type=click.IntRange(0), default=None, help="Epochs to go on without a better held-out bound; 0: all."
+)
 @click.option("--widths", type=click.IntRange(1), multiple=True, help="Once a layer: units, or a stage: channels.")
 @click.option("--flow-width", type=click.IntRange(1), default=None, help="Hidden units of the flow.")
 @click.option("--blocks", type=click.IntRange(0), default=None, help="conv: residual blocks at each resolution.")
@@ -86,18 +105,22 @@ def fit(
     """
     from .checkpoint import has_checkpoint, read_config
     from .devices import choose_device, resolve_precision
-    from .sources import begin
+    from .sources import NAMES, begin, load
 
     changes = {name: change for name, change in changes.items() if change not in (None, ())}
+    if "epochs" in changes and "minutes" in changes:
+        raise InputError("--epochs and --minutes both say how long to train; give one of them.")
     if resume:
-        if preset or out or start or data or val or size or mode or set(changes) - {"epochs", "importance_share"}:
+        if preset or out or start or data or val or size or mode or set(changes) - GIVEN_ANEW:
             raise InputError(
-                "--resume goes on with the run's own config; of it, only --epochs and --importance-share can be given "
-                "anew."
+                "--resume goes on with the run's own config; of it, only --epochs, --minutes, --patience and "
+                "--importance-share can be given anew."
             )
         config, folder, pictures = read_config(resume), resume, None
-    elif preset and out:
-        config, pictures = begin(PRESETS[preset](), data or "mnist", val=val, size=size, mode=mode, changes=changes)
+    elif out and (preset or data not in (None, *NAMES)):
+        config, pictures = begin(
+            PRESETS[preset or "conv"](), data or "mnist", val=val, size=size, mode=mode, changes=changes
+        )
         folder = out
         if has_checkpoint(folder) and not dry_run:
             raise InputError(f"{folder} is a run already; choose another --out, or go on with --resume {folder}.")
@@ -107,34 +130,38 @@ def fit(
         whole = start.resolve()  # only its name is kept: a model carries no path of the machine that made it
         changes["started_from"] = whole.parent.name if whole.name == "checkpoint" else whole.name
     torch_device = choose_device(device, threads)
-    config = resolve_precision(dataclasses.replace(config, **changes), torch_device)
-    if config.importance_share and config.importance_draws == 1:
-        raise InputError(f"the preset {config.preset!r} has no --importance-share: its bound is of one draw.")
-    if config.likelihood == "gaussian" and config.targets == "binarised":
-        raise InputError("a Gaussian has no binary pixels; take --targets grey with --likelihood gaussian.")
-    if config.only_prior and not (config.started_from and config.prior == "flow"):
-        raise InputError(
-            "--only-prior needs --from RUN, whose encoder and decoder it keeps, and a prior to train: flow."
-        )
-    if dry_run:
-        click.echo(config.to_json(), nl=False)
+    config = resolve_precision(config, torch_device)
+    _check(dataclasses.replace(config, **changes))
+    if dry_run and not pictures:
+        click.echo(dataclasses.replace(config, **changes).to_json(), nl=False)
         return
     from .checkpoint import load_model
     from .loop import fit as run_fit
     from .parallel import join
     from .progress import say
-    from .sources import load
+    from .recipe import MINUTES, for_count, for_length
+    from .verdict import verdict
 
     processes = join(torch_device)
     quiet = processes.rank > 0
     dataset = load(config, folder, directory=data_dir, pictures=pictures, say=(lambda text: None) if quiet else say)
-    if pictures and "epochs" not in changes:
-        steps = -(-len(dataset.train_images) // config.batch_size)
-        config = dataclasses.replace(config, epochs=max(10, -(-PICTURE_STEPS // steps)))
+    if pictures:
+        config = for_count(config, len(dataset.train_images), at_once=max(1, config.patches))
+        config = with_mirrors(config, dataset, changes)
+        if not changes.keys() & {"epochs", "minutes"}:
+            changes["minutes"] = MINUTES
+    config = dataclasses.replace(config, **changes)
+    if "epochs" in changes:  # on --resume, a run with a limit in time has none from here on
+        config = dataclasses.replace(config, minutes=0.0)
     if not resume:
         config = dataclasses.replace(config, batch_size=config.batch_size * processes.size)
+    if pictures and not config.minutes:
+        config = for_length(config, config.epochs * -(-len(dataset.train_images) // config.batch_size))
+    if dry_run:
+        click.echo(config.to_json(), nl=False)
+        return
     if processes.rank == 0:
-        say(config.to_json().rstrip())
+        say(f"{summary(config)}; all of it in {folder / 'config.json'}.")
     weights = load_model(start, torch_device)[0] if start else None
     if pictures and processes.rank == 0:
         folder.mkdir(parents=True, exist_ok=True)
@@ -144,4 +171,43 @@ def fit(
     if not done:
         sys.exit(130)
     if processes.rank == 0:
+        for sentence in verdict(folder, config, dataset):
+            say(sentence)
         say(f"Done. Next: python -m train evaluate {folder}")
+
+
+def with_mirrors(config: Config, dataset: Dataset, changes: dict[str, Any]) -> Config:
+    """Mirror the pictures where nothing else is said and held-out ones are likelier so."""
+    if "augment" in changes:
+        changes["augment"] = tuple(kind for kind in changes["augment"] if kind != NOT_AUGMENTED)
+        return config
+    import torch
+
+    from .mirrors import mirrors_help
+
+    split = len(dataset.train_images) - config.validation_images
+    images = torch.from_numpy(dataset.train_images)
+    helps = config.network == "conv" and mirrors_help(config, images[:split], images[split:])
+    return dataclasses.replace(config, augment=("flip",)) if helps else config
+
+
+def summary(config: Config) -> str:
+    """A config in a line."""
+    widths = "-".join(map(str, config.widths))
+    augmented = f", --augment {' '.join(config.augment) or NOT_AUGMENTED}" if config.likelihood == "gaussian" else ""
+    return (
+        f"Preset {config.preset}: {config.latent_size} latents, widths {widths}, prior {config.prior}, likelihood "
+        f"{config.likelihood}, batches of {config.batch_size}{augmented}, {config.precision}"
+    )
+
+
+def _check(config: Config) -> None:
+    """Refuse options that do not go together."""
+    if config.importance_share and config.importance_draws == 1:
+        raise InputError(f"the preset {config.preset!r} has no --importance-share: its bound is of one draw.")
+    if config.likelihood == "gaussian" and config.targets == "binarised":
+        raise InputError("a Gaussian has no binary pixels; take --targets grey with --likelihood gaussian.")
+    if config.only_prior and not (config.started_from and config.prior == "flow"):
+        raise InputError(
+            "--only-prior needs --from RUN, whose encoder and decoder it keeps, and a prior to train: flow."
+        )

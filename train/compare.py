@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,9 @@ _ROWS = (
     ("nll_nats", "NLL", "{:.2f}"),
     ("nll_draws", "  of draws", "{:,}"),
     ("bits_per_dim", "bits per dim", "{:.4f}"),
+    ("mean_picture_bits_per_dim", "  of the mean picture alone", "{:.4f}"),
+    ("png_bits_per_dim", "  of PNG files", "{:.4f}"),
+    ("webp_bits_per_dim", "  of lossless WebP files", "{:.4f}"),
     ("elbo_grey_nats", "ELBO, grey images", "{:.2f}"),
     ("reconstruction_rmse_grey", "RMSE, grey images", "{:.4f}"),
     ("active_units", "active units", "{}"),
@@ -52,20 +55,22 @@ def figures(run: Path) -> dict[str, Any]:
     except ValueError as error:
         raise InputError(f"{path} is not JSON ({error}); run: python -m train evaluate {run}") from error
     config = read_config(run)
-    probes = {f"probe_{labels}": accuracy for labels, accuracy in found.pop("linear_probe_accuracy", {}).items()}
-    return {"preset": config.preset, "epochs": config.epochs, "prior": config.prior, **found, **probes}
+    return {"preset": config.preset, "epochs": config.epochs, "prior": config.prior, **found}
 
 
 def to_json(runs: Sequence[Path]) -> str:
     """An object of all figures by run."""
-    return json.dumps({str(run): figures(run) for run in runs}, indent=2)
+    return json.dumps({str(run): _flat(figures(run)) for run in runs}, indent=2)
 
 
-def table(runs: Sequence[Path]) -> str:
-    """One column a run, one line a figure; what was not measured is a dash. Nats an image, bits a pixel."""
-    columns = [figures(run) for run in runs]
+def table(runs: Mapping[str, Mapping[str, Any]]) -> str:
+    """Figures by run: one column a run, one line a figure; what was not measured is a dash, with its reason at the end.
+
+    Nats an image, bits a pixel.
+    """
+    columns = [_flat(figures) for figures in runs.values()]
     draws = sorted({int(count) for column in columns for count in column.get("nll_nats_by_draws", {})})
-    lines = [["", *(str(run) for run in runs)]]
+    lines = [["", *runs]]
     for key, label, form in _ROWS:
         if any(key in column for column in columns):
             lines.append([label, *(form.format(column[key]) if key in column else "-" for column in columns)])
@@ -75,8 +80,19 @@ def table(runs: Sequence[Path]) -> str:
                 shown = ["-" if cell is None else f"{cell:.2f}" for cell in cells]
                 lines.append([f"  NLL, K={count}", *shown])
     widths = [max(len(line[index]) for line in lines) for index in range(len(lines[0]))]
-    return "\n".join(
+    shown = [
         line[0].ljust(widths[0])
         + "".join("  " + cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True))
         for line in lines
-    )
+    ]
+    reasons = {name: reason for figures in runs.values() for name, reason in figures.get("not_measured", {}).items()}
+    return "\n".join([*shown, *(f"Not measured: {_label(name)}: {reason}." for name, reason in reasons.items())])
+
+
+def _flat(figures: Mapping[str, Any]) -> dict[str, Any]:
+    probes = {f"probe_{labels}": found for labels, found in figures.get("linear_probe_accuracy", {}).items()}
+    return {**figures, **probes}
+
+
+def _label(key: str) -> str:
+    return next((label.strip() for name, label, _ in _ROWS if name == key), key.replace("_", " "))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -31,6 +30,7 @@ class Config:
     latent_size: int
     widths: tuple[int, ...]  # mlp: units of the hidden layers; conv: channels at 1/2, 1/4 … of the resolution
     blocks: int = 0  # conv: residual blocks at each resolution
+    linear_pool: int = 0  # conv: by how much pictures are pooled for a linear map (train/shortcut.py); 0: there is none
 
     # The prior (train/prior.py); the two sizes are the flow's.
     prior: Literal["standard_normal", "flow"] = "standard_normal"
@@ -59,6 +59,9 @@ class Config:
 
     # Adam (Kingma and Ba 2015).
     epochs: int
+    epoch_steps: int = 0  # steps of an epoch; 0: as many as show each image once
+    minutes: float = 0.0  # epochs are as many as this takes, measured anew after each; 0: `epochs` as they are
+    patience: int = 0  # epochs without a better held-out bound after which a run ends; 0: it goes to its end
     batch_size: int  # images a step, over all processes
     learning_rate: float = 1e-3
     learning_rate_warmup_steps: int = 0
@@ -147,24 +150,3 @@ def conv() -> Config:
 PRESETS = {"mlp-2d": mlp_2d, "mlp": mlp, "conv": conv}
 
 AUGMENTATIONS = ("flip", "flip-vertical", "shift", "brightness")  # train/augment.py
-WIDTHS = (24, 48, 64, 96, 128)  # channels at 1/2, 1/4 … of the resolution
-PICTURE_STEPS = 6000  # what a folder of pictures is trained for where nothing else is said
-
-
-def for_pictures(config: Config, shape: tuple[int, int, int]) -> Config:
-    """A preset for a folder of pictures: pixels are measurements with a learned noise, and the network fits the shape.
-
-    The convolutional one gets as many stages as bring the shorter side near 7.
-    """
-    stages = min(len(WIDTHS), max(2, round(math.log2(min(shape[1:]) / 7))))
-    return dataclasses.replace(
-        config,
-        image_shape=shape,
-        likelihood="gaussian",
-        targets="grey",
-        grey_share=0.0,
-        widths=WIDTHS[:stages] if config.network == "conv" else config.widths,
-        batch_size=min(config.batch_size, 64),
-        learning_rate_warmup_steps=min(config.learning_rate_warmup_steps, 200),
-        learning_rate=min(config.learning_rate, 1e-3),
-    )

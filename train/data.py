@@ -41,6 +41,7 @@ class Dataset(NamedTuple):
     train_labels: npt.NDArray[np.uint8]
     test_images: npt.NDArray[np.uint8]
     test_labels: npt.NDArray[np.uint8]
+    classes: tuple[str, ...] = ()  # names of the labels 0, 1 …, where they have some
 
 
 def load(name: str, directory: Path | None = None) -> Dataset:

@@ -15,7 +15,7 @@ from vae_runtime import from_uint8
 from vae_runtime.maths.noise import uniform_choice
 from vae_runtime.maths.posterior import Posterior
 
-from .bounds import Engine, TorchEngine, bits_per_dim, dataset_bounds
+from .bounds import Engine, TorchEngine, dataset_bounds
 from .checkpoint import weights_digest
 from .config import Config
 from .data import Dataset
@@ -25,8 +25,11 @@ from .latents import PROBE_LABELS, active_units, aggregate_posterior_auc, linear
 from .networks import VAE, parameter_count
 from .prior import Flow
 from .sampling import noise_labels, prior_latents
+from .trivial import trivial_figures
+from .units import bits_per_dim
 
 JUDGED_SAMPLES = 10_000
+FEWEST_LATENTS = 200  # test images that figures of the latents' law take
 
 Float32 = npt.NDArray[np.float32]
 
@@ -45,6 +48,7 @@ def evaluate(
 ) -> dict[str, Any]:
     """Figures as JSON values; nats an image, means over the test set (or its first `images`).
 
+    What cannot be measured on these data stands under "not_measured", with its reason.
     engine: what measures the bounds; torch by default. kept_in: a file that keeps the bounds of each image, so that a
     measurement that was stopped goes on.
     """
@@ -58,7 +62,7 @@ def evaluate(
     }
     on_grey = dataset_bounds(engine, grey, draws=1, kept_in=kept_in, progress=progress).mean(0)
     log_likelihood, kl, iwae = (float(figure) for figure in found[max(draws)])
-    return {
+    figures: dict[str, Any] = {
         "data": config.data,
         "targets": config.targets,
         "train_images": len(dataset.train_images) - config.validation_images,
@@ -75,9 +79,13 @@ def evaluate(
         "bits_per_dim": bits_per_dim(-iwae, grey[0].size, config.likelihood),
         "elbo_grey_nats": float(on_grey[0] - on_grey[1]),
         "reconstruction_rmse_grey": reconstruction_rmse(model, torch.from_numpy(grey).to(device)),
-        **_latent_figures(model, config, dataset, device, images),
-        **_sample_figures(model, config, dataset, device),
+        **trivial_figures(config, dataset),
     }
+    missing: dict[str, str] = {}
+    figures |= _latent_figures(model, config, dataset, device, images, missing)
+    figures |= _probe_figures(model, dataset, device, images, missing)
+    figures |= _sample_figures(model, config, dataset, device, missing)
+    return {**figures, "not_measured": missing} if missing else figures
 
 
 def binarise(images: Float32, *, seed: int) -> Float32:
@@ -102,20 +110,14 @@ def samples(model: VAE, config: Config, device: torch.device, n: int) -> tuple[F
 
 
 def _latent_figures(
-    model: VAE, config: Config, dataset: Dataset, device: torch.device, images: int | None
+    model: VAE, config: Config, dataset: Dataset, device: torch.device, images: int | None, missing: dict[str, str]
 ) -> dict[str, Any]:
     mean, logvar = posteriors(model, dataset.test_images[:images], device)
-    train_mean, _ = posteriors(model, dataset.train_images, device)
-    prior_draws = prior_latents(model, len(mean), config.latent_size, device).cpu().numpy()
-    probes = {
-        str(labels or "all"): linear_probe(
-            (train_mean.numpy(), dataset.train_labels), (mean.numpy(), dataset.test_labels[:images]), labels
-        )
-        for labels in PROBE_LABELS
-        if len(set(dataset.train_labels)) > 1 and (labels is None or labels <= len(dataset.train_labels))
-    }
-    if len(mean) < 200:  # too few to tell anything of their law
+    if len(mean) < FEWEST_LATENTS:
+        reason = f"{len(mean)} test images are too few to tell the law of their latents; {FEWEST_LATENTS} would do"
+        missing |= dict.fromkeys(("active_units", "aggregate_posterior_auc"), reason)
         return {}
+    prior_draws = prior_latents(model, len(mean), config.latent_size, device).cpu().numpy()
     return {
         "active_units": active_units(mean),
         # From the standard normal, whatever the prior: only there does the KL fall apart into latents.
@@ -123,9 +125,30 @@ def _latent_figures(
         "aggregate_posterior_auc": aggregate_posterior_auc(
             Posterior(mean.numpy(), logvar.numpy()).sample(seed=1), prior_draws
         ),
-        "linear_probe_accuracy": probes,
         **_label_figures(model, mean, dataset.test_labels[:images]),
     }
+
+
+def _probe_figures(
+    model: VAE, dataset: Dataset, device: torch.device, images: int | None, missing: dict[str, str]
+) -> dict[str, Any]:
+    """Accuracies of a linear probe, where the images have labels: digits, or the folders that pictures lie in."""
+    kinds, tested = set(dataset.train_labels.tolist()), set(dataset.test_labels[:images].tolist())
+    if len(kinds) < 2:
+        missing["linear_probe_accuracy"] = "the images have one label; pictures have that of their subfolder"
+        return {}
+    if not tested <= kinds:
+        missing["linear_probe_accuracy"] = "some test images have a label that no training image has"
+        return {}
+    mean, _ = posteriors(model, dataset.test_images[:images], device)
+    train_mean, _ = posteriors(model, dataset.train_images, device)
+    train, test = (train_mean.numpy(), dataset.train_labels), (mean.numpy(), dataset.test_labels[:images])
+    probes = {
+        str(labels or "all"): linear_probe(train, test, labels)
+        for labels in PROBE_LABELS
+        if labels is None or len(kinds) <= labels <= len(dataset.train_labels)
+    }
+    return {"linear_probe_accuracy": probes}
 
 
 @torch.inference_mode()
@@ -138,9 +161,12 @@ def _label_figures(model: VAE, mean: Tensor, classes: npt.NDArray[np.uint8]) -> 
     return {"label_accuracy": float((labels.probabilities(eps.cpu().numpy()).argmax(1) == classes).mean())}
 
 
-def _sample_figures(model: VAE, config: Config, dataset: Dataset, device: torch.device) -> dict[str, Any]:
+def _sample_figures(
+    model: VAE, config: Config, dataset: Dataset, device: torch.device, missing: dict[str, str]
+) -> dict[str, Any]:
     """The judge knows digits of 28x28."""
     if config.data not in ("mnist", "digits") or config.image_shape != (1, 28, 28):
+        missing["sample_frechet_distance"] = "the judge of samples knows digits alone; look at the samples (plot)"
         return {}
     judge = load_judge()
     real = from_uint8(dataset.test_images)

@@ -64,6 +64,7 @@ def load_folder(
     A file that cannot be read is said and left out.
     """
     train_paths, test_paths = _split(folder) if validation is None else (_paths(folder), _paths(validation))
+    train_paths.sort(key=_place, reverse=True)  # the last ones, which choose the best weights, are of every subfolder
     parts = [(folder, path) for path in train_paths] + [(validation or folder, path) for path in test_paths]
     place = (cache or _cache()) / _key(parts, len(train_paths), spec, patches)
     if not place.with_suffix(".json").exists():
@@ -77,7 +78,7 @@ def load_folder(
     images = np.memmap(place.with_suffix(".bytes"), np.uint8, "c", shape=(count, *spec.shape))
     labels = np.array(report["labels"], np.uint8)
     split = report["train"]
-    return Dataset(images[:split], labels[:split], images[split:], labels[split:])
+    return Dataset(images[:split], labels[:split], images[split:], labels[split:], tuple(report["classes"]))
 
 
 def _paths(folder: Path) -> list[str]:
@@ -120,7 +121,7 @@ def _decode(
     sizes: Counter[tuple[int, int]] = Counter()
     modes: Counter[str] = Counter()
     digests: Counter[str] = Counter()
-    names: dict[str, int] = {}
+    names = {name: number for number, name in enumerate(sorted({_top(path) for _, path in parts}))}
     with new_file(place.with_suffix(".bytes")) as file:
         for number, read in enumerate(_read_all(parts, spec, patches)):
             if read.images is None:
@@ -129,7 +130,7 @@ def _decode(
             file.write(read.images.tobytes())
             report["files"] += 1
             report["train" if number < train else "test"] += len(read.images)
-            report["labels"] += [_label(read.path, names)] * len(read.images)
+            report["labels"] += [min(names[_top(read.path)], 255)] * len(read.images)
             sizes[read.size] += 1
             modes[read.mode] += 1
             digests[read.digest] += 1
@@ -187,10 +188,9 @@ def _crops(picture: Image.Image, spec: ImageSpec, patches: int, path: str) -> np
     return np.stack(found)
 
 
-def _label(path: str, names: dict[str, int]) -> int:
-    """The number of the first folder of a path; at most 256 folders are told apart."""
-    name = path.partition("/")[0] if "/" in path else ""
-    return min(names.setdefault(name, len(names)), 255)
+def _top(path: str) -> str:
+    """The first folder of a relative path; its number is the label, and at most 256 are told apart."""
+    return path.partition("/")[0] if "/" in path else ""
 
 
 def _tell(report: dict[str, Any], spec: ImageSpec, say: Callable[[str], None]) -> None:
@@ -206,7 +206,8 @@ def _tell(report: dict[str, Any], spec: ImageSpec, say: Callable[[str], None]) -
     if len(report["unreadable"]) > SHOWN_ERRORS:
         say(f"  and {len(report['unreadable']) - SHOWN_ERRORS} more that cannot be read.")
     channels, height, width = spec.shape
-    say(f"{report['train']:,} images to train on, {report['test']:,} to test: {width}x{height}, {channels} channels.")
+    colour = "grey" if channels == 1 else "colour"
+    say(f"{report['train']:,} images to train on, {report['test']:,} to test: {width}x{height}, {colour}.")
 
 
 def _key(parts: list[tuple[Path, str]], train: int, spec: ImageSpec, patches: int) -> str:

@@ -12,6 +12,9 @@ from .config import Config
 
 # The format clips Bernoulli probabilities to [1e-6, 1 - 1e-6] in a likelihood; on logits that is this.
 LOGIT_LIMIT = math.log1p(-1e-6) - math.log(1e-6)
+# A mean pixel comes as float32: of the sum of |d log p / d mean|, this share counts as size (`size` below), so that an
+# error of 80 float32 steps of the size (export/parity.py) covers two steps of every pixel.
+SLOPE_SHARE = 1 / 40
 # A density of pixels that come in steps of 1/255 has no upper bound; half a step is where it stops to mean anything.
 LEAST_SIGMA = 0.5 / 255
 
@@ -31,6 +34,15 @@ class Bernoulli(nn.Module):
     def measured(self, images: Tensor, logits: Tensor) -> Tensor:
         """The same with the format's clipping of probabilities, which has no gradient outside."""
         return self(images, logits.clamp(-LOGIT_LIMIT, LOGIT_LIMIT))
+
+    def size(self, images: Tensor, logits: Tensor) -> Tensor:
+        """What the terms of `measured` come to without their signs, and what float32 pixels leave open: [batch].
+
+        Where the mean is white and the pixel is not, ln(1 - p) hangs on the last bits of p.
+        """
+        logits = logits.clamp(-LOGIT_LIMIT, LOGIT_LIMIT)
+        slopes = (images - logits.sigmoid()).abs() * (2 + logits.exp() + (-logits).exp())  # |x - p| / (p (1 - p))
+        return self(images, logits).abs() + slopes.flatten(1).sum(1) * SLOPE_SHARE
 
 
 class Gaussian(nn.Module):
@@ -59,6 +71,14 @@ class Gaussian(nn.Module):
         """The same: there is nothing to clip."""
         found: Tensor = self(images, logits)
         return found
+
+    def size(self, images: Tensor, logits: Tensor) -> Tensor:
+        """What the terms of `measured` come to without their signs, and what float32 pixels leave open: [batch]."""
+        log_sigma = self._log_sigma().to(logits.dtype)
+        differences = (images - logits.sigmoid()).flatten(1)
+        squares = 0.5 * (differences**2).sum(1) * (-2 * log_sigma).exp()
+        constants = (log_sigma + 0.5 * math.log(2 * math.pi)).abs() * differences.shape[1]
+        return squares + constants + differences.abs().sum(1) * (-2 * log_sigma).exp() * SLOPE_SHARE
 
     def _log_sigma(self) -> Tensor:
         return self.log_sigma.clamp(min=math.log(LEAST_SIGMA))

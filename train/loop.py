@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,12 +13,16 @@ from types import FrameType
 import torch
 
 from . import checkpoint as checkpoints
+from .budget import divide, epochs_in_time
 from .config import Config
 from .data import Dataset
 from .networks import VAE
+from .pace import Pace
 from .parallel import Processes
 from .progress import say
+from .recipe import for_length
 from .record import Record
+from .schedule import bound_draws
 from .trainer import Trainer
 
 
@@ -38,21 +44,59 @@ def fit(
     trainer = Trainer(config, dataset, device, processes)
     if begin:
         trainer.begin_with(begin)
+    elif config.linear_pool and not resume:
+        trainer.begin_as_components()
     if resume:
         trainer.restore(checkpoints.read_last(folder, say if processes.rank == 0 else lambda text: None))
-    record = Record(folder, trainer, dataset) if processes.rank == 0 else None
-    if resume and record:
-        say(f"Resuming at step {trainer.step} of {trainer.total_steps}.")
+    pace = _pace(trainer)
+    _set_length(trainer, pace, is_new=not resume)
+    record = Record(folder, trainer, dataset, pace) if processes.rank == 0 else None
+    if record:
+        record.begin(resumed=resume)
     with stop_signals() as signals:
-        while trainer.step < trainer.total_steps:
+        while not trainer.is_done:
+            started, draws = time.monotonic(), bound_draws(trainer.config, trainer.epoch)
             trainer.take_step(trainer.batch())
+            taken = time.monotonic()
+            pace.note_step(draws, taken - started)
             stop = processes.any(bool(signals))
             figures = trainer.end_epoch() if trainer.step % trainer.steps_per_epoch == 0 else None
             if record:
                 record.after_step(figures, stop=stop)
+            trainer.seconds += time.monotonic() - started
+            if figures:
+                pace.note_epoch_end(time.monotonic() - taken)
+                _set_length(trainer, pace, is_new=False)
             if stop:
                 return False
+    if record:
+        record.end()
     return True
+
+
+def _pace(trainer: Trainer) -> Pace:
+    """How long each kind of step takes that the run has; processes that wait for each other find it out as they go."""
+    pace = Pace()
+    if trainer.processes.size == 1:
+        for draws in trainer.steps_left():
+            pace.note_step(draws, trainer.time_step(draws))
+    return pace
+
+
+def _set_length(trainer: Trainer, pace: Pace, *, is_new: bool) -> None:
+    """Of a run with a limit in time: as many epochs as it leaves; all processes take the first one's word."""
+    config = trainer.config
+    if not config.minutes:
+        return
+    if is_new:
+        seconds = pace.step(1) or trainer.time_step(1)
+        config = divide(config, trainer.processes.of_first(seconds))
+        trainer.config = for_length(config, config.epoch_steps * config.epochs)
+        return
+    epochs = epochs_in_time(
+        config, pace, epoch=trainer.epoch, steps_per_epoch=trainer.steps_per_epoch, seconds=trainer.seconds
+    )
+    trainer.config = dataclasses.replace(config, epochs=round(trainer.processes.of_first(epochs)))
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from vae_runtime.errors import InputError
 from .config import Config
 from .likelihood import build_likelihood
 from .prior import build_prior
+from .shortcut import ShortcutDecoder, ShortcutEncoder
 
 # exp of these is far outside any trained posterior and far inside float32: hostile pixels cannot give infinity.
 LOGVAR_LIMITS = (-30.0, 20.0)
@@ -31,8 +32,11 @@ class VAE(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         if config.network == "mlp":
-            self.encoder: nn.Sequential = mlp_encoder(config)
-            self.decoder: nn.Sequential = mlp_decoder(config)
+            self.encoder: nn.Module = mlp_encoder(config)
+            self.decoder: nn.Module = mlp_decoder(config)
+        elif config.linear_pool:
+            self.encoder = ShortcutEncoder(config, conv_encoder(config))
+            self.decoder = shortcut_decoder(config)
         else:
             self.encoder = conv_encoder(config)
             self.decoder = conv_decoder(config)
@@ -107,34 +111,51 @@ def conv_encoder(config: Config) -> nn.Sequential:
 
 
 def conv_decoder(config: Config) -> nn.Sequential:
-    """The encoder backwards: linear, residual blocks, Conv + PixelShuffle once a stage; what is too much is cut off.
+    """The encoder backwards: linear, residual blocks, Conv + PixelShuffle once a stage; what is too much is cut off."""
+    stages, _, crop = conv_stages(config)
+    layers = [layer for stage in stages for layer in stage]
+    return nn.Sequential(*layers, *([] if isinstance(crop, nn.Identity) else [crop]))
 
-    ReLU comes before what only moves numbers, where an inference engine makes it part of the layer.
+
+def shortcut_decoder(config: Config) -> ShortcutDecoder:
+    """The same stages with a linear sketch that one of them takes in."""
+    stages, grid, crop = conv_stages(config)
+    return ShortcutDecoder(config, stages, grid, crop)
+
+
+def conv_stages(config: Config) -> tuple[list[nn.Sequential], tuple[int, int], nn.Module]:
+    """A decoder's stages from z to logits, [rows, columns] of the last one's output, and what cuts it to the image.
+
+    Each stage but the first doubles the resolution. ReLU comes before what only moves numbers, where an inference
+    engine makes it part of the layer.
     """
     channels, height, width = config.image_shape
     scale, coarsest = 2 ** len(config.widths), config.widths[-1]
     rows, columns = -(-height // scale), -(-width // scale)
-    stages: list[nn.Module] = [
-        nn.Linear(config.latent_size, coarsest * rows * columns),
-        nn.ReLU(),
-        nn.Unflatten(1, (coarsest, rows, columns)),
+    stages = [
+        nn.Sequential(
+            nn.Linear(config.latent_size, coarsest * rows * columns),
+            nn.ReLU(),
+            nn.Unflatten(1, (coarsest, rows, columns)),
+        )
     ]
     for before, after in itertools.pairwise(reversed(config.widths)):
-        stages += [
-            residuals(before, config.blocks),
-            nn.Conv2d(before, 4 * after, 3, padding=1),
-            nn.ReLU(),
-            nn.PixelShuffle(2),
-        ]
+        stages.append(
+            nn.Sequential(
+                residuals(before, config.blocks),
+                nn.Conv2d(before, 4 * after, 3, padding=1),
+                nn.ReLU(),
+                nn.PixelShuffle(2),
+            )
+        )
     finest = config.widths[0]
-    stages += [
-        residuals(finest, config.blocks),
-        nn.Conv2d(finest, 4 * channels, 3, padding=1),
-        nn.PixelShuffle(2),
-    ]
-    if (rows * scale, columns * scale) != (height, width):
-        stages.append(Crop(height, width))
-    return nn.Sequential(*stages)
+    stages.append(
+        nn.Sequential(
+            residuals(finest, config.blocks), nn.Conv2d(finest, 4 * channels, 3, padding=1), nn.PixelShuffle(2)
+        )
+    )
+    grid = rows * scale, columns * scale
+    return stages, grid, nn.Identity() if grid == (height, width) else Crop(height, width)
 
 
 class Crop(nn.Module):

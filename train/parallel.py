@@ -41,6 +41,15 @@ class Processes(NamedTuple):
         torch.distributed.all_reduce(flag)
         return bool(flag)
 
+    def of_first(self, number: float) -> float:
+        """The number that the first process has, in all of them."""
+        if self.size == 1:
+            return number
+        device = "cuda" if torch.distributed.get_backend() == "nccl" else "cpu"
+        message = torch.tensor(number if self.rank == 0 else 0.0, dtype=torch.float64, device=device)
+        torch.distributed.all_reduce(message)
+        return float(message)
+
     def leave(self) -> None:
         """Part from the others, when all are done: a process that just ends may be ended by its own network threads."""
         if self.size > 1:

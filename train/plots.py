@@ -28,10 +28,13 @@ from .networks import VAE
 from .progress import read_metrics
 from .sampling import prior_latents
 from .trainer import to_float
+from .units import bits_per_dim
 
 Float32 = npt.NDArray[np.float32]
 
 MAP_POINTS = 3000  # t-SNE of more takes minutes and shows no more
+MAP_LABELS = 19  # that have a colour of their own
+OTHERS = "all others"
 MANIFOLD_STEPS = 20
 NEIGHBOURS_AMONG = 60_000  # training images
 
@@ -55,7 +58,7 @@ def plot_run(run: Path, model: VAE, config: Config, dataset: Dataset, device: to
         figures["manifold"] = plot.manifold()
     rows = read_metrics(run)
     if rows:
-        figures["loss"] = loss_curves(rows)
+        figures["loss"] = loss_curves(rows, config)
     for name, figure in figures.items():
         path = folder / f"{name}.png"
         save_figure(path, figure)
@@ -126,14 +129,25 @@ class _Plots:
             points = TSNE(random_state=0, init="pca", perplexity=perplexity).fit_transform(points)
             title += f" (t-SNE of the first {len(points):,})"
         figure, axes = plt.subplots(figsize=(8, 7))
-        for label in np.unique(labels):
-            chosen = points[labels == label]
-            axes.scatter(chosen[:, 0], chosen[:, 1], s=4, color=plt.get_cmap("tab10")(label % 10), label=str(label))
-        axes.legend(markerscale=4, loc="center left", bbox_to_anchor=(1, 0.5))
+        for place, (name, chosen) in enumerate(self._kinds(labels)):
+            colour = "lightgrey" if name == OTHERS else plt.get_cmap("tab20" if place > 9 else "tab10")(place)
+            axes.scatter(points[chosen, 0], points[chosen, 1], s=6, color=colour, label=name)
+        if len(np.unique(labels)) > 1:
+            axes.legend(markerscale=4, loc="center left", bbox_to_anchor=(1, 0.5))
         axes.set(title=title, aspect="equal")
         if self.config.latent_size == 2:
             axes.set(xlabel="z[0]", ylabel="z[1]")
         return figure
+
+    def _kinds(self, labels: npt.NDArray[np.uint8]) -> Iterator[tuple[str, npt.NDArray[np.bool_]]]:
+        """Names and rows of the most frequent labels, and of all others together, which come first and lie below."""
+        found, counts = np.unique(labels, return_counts=True)
+        shown = np.sort(found[np.argsort(-counts, kind="stable")[:MAP_LABELS]])
+        if len(shown) < len(found):
+            yield OTHERS, ~np.isin(labels, shown)
+        for label in shown:
+            names = self.dataset.classes
+            yield (names[label] or "(no folder)") if label < len(names) else str(label), labels == label
 
     def manifold(self) -> Any:
         """The latent plane decoded at the quantiles of the prior (Kingma and Welling 2014, figure 4)."""
@@ -166,21 +180,33 @@ def nll_curve(runs: dict[str, dict[str, Any]]) -> Any:
     return figure
 
 
-def loss_curves(rows: list[dict[str, Any]]) -> Any:
-    """-ELBO and its two terms over the epochs."""
+def loss_curves(rows: list[dict[str, Any]], config: Config) -> Any:
+    """-ELBO, trained on and held out, and its two terms over the epochs; of a Gaussian in bits a dimension.
+
+    A density of pixels has no zero of its own, so that its nats may be of any sign; bits a dimension stand beside raw
+    bytes, which take 8.
+    """
+    is_density = config.likelihood == "gaussian"
+    pixels = math.prod(config.image_shape)
+
+    def cost(bounds: list[float]) -> list[float]:
+        return [bits_per_dim(-bound, pixels, "gaussian") if is_density else -bound for bound in bounds]
+
     epochs = [row["epoch"] for row in rows]
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4))
-    left.plot(epochs, [-row["elbo"] for row in rows], label="training")
+    left.plot(epochs, cost([row["elbo"] for row in rows]), label="trained on")
     weighted = [row for row in rows if row.get("draws", 1) > 1]
     if weighted:
-        bounds = [-row["bound"] for row in weighted]
+        bounds = cost([row["bound"] for row in weighted])
         left.plot([row["epoch"] for row in weighted], bounds, label=f"importance-weighted, K={weighted[0]['draws']}")
     if "validation_bound" in rows[0]:
-        left.plot(epochs, [-row["validation_bound"] for row in rows], label="validation")
-    right.plot(epochs, [-row["log_likelihood"] for row in rows], label="-log-likelihood")
-    right.plot(epochs, [row["kl"] for row in rows], label="KL")
-    for axes, title in ((left, "-ELBO"), (right, "its terms")):
-        axes.set(title=title, xlabel="epoch", ylabel="nats an image")
+        left.plot(epochs, cost([row["validation_bound"] for row in rows]), label="held out")
+    right.plot(epochs, cost([row["log_likelihood"] for row in rows]), label="minus the log-likelihood")
+    kl = [row["kl"] / (pixels * math.log(2)) if is_density else row["kl"] for row in rows]
+    right.plot(epochs, kl, label="KL to the prior")
+    unit = "bits a dimension" if is_density else "nats an image"
+    for axes, title in ((left, "Minus the ELBO: lower is better"), (right, "Its terms")):
+        axes.set(title=title, xlabel="epoch", ylabel=unit)
         axes.grid(alpha=0.3)
         axes.legend()
     return figure

@@ -1,13 +1,17 @@
-"""What a run says while it runs: a line on stderr, metrics.jsonl, TensorBoard if it is installed."""
+"""What a run says while it runs: a line on stderr, metrics.jsonl and .csv, TensorBoard if it is installed."""
 
 from __future__ import annotations
 
+import csv
 import importlib.util
+import io
 import json
 import sys
 import time
 from pathlib import Path
 from typing import Any
+
+from vae_runtime.files import write_file
 
 
 def say(text: str) -> None:
@@ -45,13 +49,13 @@ def clock(seconds: float) -> str:
 
 
 class Metrics:
-    """One JSON object an epoch in metrics.jsonl, and the same numbers to TensorBoard where it is installed."""
+    """One JSON object an epoch in metrics.jsonl, the same as metrics.csv, and to TensorBoard where it is installed."""
 
     def __init__(self, folder: Path, *, epochs_done: int) -> None:
         """Continue the file of a run: lines of epochs after `epochs_done` belong to work that a resume repeats."""
-        self._path = folder / "metrics.jsonl"
-        kept = [row for row in read_metrics(folder) if row["epoch"] <= epochs_done]
-        self._path.write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
+        self._path, self._table = folder / "metrics.jsonl", folder / "metrics.csv"
+        self._rows = [row for row in read_metrics(folder) if row["epoch"] <= epochs_done]
+        self._path.write_text("".join(json.dumps(row) + "\n" for row in self._rows), encoding="utf-8")
         self._tensorboard: Any = None
         if importlib.util.find_spec("tensorboard"):
             from torch.utils.tensorboard import SummaryWriter
@@ -61,10 +65,21 @@ class Metrics:
     def write(self, row: dict[str, Any]) -> None:
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
+        self._rows.append(row)
+        self._write_table()
         if self._tensorboard:
             for name, number in row.items():
                 self._tensorboard.add_scalar(name, number, row["epoch"])
             self._tensorboard.flush()
+
+    def _write_table(self) -> None:
+        """The whole table: a later row may have a column that the first ones lack."""
+        names = list(dict.fromkeys(name for row in self._rows for name in row))
+        text = io.StringIO()
+        table = csv.DictWriter(text, names, lineterminator="\n")
+        table.writeheader()
+        table.writerows(self._rows)
+        write_file(self._table, text.getvalue().encode())
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:

@@ -14,13 +14,14 @@ from vae_runtime.files import write_file
 from vae_runtime.spec import MODES
 
 from . import data
-from .config import Config, for_pictures
+from .config import Config
 from .data import Dataset
 from .folders import load_folder
+from .recipe import for_shape
+from .survey import SIDES, survey
 
 NAMES = ("mnist", "digits")
 OF_PICTURES = ("fit", "resample", "invert", "patches", "augment")
-SIDES = (28, 256)
 FILE = "data.json"  # beside config.json, and not part of the model: it names a place on this machine
 
 
@@ -59,25 +60,32 @@ def begin(
         if wrong := [name for name, value in given.items() if value]:
             raise InputError(f"--{wrong[0]} is for a folder of pictures; the images of {data!r} are as they are.")
         return dataclasses.replace(preset, data=data), None
-    if not Path(data).is_dir():
-        raise InputError(f"--data is {data!r}; expected mnist, digits, or a folder of pictures.")
-    width, height = parse_size(size)
+    seen = survey(Path(data))
+    width, height = parse_size(size) if size else seen.size
     name = re.sub(r"[^A-Za-z0-9_.-]+", "-", Path(data).resolve().name) or "pictures"
-    config = for_pictures(preset, (MODES[mode or "L"], height, width))
+    mode = mode or seen.mode
+    config = for_shape(preset, (MODES[mode], height, width))
     config = dataclasses.replace(config, data=f"pictures-{name}" if name in NAMES else name)
     return config, Pictures(Path(data), val)
 
 
-def parse_size(text: str | None) -> tuple[int, int]:
+def parse_size(text: str) -> tuple[int, int]:
     """Width and height of "64" or "48x64"."""
-    match = re.fullmatch(r"(\d{1,4})(?:x(\d{1,4}))?", text or "")
+    match = re.fullmatch(r"(\d{1,4})(?:x(\d{1,4}))?", text)
     if not match:
-        given = f"--size is {text!r}" if text else "--size is missing"
-        raise InputError(f"{given}; a folder of pictures needs the size to train at: 64, or WIDTHxHEIGHT.")
+        raise InputError(f"--size is {text!r}; expected the size to train at: 64, or WIDTHxHEIGHT.")
     width, height = int(match[1]), int(match[2] or match[1])
     if not (SIDES[0] <= min(width, height) and max(width, height) <= SIDES[1]):
         raise InputError(f"--size is {text!r}; expected sides of {SIDES[0]} to {SIDES[1]} pixels.")
     return width, height
+
+
+def is_at_hand(config: Config, run: Path) -> bool:
+    """Whether the data of a run lie on this machine, and nothing need be fetched or asked for."""
+    if config.data == "digits":
+        return True
+    places = Pictures.of_run(run)
+    return bool(places and places.folder.is_dir() and (places.validation is None or places.validation.is_dir()))
 
 
 def load(

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import copy
+import math
+import time
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -13,6 +16,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from vae_runtime.errors import InputError
 
+from . import held_out
 from .augment import augment
 from .checkpoint import Checkpoint, under
 from .config import Config
@@ -20,8 +24,11 @@ from .data import Dataset
 from .errors import TrainingError
 from .loss import Bounds, elbo, iwae
 from .networks import VAE, build
+from .order import Order
 from .parallel import Processes
+from .pca import begin_as_components
 from .schedule import bound_draws, kl_weight, learning_rate
+from .start import take_weights
 
 DEVICE_BYTES = 4 * 2**30
 CHECK_STEPS = 50  # how often the sums are looked at: each look waits for the device
@@ -32,6 +39,14 @@ class Batch(NamedTuple):
 
     images: Tensor
     labels: Tensor | None
+
+
+class Best(NamedTuple):
+    """The highest bound so far, held-out where images are: of how many draws, and in which epoch."""
+
+    draws: int = 0
+    bound: float = float("-inf")
+    epoch: int = 0
 
 
 class Trainer:
@@ -56,11 +71,10 @@ class Trainer:
         if config.only_prior:
             self.model.encoder.requires_grad_(False)
             self.model.decoder.requires_grad_(False)
-        self.steps_per_epoch = -(-split // config.batch_size)
-        self.total_steps = self.steps_per_epoch * config.epochs
         self.step = 0
-        self.best_draws, self.best_bound = 0, float("-inf")
-        self._order, self._order_epoch = torch.empty(0, dtype=torch.long), -1
+        self.seconds = 0.0  # that steps and ends of epochs took, of a run with a limit in time
+        self.best = Best()
+        self._order = Order(len(self.images), seed=config.seed)
         # Sums over the epoch so far: log-likelihood, KL, the bound that is raised, images.
         self.sums = torch.zeros(4, dtype=torch.float64, device=device)
 
@@ -68,6 +82,27 @@ class Trainer:
     def epoch(self) -> int:
         """The epoch that the next step belongs to, from 0."""
         return self.step // self.steps_per_epoch
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps of one epoch."""
+        return self.config.epoch_steps or -(-len(self.images) // self.config.batch_size)
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of the whole run; with a limit in time it moves at the end of an epoch."""
+        return self.steps_per_epoch * self.config.epochs
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the last step is taken, or the held-out bound has not risen for as long as the run is patient."""
+        return self.step >= self.total_steps or self.gave_up
+
+    @property
+    def gave_up(self) -> bool:
+        """Whether the run ended before its time because its held-out bound no longer rises."""
+        waited = self.epoch - self.best.epoch
+        return bool(self.config.patience and len(self.validation)) and waited >= self.config.patience
 
     @property
     def averaged_model(self) -> VAE:
@@ -78,12 +113,13 @@ class Trainer:
 
     def batch(self) -> Batch:
         """What the next step learns from; the order is drawn from the seed and the epoch alone."""
-        if self._order_epoch != self.epoch:
-            generator = torch.Generator().manual_seed(self.config.seed * 1_000_003 + self.epoch)
-            self._order = torch.randperm(len(self.images), generator=generator).to(self.images.device)
-            self._order_epoch = self.epoch
-        start = self.step % self.steps_per_epoch * self.config.batch_size
-        rows = self._order[start : start + self.config.batch_size]
+        size = self.config.batch_size
+        if self.config.epoch_steps:
+            rows = self._order.rows(self.step * size, size)
+        else:  # the last batch of an epoch is what is left
+            start = self.step % self.steps_per_epoch * size
+            rows = self._order.turn(self.epoch)[start : start + size]
+        rows = rows.to(self.images.device)
         images = to_float(self.images[rows].to(self.device))
         if self.config.augment:
             images = augment(images, self.config.augment, self.noise)
@@ -122,8 +158,45 @@ class Trainer:
             "kl_weight": kl_weight(self.config, self.step - 1, self.steps_per_epoch),
         }
         if len(self.validation):
-            figures["validation_bound"] = self.validation_bound()
+            draws = figures["draws"]
+            found = held_out.measure(self.averaged_model, self.config, self.validation, draws=draws, device=self.device)
+            figures["validation_bound"] = found.bound
+            if found.sigma is not None:
+                figures["validation_sigma"] = found.sigma
+        # A bound of more draws is higher for the same weights: only bounds of the same number compare.
+        bound = figures.get("validation_bound", figures["bound"])
+        if figures["draws"] != self.best.draws or bound > self.best.bound:
+            self.best = Best(figures["draws"], bound, self.epoch)
         return figures
+
+    def best_weights(self, figures: dict[str, Any]) -> dict[str, Tensor]:
+        """The averaged weights, with the sigma that held-out images ask for."""
+        weights = dict(self.averaged_model.state_dict())
+        if "validation_sigma" in figures:
+            sigma = weights["likelihood.log_sigma"]
+            weights["likelihood.log_sigma"] = torch.full_like(sigma, math.log(figures["validation_sigma"]))
+        return weights
+
+    def steps_left(self) -> dict[int, int]:
+        """How many steps of each number of draws are to come."""
+        left: Counter[int] = Counter()
+        for epoch in range(self.epoch, self.config.epochs):
+            begun = self.step % self.steps_per_epoch if epoch == self.epoch else 0
+            left[bound_draws(self.config, epoch)] += self.steps_per_epoch - begun
+        return dict(left)
+
+    def time_step(self, draws: int) -> float:
+        """Seconds of finding gradients with this many draws; nothing of the run is changed."""
+        state = self.noise.get_state()
+        batch = self.batch()
+        images, started = self.observe(batch.images), 0.0
+        for _ in range(2):  # the first one warms up
+            started = time.monotonic()
+            self.find_gradients(images, batch.labels, draws=draws)
+            if self.device.type != "cpu":
+                torch.accelerator.synchronize()
+        self.noise.set_state(state)
+        return time.monotonic() - started
 
     def observe(self, images: Tensor) -> Tensor:
         """What the step learns from: pixels drawn anew as Bernoulli(grey level), but for a share that stays grey."""
@@ -133,9 +206,9 @@ class Trainer:
         drawn = torch.bernoulli(images[grey:], generator=self.noise)
         return torch.cat([images[:grey], drawn]) if grey else drawn
 
-    def find_gradients(self, images: Tensor, labels: Tensor | None) -> Tensor:
+    def find_gradients(self, images: Tensor, labels: Tensor | None, *, draws: int | None = None) -> Tensor:
         """Leave the gradients of this step's loss in the parameters; returns what it adds to `sums`."""
-        config, draws = self.config, bound_draws(self.config, self.epoch)
+        config, draws = self.config, draws or bound_draws(self.config, self.epoch)
         eps = torch.randn(draws, len(images), config.latent_size, device=self.device, generator=self.noise)
         share, whole = self.processes.rows, len(images)
         idle = len(share(images)) == 0  # of a short last batch: a row of the others' then, that counts for nothing
@@ -169,42 +242,17 @@ class Trainer:
                 "start again with a lower --learning-rate."
             )
 
-    @torch.no_grad()
-    def validation_bound(self) -> float:
-        """Mean bound of the held-out images under the averaged weights, with noise that is the same each time."""
-        generator = torch.Generator(self.device).manual_seed(self.config.seed)
-        draws = bound_draws(self.config, self.epoch - 1)
-        total = 0.0
-        for rows in self.validation.split(500):
-            images = to_float(rows.to(self.device))
-            if self.config.targets == "binarised":
-                images = torch.bernoulli(images, generator=generator)
-            eps = torch.randn(draws, len(images), self.config.latent_size, device=self.device, generator=generator)
-            total += float(iwae(self.averaged_model, images, eps).iwae.sum())
-        return total / len(self.validation)
-
     def begin_with(self, trained: VAE) -> None:
-        """Take another run's encoder, decoder and prior.
+        """Take another run's encoder, decoder and prior."""
+        take_weights(self.model, trained)
+        self._average_anew()
 
-        Residual blocks that it lacks start as the identity; a prior of another kind, size or number of labels starts
-        anew as a whole.
-        """
-        weights, mine = trained.state_dict(), self.model.state_dict()
-        priors = [
-            {name: tensor.shape for name, tensor in part.items() if name.startswith("prior.")}
-            for part in (weights, mine)
-        ]
-        if priors[0] != priors[1]:
-            weights = {name: tensor for name, tensor in weights.items() if not name.startswith("prior.")}
-            weights |= {name: tensor for name, tensor in mine.items() if name.startswith("prior.")}
-        if weights.keys() - mine.keys() or any(".conv_" not in name for name in mine.keys() - weights.keys()):
-            raise InputError("--from takes a run of the same networks, or one with fewer residual blocks.")
-        if other := [name for name in weights if weights[name].shape != mine[name].shape]:
-            raise InputError(
-                f"--from takes a run with layers of the same sizes; {other[0]} is {list(weights[other[0]].shape)} "
-                f"there and {list(mine[other[0]].shape)} here."
-            )
-        self.model.load_state_dict(weights, strict=False)
+    def begin_as_components(self) -> None:
+        """Let the linear maps of a new model be the data's principal components."""
+        begin_as_components(self.model, self.images, self.validation)
+        self._average_anew()
+
+    def _average_anew(self) -> None:
         if self.average:
             self.average.module.load_state_dict(self.model.state_dict())
 
@@ -216,7 +264,9 @@ class Trainer:
         for index, slots in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{index}.{name}": tensor for name, tensor in slots.items()}
         tensors |= {"noise": self.noise.get_state(), "sums": self.sums}
-        return Checkpoint(tensors, {"step": self.step, "best_draws": self.best_draws, "best_bound": self.best_bound})
+        best = {f"best_{name}": value for name, value in self.best._asdict().items()}
+        spent = {"seconds": self.seconds} if self.config.minutes else {}
+        return Checkpoint(tensors, {"step": self.step, **best, **spent})
 
     def restore(self, saved: Checkpoint) -> None:
         """Continue exactly where `checkpoint` was taken."""
@@ -243,7 +293,8 @@ class Trainer:
         self.noise.set_state(saved.tensors["noise"])
         self.sums = tensors["sums"]
         self.step = saved.state["step"]
-        self.best_draws, self.best_bound = saved.state["best_draws"], saved.state["best_bound"]
+        self.best = Best(*(saved.state.get(f"best_{name}", 0) for name in Best._fields))
+        self.seconds = saved.state.get("seconds", 0.0)
 
 
 def to_float(images: Tensor) -> Tensor:

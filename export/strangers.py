@@ -1,0 +1,127 @@
+"""Does the model tell its own held-out pictures from simple strangers? Asked at every export, lest a blind one ship.
+
+The strangers are made of the held-out pictures themselves, so that there is always something to ask with. They are
+easy: a model that tells them all may still miss what matters, and one that misses any of them should not judge alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from vae_runtime import VAE, from_uint8
+from vae_runtime.maths.smoothing import window_means
+
+MOST_PICTURES = 200
+PATCHES = 4  # of each side, shuffled
+BLIND = 0.8  # an AUROC below is said
+FACES = ("elbo", "reconstruction", "kl", "complexity")  # scores of the whole picture, the default first
+
+Float32 = npt.NDArray[np.float32]
+Found = Mapping[str, Mapping[str, float]]
+
+
+def strangers_auc(vae: VAE, pictures: npt.NDArray[np.uint8]) -> dict[str, dict[str, float]]:
+    """How well each score tells the strangers from uint8 pictures [batch, channels, height, width]: AUROC by kind.
+
+    0.5 is not at all; below it, strangers pass for more normal than the pictures.
+    """
+    from sklearn.metrics import roc_auc_score
+
+    some = np.linspace(0, len(pictures) - 1, min(len(pictures), MOST_PICTURES)).astype(int)
+    normal = from_uint8(np.ascontiguousarray(pictures[some]))
+    methods = [method for method in FACES if method in vae.manifest.scores]
+    known = {method: vae.score(normal, method=method) for method in methods}
+    kinds = np.repeat([0, 1], len(normal))
+    found: dict[str, dict[str, float]] = {}
+    for kind, make in _KINDS.items():
+        if kind == OTHER_COLOURS and normal.shape[1] == 1:
+            kind, make = "inverted", _inverted
+        strange = make(normal, np.random.default_rng(0))
+        found[kind] = {
+            method: round(float(roc_auc_score(kinds, np.concatenate([scores, vae.score(strange, method=method)]))), 3)
+            for method, scores in known.items()
+        }
+    return found
+
+
+def table(found: Found) -> list[str]:
+    """Lines for people: a row each kind of stranger, a column each score."""
+    methods = list(next(iter(found.values())))
+    width = max(map(len, found))
+    lines = [" " * width + "".join(f"  {method:>14}" for method in methods)]
+    for kind, aucs in found.items():
+        lines.append(f"{kind:{width}}" + "".join(f"  {aucs[method]:14.3f}" for method in methods))
+    return lines
+
+
+def warnings(found: Found) -> list[str]:
+    """A sentence for the strangers that the default score does not tell, with the score that does best."""
+    default = next(iter(next(iter(found.values()))))
+    said = []
+    for kind, aucs in found.items():
+        if aucs[default] >= BLIND:
+            continue
+        best = max(aucs, key=lambda method: aucs[method])
+        better = f"--method {best} has {aucs[best]:.2f}" if aucs[best] >= BLIND else "and no other score does"
+        said.append(
+            f"warning: the default score, {default}, does not tell {_DESCRIBED[kind]} from the model's own pictures: "
+            f"AUROC {aucs[default]:.2f}; {better}."
+        )
+    return said
+
+
+def _noise(images: Float32, random: np.random.Generator) -> Float32:
+    return random.random(images.shape, dtype=np.float32)
+
+
+def _blurred(images: Float32, random: np.random.Generator) -> Float32:
+    """Means over a square of an eighth of the shorter side, an odd number of pixels."""
+    window = 2 * (min(images.shape[2:]) // 16) + 3
+    channels = [window_means(np.ascontiguousarray(images[:, channel]), window) for channel in range(images.shape[1])]
+    return np.ascontiguousarray(np.stack(channels, axis=1))
+
+
+def _other_colours(images: Float32, random: np.random.Generator) -> Float32:
+    return np.ascontiguousarray(np.roll(images, 1, axis=1))
+
+
+def _inverted(images: Float32, random: np.random.Generator) -> Float32:
+    return 1 - images
+
+
+def _constant(images: Float32, random: np.random.Generator) -> Float32:
+    """The mean colour of each."""
+    return np.ascontiguousarray(np.broadcast_to(images.mean(axis=(2, 3), keepdims=True), images.shape))
+
+
+def _shuffled(images: Float32, random: np.random.Generator) -> Float32:
+    """The patches of each in another order; what does not divide stays at the border."""
+    shuffled = images.copy()
+    rows, columns = images.shape[2] // PATCHES, images.shape[3] // PATCHES
+    places = [(row * rows, column * columns) for row in range(PATCHES) for column in range(PATCHES)]
+    for image, source in zip(shuffled, images, strict=True):
+        for (top, left), number in zip(places, random.permutation(len(places)), strict=True):
+            y, x = places[number]
+            image[:, top : top + rows, left : left + columns] = source[:, y : y + rows, x : x + columns]
+    return shuffled
+
+
+OTHER_COLOURS = "other colours"
+_KINDS: dict[str, Callable[[Float32, np.random.Generator], Float32]] = {
+    "noise": _noise,
+    "blurred": _blurred,
+    OTHER_COLOURS: _other_colours,
+    "constant": _constant,
+    "shuffled": _shuffled,
+}
+_DESCRIBED = {
+    "noise": "noise",
+    "blurred": "blurred pictures",
+    OTHER_COLOURS: "pictures with their colours exchanged",
+    "inverted": "inverted pictures",
+    "constant": "pictures of one colour",
+    "shuffled": "pictures whose patches are shuffled",
+}

@@ -1,0 +1,36 @@
+"""Are mirrored pictures as likely as the pictures themselves? Held-out pictures say, before anything is trained.
+
+Principal components of pictures together with their mirror images find held-out pictures likelier where mirroring
+leaves a picture what it is, for there are twice as many to learn from; otherwise they are spent on what never comes.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .config import Config
+from .pca import components
+
+MOST_IMAGES = 1000  # looked at, beside their mirror images
+LEFT_AND_RIGHT = 3  # axis of images
+
+
+@torch.no_grad()
+def mirrors_help(config: Config, images: Tensor, held_out: Tensor) -> bool:
+    """Whether held-out images are likelier if images are mirrored; both uint8 [batch, channels, height, width]."""
+    if not len(held_out):
+        return False
+    rows = torch.linspace(0, len(images) - 1, min(len(images), MOST_IMAGES)).long()
+    seen, others = (_pooled(part, config) for part in (images[rows], held_out[:MOST_IMAGES]))
+    both = torch.cat([seen, seen.flip(LEFT_AND_RIGHT)])
+    plain, mirrored = (
+        components(part.flatten(1), others.flatten(1), most=config.latent_size).log_prob(others.flatten(1)).mean()
+        for part in (seen, both)
+    )
+    return bool(mirrored > plain)
+
+
+def _pooled(images: Tensor, config: Config) -> Tensor:
+    return F.avg_pool2d(images.float() / 255, max(1, config.linear_pool))
