@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
+import shlex
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -61,14 +63,16 @@ def export(
     license: str = "Apache-2.0",
     int8: FindRecipe | None = None,
     calibrate: Path | None = None,
+    replace: bool = False,
 ) -> dict[str, float]:
     """Export a run, or an artifact's checkpoint folder, to a model folder; returns the differences from torch.
 
     calibrate: a folder of normal pictures, not trained on, whose scores tell how rare a score is. Nothing is left at
     `folder` unless every check passed. int8: finds how to quantise; without it a checkpoint that
-    carries a recipe is quantised by that.
+    carries a recipe is quantised by that. replace: the model may take the place of another one.
     """
-    check_target(folder)
+    meant = f"to keep both, python -m export {shlex.quote(str(run))} {shlex.quote(str(_free(folder)))}"
+    check_target(folder, replace=replace, meant=meant)
     model, config = load_model(run)
     detection = load_detector(run, config.image_shape)
     detector = detection.detector if detection else None
@@ -97,6 +101,7 @@ def export(
         card=(),
         training={**_training(run, model, config), **(detection.figures if detection else {})},
     )
+    check_target(folder, manifest, replace=replace, meant=meant)  # its pair_id is known only now
     recipe = Recipe.read(run / RECIPE) if (run / RECIPE).exists() else None
     with tempfile.TemporaryDirectory() as scratch:
         trial = Path(scratch) / manifest.name
@@ -123,7 +128,7 @@ def export(
             report = verify(trial, providers="cpu", threads=None, precision=precision)
             if not report.passed:
                 raise ExportError(f"the runtime does not reproduce the {precision} golden vectors: {report.tensors}")
-    write_model(folder, manifest, contents)
+    write_model(folder, manifest, contents, replace=replace, meant=meant)
     write_checkpoint(folder / "checkpoint", run, model, config)
     if detection:
         detection.save(folder / "checkpoint")
@@ -192,6 +197,12 @@ def _with_int8(
     golden = Golden(file=describe("golden.int8.npz", contents["golden.int8.npz"]), tolerance=tolerance)
     training = {**manifest.training, **{f"int8_{name}": figure for name, figure in recipe.measured.items()}}
     return dataclasses.replace(manifest, golden={**manifest.golden, "int8": golden}, training=training), contents
+
+
+def _free(folder: Path) -> Path:
+    """A folder beside this one that is not there yet."""
+    places = (Path(f"{folder}-{number}") for number in itertools.count(2))
+    return next(place for place in places if not place.exists())
 
 
 def _scaled(tolerance: Mapping[str, float], scale: float) -> dict[str, float]:
