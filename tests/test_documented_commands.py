@@ -74,7 +74,8 @@ def whole(program, arguments):
         return False
     try:
         verb, rest = _verb(program, arguments)
-        verb.make_context("x", [*rest])
+        parent = click.Context(PROGRAMS[program], **PROGRAMS[program].context_settings)
+        verb.make_context(verb.name, [*rest], parent=parent if parent.command is not verb else None)
     except click.MissingParameter:
         return False
     except click.NoSuchOption:
