@@ -31,7 +31,7 @@ from vae_runtime.model.writing import write_model
 source = manifests.read(pathlib.Path({new!r}))
 contents = {{file.file: read_file(pathlib.Path({new!r}), file) for file in source.files}}
 begin()
-write_model(pathlib.Path({place!r}), source, contents)
+write_model(pathlib.Path({place!r}), source, contents, replace=True)
 """,
     "checkpoint": """
 import torch

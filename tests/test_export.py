@@ -221,7 +221,17 @@ def test_weights_that_are_not_finite_leave_nothing_behind(small, tmp_path, monke
 def test_an_export_replaces_an_older_model(small, root, tmp_path):
     target = shutil.copytree(root / "artifacts" / "mnist-mlp", tmp_path / "mnist-2d")
     assert VAE.load(target).latent_size == 20
-    export(small, target)
+    before = {path.name: path.read_bytes() for path in target.iterdir() if path.is_file()}
+
+    def search(*_):
+        raise AssertionError("the refusal comes before the long work")
+
+    with pytest.raises(InputError, match=r"'mnist-mlp' \([0-9a-f]{16}\), and 'mnist-2d' \([0-9a-f]{16}\)") as refusal:
+        export(small, target, int8=search)
+    assert f"to keep both, python -m export {small} {target}-2; to replace it, add --replace" in str(refusal.value)
+    assert {path.name: path.read_bytes() for path in target.iterdir() if path.is_file()} == before
+    export(small, target, replace=True)
+    export(small, target)  # the same weights again
     assert VAE.load(target).latent_size == 2
     manifest = manifests.read(target)
     names = {path.name for path in target.iterdir()} - {"checkpoint"}
@@ -235,6 +245,13 @@ def test_a_place_that_is_taken_is_refused_before_the_work(small, tmp_path):
     with pytest.raises(InputError, match="holds no model"):
         export(small, tmp_path)
     assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_model_that_cannot_be_read_is_refused_before_the_work(small, tmp_path, monkeypatch):
+    (tmp_path / "manifest.json").write_text("torn")
+    monkeypatch.setattr(exporting, "load_model", None)
+    with pytest.raises(InputError, match=r"holds a model that cannot be read .* or add --replace"):
+        export(small, tmp_path)
 
 
 def test_the_command_line_says_in_one_line_what_is_wrong(tmp_path):

@@ -231,7 +231,7 @@ def test_what_no_row_is_to_blame_for_is_raised(model, tmp_path, digits):
         Scorer(model=model, column="picture")(batch)
     with pytest.raises(InputError, match="'score' already; give prefix="):
         Scorer(model=model)({**batch, "score": np.zeros(24)})
-    with pytest.raises(InputError, match="method is 'faults'"):
+    with pytest.raises(InputError, match="has no detector"):
         Scorer(model=model, method="faults")(batch)
     with pytest.raises(InputError, match="no labels"):
         Sampler(model=model, label=3)({"index": np.arange(2)})

@@ -66,7 +66,7 @@ def test_a_replacement_cleans_up_after_an_interrupted_one(tmp_path):
     (target / f"encoder-{damaged.sha256[:12]}.onnx").write_bytes(b"damaged")
     (target / "notes.txt").write_text("mine")
     (target / "manifest.json").write_text("torn")
-    writing.write_model(target, manifest, contents)
+    writing.write_model(target, manifest, contents, replace=True)
     VAE.load(target)
     names = {item.name for item in target.iterdir()}
     assert names == {"manifest.json", "notes.txt", *(file.file for file in manifests.read(target).files)}

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from .errors import InputError
 from .maths.conformal import conformal_p_values
+from .model.scores import calibrate_command
 from .vae import VAE
 
 try:
@@ -89,7 +90,9 @@ class VAETransformer(TransformerMixin, OutlierMixin, BaseEstimator):  # type: ig
     def predict(self, X: Any) -> npt.NDArray[np.int64]:
         """1 for normal images, -1 for outliers: int64 [samples]."""
         if not len(self._fitted_calibration()):
-            raise InputError("there is no calibration; fit on normal images, or calibrate the model: vae calibrate.")
+            raise InputError(
+                "there is no calibration; fit on normal images, or calibrate the model: " + calibrate_command(self.path)
+            )
         return np.where(self.decision_function(X) < 0, -1, 1)
 
     def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[np.object_]:

@@ -9,8 +9,9 @@ import click
 
 from ..errors import InputError
 from . import outputs
-from .inputs import read_one, standard_input
+from .inputs import read_each, standard_input
 from .options import COUNT, ModelChoice, model_options, output_option, seed_option
+from .unlike import say_built_in
 
 AT_ONCE = 1024  # samples in memory
 
@@ -72,7 +73,11 @@ def decode(latents: str, output: str, **choice: Any) -> None:
     """
     outputs.check(output)
     z = _read_latents(latents)
-    images = ModelChoice(**choice).open().decode(z)
+    model = ModelChoice(**choice)
+    vae = model.open()
+    images = vae.decode(z)
+    if model.built_in:
+        say_built_in(vae.manifest)
     if outputs.is_many(output):
         outputs.write_each(output, images)
     else:
@@ -96,8 +101,9 @@ def vary(image: str, count: int, seed: int, output: str, **choice: Any) -> None:
     import numpy as np
 
     outputs.check(output)
-    vae = ModelChoice(**choice).open()
-    original = read_one(image, vae.manifest.image)
+    model = ModelChoice(**choice)
+    vae = model.open()
+    (original,) = read_each([image], vae.manifest, built_in=model.built_in)
     images = vae.decode(vae.encode(original).draws(0, count, seed=seed)[0])
     if outputs.is_many(output):
         outputs.write_each(output, images)
@@ -125,8 +131,9 @@ def interpolate(start: str, end: str, steps: int, way: str, output: str, **choic
     from ..pictures.writing import is_animation, write_animation
 
     outputs.check(output)
-    vae = ModelChoice(**choice).open()
-    ends = [read_one(argument, vae.manifest.image) for argument in (start, end)]
+    model = ModelChoice(**choice)
+    vae = model.open()
+    ends = read_each([start, end], vae.manifest, built_in=model.built_in)
     images = vae.interpolate(*ends, steps=steps, path=way)
     if outputs.is_many(output):
         outputs.write_each(output, images)

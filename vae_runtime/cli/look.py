@@ -55,8 +55,9 @@ def encode(
         raise InputError("--skip-existing is for a folder: -o DIR/.")
     if not many and (form == "npz" or output != "-"):
         outputs.check_one(output)
-    vae = ModelChoice(**choice).open()
-    pictures = Pictures(images, vae.manifest.image, shard=shard, errors=errors)
+    model = ModelChoice(**choice)
+    vae = model.open()
+    pictures = Pictures(images, vae.manifest, built_in=model.built_in, shard=shard, errors=errors)
     if many:
         places = pictures.mirrored(output, ".npz")
         if skip_existing:
@@ -116,8 +117,9 @@ def reconstruct(
       vae reconstruct photos/ -o grid.png
     """
     outputs.check(output)
-    vae = ModelChoice(**choice).open()
-    pictures = Pictures(images, vae.manifest.image, shard=shard, errors=errors)
+    model = ModelChoice(**choice)
+    vae = model.open()
+    pictures = Pictures(images, vae.manifest, built_in=model.built_in, shard=shard, errors=errors)
     if not outputs.is_many(output):
         if skip_existing:
             raise InputError("--skip-existing is for a folder of pictures: -o DIR/.")

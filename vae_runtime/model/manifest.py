@@ -70,7 +70,7 @@ class Label:
     logvar: tuple[float, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Manifest:
     """The whole probabilistic model and the files it is made of. Fields as in docs/FORMAT.md."""
 
@@ -145,6 +145,11 @@ class Manifest:
     def precisions(self) -> tuple[str, ...]:
         """The precisions that the model can be opened in."""
         return tuple(self.golden)
+
+    def __repr__(self) -> str:
+        shape, graphs = "x".join(map(str, self.image.shape)), ", ".join(self.graphs)
+        families = f"{self.prior} prior, {self.likelihood.family}"
+        return f"<Manifest {self.name!r}: images {shape}, latent {self.latent_size}, {families}; {graphs}>"
 
 
 def read(folder: Path, *, digest: str | None = None) -> Manifest:
