@@ -29,7 +29,7 @@ def write_image(
     image: float [channels, height, width] in [0, 1], 1 channel (grey) or 3 (RGB). `text` is stored in a PNG's tEXt
     chunks and left out of other formats.
     """
-    write_file(path, encode_image(image, format=_format(Path(path), _FORMATS), text=text))
+    write_file(path, encode_image(image, format=picture_format(path), text=text))
 
 
 def write_animation(path: str | os.PathLike[str], images: npt.NDArray[Any], *, seconds: float = 0.1) -> None:
@@ -60,6 +60,11 @@ def encode_image(image: npt.NDArray[Any], *, format: str = "PNG", text: Mapping[
 def is_animation(path: str | os.PathLike[str]) -> bool:
     """Whether the suffix asks for an animated file."""
     return Path(path).suffix.lower() in _ANIMATED
+
+
+def picture_format(path: str | os.PathLike[str]) -> str:
+    """The format of a still picture that a path's suffix asks for."""
+    return _format(Path(path), _FORMATS)
 
 
 def _format(path: Path, formats: Mapping[str, str]) -> str:
