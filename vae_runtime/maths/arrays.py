@@ -34,7 +34,7 @@ def check_images(images: Any, shape: tuple[int, int, int]) -> Float32:
 
 def check_image(image: Any, shape: tuple[int, int, int], name: str) -> Float32:
     """Check one image, [channels, height, width] or a batch of one; returned as a batch of one."""
-    array = np.asarray(image)
+    array = as_array(image, name)
     if array.ndim == 4 and len(array) != 1:
         raise InputError(f"{name} holds {len(array)} images; expected one, {list(shape)}.")
     return check_images(array if array.ndim == 4 else array[None], shape)
