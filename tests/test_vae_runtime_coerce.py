@@ -82,3 +82,29 @@ def test_both_and_other_kinds_of_tensor_are_told_apart():
 def test_who_calls_the_class_is_told_of_load(call, words):
     with pytest.raises(InputError, match=words):
         call()
+
+
+SCALES = {
+    "[-1, 1]": (
+        lambda x: x * 2 - 1,
+        lambda x: (x + 1) / 2,
+        r"reach from -1 to 1; .* like \[-1, 1\]: use \(images \+ 1\) / 2",
+    ),
+    "[-1, 1], dark": (lambda x: x / 4 - 1, None, r"like \[-1, 1\]"),
+    "bytes": (lambda x: x * 255, lambda x: x / 255, r"look like bytes: use images / 255, or from_uint8"),
+    "normalised": (lambda x: (x - 0.1307) / 0.3081, lambda x: x * 0.3081 + 0.1307, r"use images \* deviation \+ mean"),
+    "overshoot": (lambda x: x * 1.04 - 0.02, lambda x: np.clip(x, 0, 1), r"use np\.clip\(images, 0, 1\)"),
+    "far off": (lambda x: x * 5000, None, r"Bring them to \[0, 1\] by the range"),
+}
+
+
+@pytest.mark.parametrize(("wrong", "mended", "words"), SCALES.values(), ids=list(SCALES))
+def test_images_of_another_range_are_told_what_brings_them_back(folder, wrong, mended, words):
+    vae = VAE.load(folder)
+    images = np.linspace(0, 1, 4 * 6, dtype=np.float32).reshape(4, *vae.image_shape)
+    with pytest.raises(InputError, match=words) as error:
+        vae.encode(wrong(images))
+    assert "Divide bytes" not in str(error.value)
+    if mended:
+        np.testing.assert_allclose(mended(wrong(images)), images, atol=0.03)
+        vae.encode(np.clip(mended(wrong(images)), 0, 1))

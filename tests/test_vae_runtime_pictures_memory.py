@@ -144,6 +144,12 @@ def test_arrays_are_told_what_to_use(pixels):
         read_images(pixels, SPEC)
 
 
+@pytest.mark.parametrize("spec", [None, (3, 6, 8), "RGB"])
+def test_what_is_no_spec_is_named(spec):
+    with pytest.raises(InputError, match=r"expected an ImageSpec, such as vae\.manifest\.image"):
+        read_images(STILL, spec)
+
+
 def test_an_array_of_paths_is_paths(tmp_path):
     (tmp_path / "a.png").write_bytes(encoded(Image.fromarray(COLOURS)))
     for paths in (np.array([str(tmp_path / "a.png")]), np.array([tmp_path / "a.png"], object)):

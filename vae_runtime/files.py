@@ -67,7 +67,9 @@ def _aside(path: Path, synced: bool) -> Iterator[BinaryIO]:
                 file.flush()
                 os.fsync(file.fileno())
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, OSError) and error.filename == str(temporary):
+            error.filename, error.filename2 = str(path), None  # the name that the caller knows
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise

@@ -13,6 +13,7 @@ from .inputs import read_one, standard_input
 from .options import COUNT, ModelChoice, model_options, output_option, seed_option
 from .progress import watched
 
+_ARRAYS = (b"\x93NUMPY", b"PK\3\4", b"PK\5\6")  # how .npy and .npz begin; the last is an empty .npz
 AT_ONCE = 256  # images in memory, and between two steps of the bar
 
 
@@ -163,11 +164,15 @@ def _read_latents(path: str) -> Any:
     import numpy as np
 
     try:
-        file = io.BytesIO(standard_input().read() if path == "-" else Path(path).read_bytes())
+        content = standard_input().read() if path == "-" else Path(path).read_bytes()
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}).") from None
+    if content and not content.startswith(_ARRAYS):  # numpy takes it for a pickle, and says how to run it
+        picture = content.startswith((b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"BM"))
+        advice = " It looks like a picture: vae encode makes latents of it." if picture else ""
+        raise InputError(f"{path} is not an .npz or .npy file of latents.{advice}")
     try:
-        content = np.load(file, allow_pickle=False)
+        content = np.load(io.BytesIO(content), allow_pickle=False)
         if isinstance(content, np.ndarray):
             return content
         with content as arrays:

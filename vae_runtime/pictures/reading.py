@@ -70,6 +70,8 @@ def read_images(sources: Source | Iterable[Source], spec: ImageSpec) -> npt.NDAr
     as they come. Returns float32 [batch, channels, height, width] in [0, 1]. A source that is no readable picture is an
     InputError that names it, by its place among the sources where it has no name.
     """
+    if not isinstance(spec, ImageSpec):
+        raise InputError(f"spec is a {type(spec).__name__}; expected an ImageSpec, such as vae.manifest.image.")
     if isinstance(sources, _ONE) or hasattr(sources, "read") or is_pixels(sources) or not isinstance(sources, Iterable):
         pixels = [fit_picture(read_picture(sources), spec)]  # type: ignore[arg-type]
     else:
