@@ -183,9 +183,11 @@ def test_the_limit_is_a_margin_over_torchs_own_error_and_has_an_end():
 @pytest.mark.parametrize("name", TENSORS)
 def test_an_error_beyond_its_limit_is_refused_with_probe_and_advice(name):
     for ours in (8.1e-4, float("nan")):
-        with pytest.raises(ExportError, match=rf"for draws, {name} lies .* 1.0e-04 and 8.0e-04 is allowed. Export with"):
+        with pytest.raises(
+            ExportError, match=rf"for draws, {name} lies .* 1.0e-04 and 8.0e-04 is allowed. Export with"
+        ):
             require_parity([Parity(name, "draws", ours, 1e-4)])
-    with pytest.raises(ExportError, match="not determined in float32: for draws.*lower --learning-rate"):
+    with pytest.raises(ExportError, match=r"not determined in float32: for draws.*lower --learning-rate"):
         require_parity([Parity(name, "draws", 0.5, 0.3)])
     require_parity([Parity(name, "draws", 8e-4, 1e-4)])
 
@@ -200,7 +202,7 @@ def test_a_model_that_differs_from_torch_leaves_nothing_behind(small, tmp_path, 
         return usual(other, config, **more)
 
     monkeypatch.setattr(exporting, "export_graphs", wrong)
-    with pytest.raises(ExportError, match="for draws from the prior, images lies"):
+    with pytest.raises(ExportError, match=r"for draws from the prior, images lies"):
         export(small, tmp_path / "model")
     assert list(tmp_path.iterdir()) == []
 

@@ -74,7 +74,9 @@ def test_a_folder_without_pictures_is_an_input_that_failed(photos, tmp_path):
         (["sample", "-o", "x.png", "--precision", "int4"], 2, "it has float32, int8"),
         (["sample", "-o", "x.png", "--provider", ","], 2, "providers is ','"),
         (["sample", "-o", "x.png", "--provider", "cuda"], 3, "CUDAExecutionProvider was asked for and did not come"),
-        (["sample", "-o", "x.png", "--provider", "NoSuch"], 3, "NoSuch was asked for and did not come"),
+        (["sample", "-o", "x.png", "--provider", "NoSuch"], 2, "the provider 'NoSuch' is unknown. Expected cpu, cuda"),
+        (["sample", "-o", "x.png", "--provider", "gpu"], 2, "the provider 'gpu' is unknown: did you mean cuda?"),
+        (["sample", "-o", "x.png", "--provider", "NewProvider"], 3, "NewProvider was asked for and did not come"),
         (["verify", "--provider", "cuda"], 3, 'pip install "vae-runtime[gpu]"'),
         (["sample", "-o", "x.png", "-m", "gone"], 4, "gone is not a folder"),
         (["info", "-m", "empty"], 4, "has no manifest.json"),
@@ -171,7 +173,7 @@ def test_asking_for_more_than_the_memory_holds_is_said_in_a_line(tmp_path, monke
         raise MemoryError("Unable to allocate 6.13 TiB")
 
     monkeypatch.setattr(VAE, "sample", sample)
-    result = vae_("sample", "-n", 2**31 - 1, "-o", tmp_path / "x.png", code=2)
+    result = vae_("sample", "-n", 5, "-o", tmp_path / "x.png", code=2)
     assert result.stderr == (
         "vae: error: there is not enough memory (Unable to allocate 6.13 TiB); ask for less at once.\n"
     )
@@ -224,3 +226,25 @@ def test_damaged_latents_are_arrays_or_input_errors(tmp_path, save):
             refused += 1
             assert "z.npz" in str(error)
     assert refused > 10
+
+
+def test_a_picture_given_as_latents_is_said_to_be_one_and_nobody_is_told_to_unpickle_it(photos, tmp_path):
+    told = vae_("decode", photos / "a.png", "-o", tmp_path / "x.png", code=2).stderr
+    assert "is not an .npz or .npy file of latents. It looks like a picture: vae encode makes latents of it." in told
+    for content in (b"\x80\4K\7.", b"mean,logvar\n1,2\n", b"{}"):
+        (tmp_path / "z").write_bytes(content)
+        told = vae_("decode", tmp_path / "z", "-o", tmp_path / "x.png", code=2).stderr
+        assert "is not an .npz or .npy file of latents." in told and "pickle" not in told
+
+
+@pytest.mark.parametrize(("name", "form"), [("z.csv", "npz"), ("z.jsonl", "npz"), ("z.npz", "csv"), ("z.csv", "jsonl")])
+def test_latents_are_not_written_under_the_name_of_another_format(photos, tmp_path, name, form):
+    told = vae_("encode", photos, "-o", tmp_path / name, "--format", form, code=2).stderr
+    assert f"would hold {form}, by --format; give --format {name[2:]}, or another name" in told
+    assert not os.listdir(tmp_path)
+
+
+def test_a_run_given_as_a_model_is_told_how_to_export_it(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    told = vae_("sample", "-m", tmp_path, "-o", tmp_path / "x.png", code=4).stderr
+    assert f"is a run of training, no model; make one of it: python -m export {tmp_path} MODEL." in told

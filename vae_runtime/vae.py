@@ -44,8 +44,11 @@ class VAE:
     threads at once, and pickled: it opens its folder again.
     """
 
-    def __init__(self, model: Model, *, reopen: tuple[Any, ...], place: Place = None) -> None:
+    def __init__(self, model: Model | None = None, *, reopen: tuple[Any, ...] = (), place: Place = None) -> None:
         """Not for callers: use `VAE.load`."""
+        if not isinstance(model, Model):
+            given = "" if model is None else repr(model)
+            raise InputError(f"VAE({given}) opens no model; use VAE.load({given}).")
         self._model, self._reopen, self._place = model, reopen, place
         self._encoder, self._decoder = model.encoder, model.decoder
         prior: Prior = model.flow or StandardNormal()

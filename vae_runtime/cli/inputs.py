@@ -6,13 +6,12 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
-
-import click
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from ..errors import InputError
 from ..files import write_file
 from .outputs import say
+from .progress import progress
 from .unlike import Unlike
 
 if TYPE_CHECKING:
@@ -60,8 +59,8 @@ class Pictures:
         self.done = self._skipped = 0
 
     def skip_existing(self, places: Mapping[str, Path]) -> None:
-        """Leave out what has its file in `places` already, and say how many."""
-        left = [path for path in self._paths if not places[path].exists()]
+        """Leave out what has its file in `places` already, and not an empty one; say how many."""
+        left = [path for path in self._paths if not _has_content(places[path])]
         self._paths, self._skipped = left, len(self._paths) - len(left)
         if self._skipped:
             say(f"Left out {self._skipped} that are there already.")
@@ -75,9 +74,9 @@ class Pictures:
 
         names: list[str] = []
         pixels: list[npt.NDArray[np.uint8]] = []
-        with self._progress() as progress:
+        with progress(len(self._paths), "pictures") as done:
             for path, found in zip(self._paths, ahead(self._read, self._paths), strict=True):
-                progress.update(1)
+                done(1)
                 if isinstance(found, InputError):
                     self._failures.append(str(found))
                     continue
@@ -99,9 +98,9 @@ class Pictures:
         from ..pictures.ahead import ahead
         from ..pictures.pixels import from_uint8
 
-        with self._progress() as progress:
+        with progress(len(self._paths), "pictures") as done:
             for path, found in zip(self._paths, ahead(self._cut, self._paths, waiting=8), strict=True):
-                progress.update(1)
+                done(1)
                 if isinstance(found, InputError):
                     self._failures.append(str(found))
                     continue
@@ -161,10 +160,6 @@ class Pictures:
             return _Read(*cut(picture, self._spec), unlikeness(picture, self._spec, windows=True), picture.size)
         except InputError as error:
             return error
-
-    def _progress(self) -> Any:
-        count = len(self._paths)
-        return click.progressbar(length=count, label="pictures", file=sys.stderr, hidden=not _wants_progress(count))
 
     def _report(self) -> None:
         failures = self._failures
@@ -230,5 +225,9 @@ def expand(arguments: Iterable[str]) -> tuple[list[str], list[str]]:
     return paths, errors
 
 
-def _wants_progress(count: int) -> bool:
-    return count > 50 and sys.stderr.isatty()
+def _has_content(path: Path) -> bool:
+    """An empty file is what a power cut may leave of one of many results."""
+    try:
+        return path.stat().st_size > 0
+    except OSError:
+        return False

@@ -53,6 +53,9 @@ def encode(
         raise InputError(f"{output} is a folder, and --format {form} writes one file; give its name.")
     if skip_existing and not many:
         raise InputError("--skip-existing is for a folder: -o DIR/.")
+    asked = {".csv": "csv", ".jsonl": "jsonl", ".npz": "npz"}.get(Path(output).suffix.lower(), form)
+    if asked != form and not many:
+        raise InputError(f"{output} would hold {form}, by --format; give --format {asked}, or another name.")
     if not many and (form == "npz" or output != "-"):
         outputs.check_one(output)
     model = ModelChoice(**choice)

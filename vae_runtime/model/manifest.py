@@ -160,6 +160,10 @@ def read(folder: Path, *, digest: str | None = None) -> Manifest:
     try:
         content = files.read_file(path, _LIMIT_BYTES)
     except FileNotFoundError:
+        if (folder / "config.json").is_file():
+            raise ManifestError(
+                f"{folder} is a run of training, no model; make one of it: python -m export {folder} MODEL."
+            ) from None
         raise ManifestError(f"{folder} has no {FILE_NAME}; is it a model folder, and copied whole?") from None
     except OSError as error:
         raise ManifestError(f"{path} cannot be read ({error.strerror}).") from error

@@ -123,6 +123,7 @@ def _free_name(folder: Path, file: ModelFile) -> str:
     if not path.exists() or hashlib.sha256(path.read_bytes()).hexdigest() == file.sha256:
         return file.file
     stem, suffix = os.path.splitext(file.file)
+    stem = re.sub("-[0-9a-f]{12}$", "", stem)  # of an earlier content: names that grew would be too long in the end
     return f"{stem}-{file.sha256[:12]}{suffix}"
 
 
