@@ -82,7 +82,7 @@ def _result(folder: Path, work: Path, seed: str, minutes: float, options: list[s
 def _table(results: list[dict[str, Any]]) -> str:
     """A line a run: bits a dimension of held-out pictures beside what needs no model."""
     lines = [
-        "| folder | seed | images | model | mean picture | PNG | WebP | latents | parameters | int8: bits, speed | exported |",
+        "| folder | seed | images | model | mean picture | PNG | WebP | latents | parameters | int8 | exported |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for result in results:

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="triton: a model repository for inference servers. RUN may then be a model folder.",
 )
+@click.option("--replace", is_flag=True, help="In place of another model that lies in FOLDER, which is lost.")
 @click.option("--storage-uri", help="For --layout triton: where KServe will find FOLDER.")
 def main(
     run: Path,
@@ -64,21 +65,25 @@ def main(
     data_dir: Path | None,
     calibrate: Path | None,
     layout: str,
+    replace: bool,
     storage_uri: str | None,
 ) -> None:
     """Export RUN, or an artifact's checkpoint folder, to the model FOLDER.
 
-    The graphs are compared with torch and read back by the runtime first; if a check fails, nothing is written.
+    The graphs are compared with torch and read back by the runtime first; if a check fails, nothing is written. The
+    same weights may be exported to their FOLDER again; another model's place is taken with --replace alone.
 
     \b
     Example:
-      python -m export runs/conv artifacts/mnist
+      python -m export runs/photos my-model
       python -m export artifacts/mnist served/mnist --layout triton
     """
     if storage_uri is not None and layout != "triton":
         raise click.UsageError("--storage-uri is of --layout triton.")
     if layout == "triton" and (int8 or calibrate):
         raise click.UsageError("--int8 and --calibrate are of the model folder; export that first, then lay it out.")
+    if layout == "triton" and replace:
+        raise click.UsageError("--layout triton writes a new folder each time, for a server may read the old one.")
     try:
         if layout == "triton":
             _lay_out(run, folder, license, storage_uri)
@@ -90,7 +95,9 @@ def main(
         dataset = _dataset(run, data_dir, needed=int8)
         search = _search(dataset, int8_loss) if int8 and dataset else None
         held_out = dataset.test_images if dataset else None
-        found = export(run, folder, license=license, int8=search, calibrate=calibrate, held_out=held_out)
+        found = export(
+            run, folder, license=license, int8=search, calibrate=calibrate, held_out=held_out, replace=replace
+        )
     except (VAEError, OSError) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(2 if isinstance(error, InputError) else 1)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
+import shlex
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -72,15 +74,18 @@ def export(
     int8: FindRecipe | None = None,
     calibrate: Path | None = None,
     held_out: npt.NDArray[np.uint8] | None = None,
+    replace: bool = False,
 ) -> Exported:
     """Export a run, or an artifact's checkpoint folder, to a model folder; returns how it compares with torch.
 
     calibrate: a folder of normal pictures, not trained on, whose scores tell how rare a score is. Nothing is left at
     `folder` unless every check passed. int8: finds how to quantise; without it, or where it finds no way, a checkpoint
     that carries a recipe is quantised by that. held_out: images uint8 [batch, channels, height, width] that the model
-    was not fitted to; they tell how well its scores know strangers.
+    was not fitted to; they tell how well its scores know strangers. replace: the model may take the
+    place of another one.
     """
-    check_target(folder)
+    meant = f"to keep both, python -m export {shlex.quote(str(run))} {shlex.quote(str(_free(folder)))}"
+    check_target(folder, replace=replace, meant=meant)
     model, config = load_model(run)
     detection = load_detector(run, config.image_shape)
     detector = detection.detector if detection else None
@@ -108,6 +113,7 @@ def export(
         training={**_training(run, model, config), **(detection.figures if detection else {})},
     )
     strangers = None
+    check_target(folder, manifest, replace=replace, meant=meant)  # its pair_id is known only now
     recipe = Recipe.read(run / RECIPE) if (run / RECIPE).exists() else None
     with tempfile.TemporaryDirectory() as scratch:
         trial = Path(scratch) / manifest.name
@@ -137,7 +143,7 @@ def export(
             report = verify(trial, providers="cpu", threads=None, precision=precision)
             if not report.passed:
                 raise ExportError(f"the runtime does not reproduce the {precision} golden vectors: {report.tensors}")
-    write_model(folder, manifest, contents)
+    write_model(folder, manifest, contents, replace=replace, meant=meant)
     write_checkpoint(folder / "checkpoint", run, model, config)
     if detection:
         detection.save(folder / "checkpoint")
@@ -229,6 +235,12 @@ def _tolerance(sizes: Mapping[str, float], found: list[Parity]) -> dict[str, flo
 def _with_tolerance(manifest: Manifest, tolerance: Mapping[str, float]) -> Manifest:
     golden = dataclasses.replace(manifest.golden["float32"], tolerance=tolerance)
     return dataclasses.replace(manifest, golden={**manifest.golden, "float32": golden})
+
+
+def _free(folder: Path) -> Path:
+    """A folder beside this one that is not there yet."""
+    places = (Path(f"{folder}-{number}") for number in itertools.count(2))
+    return next(place for place in places if not place.exists())
 
 
 def _calibration(vae: VAE, folder: Path, *, tiled: bool) -> Calibration:

@@ -65,7 +65,7 @@ def warnings(found: Found) -> list[str]:
         if aucs[default] >= BLIND:
             continue
         best = max(aucs, key=lambda method: aucs[method])
-        better = f"--method {best} has {aucs[best]:.2f}" if aucs[best] >= BLIND else "and no other score does"
+        better = f"--method {best} has {aucs[best]:.2f}" if aucs[best] >= BLIND else "no other score does"
         said.append(
             f"warning: the default score, {default}, does not tell {_DESCRIBED[kind]} from the model's own pictures: "
             f"AUROC {aucs[default]:.2f}; {better}."

@@ -2,9 +2,10 @@
 
     python -m fuzz.power
 
-Three writers replace something old by something new: a model folder, a checkpoint, a picture. Each is run again and
-again, killed at its first such call, its second, and so on to its end; then with an error (a full disk, a broken one)
-in the place of each. What lies there afterwards must be the old or the new, whole; after an error, the old.
+Four writers replace something old by something new: a model folder, a checkpoint, a picture, a folder of three results.
+Each is run again and again, killed at its first such call, its second, and so on to its end; then with an error (a full
+disk, a broken one) in the place of each. What lies there afterwards must be the old or the new, whole; after an error,
+the old. Of results, which are written one after the other, each by itself: some may be new and the rest old.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from vae_runtime.model.writing import write_model
 source = manifests.read(pathlib.Path({new!r}))
 contents = {{file.file: read_file(pathlib.Path({new!r}), file) for file in source.files}}
 begin()
-write_model(pathlib.Path({place!r}), source, contents)
+write_model(pathlib.Path({place!r}), source, contents, replace=True)
 """,
     "checkpoint": """
 import torch
@@ -45,6 +46,12 @@ import numpy as np
 from vae_runtime import write_image
 begin()
 write_image(pathlib.Path({place!r}) / "x.png", np.full((1, 40, 40), {number} / 2, np.float32))
+""",
+    "results": """
+import numpy as np
+from vae_runtime.cli.outputs import write_each
+begin()
+write_each({place!r} + "/", np.full((3, 1, 40, 40), {number} / 2, np.float32))
 """,
 }
 PREAMBLE = "import os, pathlib\ndef begin():\n    os.path.exists('/begin')\n"
@@ -124,7 +131,8 @@ def _state(name: str, place: Path, old: Path, new: Path) -> str:
     states: dict[str, Callable[[], str]] = {
         "model": lambda: _model(place, old, new),
         "checkpoint": lambda: _checkpoint(place),
-        "picture": lambda: _picture(place),
+        "picture": lambda: _level(place / "x.png"),
+        "results": lambda: _results(place),
     }
     try:
         return states[name]()
@@ -149,11 +157,17 @@ def _checkpoint(place: Path) -> str:
     return {1: "old", 2: "new"}[saved.state["step"]]
 
 
-def _picture(place: Path) -> str:
+def _level(path: Path) -> str:
     from vae_runtime.pictures.reading import read_picture
 
-    (level,) = set(read_picture(place / "x.png").tobytes())
+    (level,) = set(read_picture(path).tobytes())
     return {128: "old", 255: "new"}[level]
+
+
+def _results(place: Path) -> str:
+    levels = [_level(place / f"{number:06d}.png") for number in range(3)]
+    assert levels == sorted(levels, key=["new", "old"].index)
+    return levels[0] if len(set(levels)) == 1 else "some new, the rest old"
 
 
 if __name__ == "__main__":

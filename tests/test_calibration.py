@@ -83,7 +83,7 @@ def test_a_model_is_calibrated_on_the_device(folder, pictures):
     scores = np.array([row["score_nats"] for row in rows])
     np.testing.assert_array_equal(vae.p_value(scores), [row["p_value"] for row in rows])
     # In its own place, and the same again.
-    vae_("calibrate", pictures / "normal", "-m", pictures / "calibrated", "-o", pictures / "calibrated")
+    vae_("calibrate", pictures / "normal", "-m", pictures / "calibrated")
     assert VAE.load(pictures / "calibrated").manifest.calibration == vae.manifest.calibration
     table = vae_("score", pictures / "strange", "-m", pictures / "calibrated", "--false-alarm-rate", 0.05).stdout
     assert "ANOMALOUS" in table
@@ -95,9 +95,9 @@ def test_what_a_calibration_cannot_say(folder, pictures):
 
     assert "has no calibration for the method 'elbo'" in error("-m", folder, "--false-alarm-rate", 0.1)
     assert "--exit-code needs --false-alarm-rate" in error("-m", folder, "--exit-code")
-    vae_("calibrate", pictures / "normal", "-m", folder, "-o", folder)
+    vae_("calibrate", pictures / "normal", "-m", folder)
     assert "0.01 needs 99 calibration pictures" in error("-m", folder, "--false-alarm-rate", 0.01)
-    assert "holds no picture" in vae_("calibrate", folder, "-m", folder, "-o", folder, code=2).stderr
+    assert "holds no picture" in vae_("calibrate", folder, "-m", folder, code=2).stderr
     with pytest.raises(InputError, match="no picture"):
         calibration(VAE.load(folder), [])
 

@@ -210,9 +210,9 @@ def test_a_shipped_model_carries_its_detector_and_is_exported_again(trained, tmp
 
 
 def test_a_model_without_a_detector_says_so(vae, images):
-    with pytest.raises(InputError, match="method is 'faults'; expected one of elbo, reconstruction, kl, complexity"):
+    with pytest.raises(InputError, match="has no detector"):
         vae.score(images, method="faults")
-    with pytest.raises(InputError, match="method is 'faults'; expected reconstruction"):
+    with pytest.raises(InputError, match="has no detector"):
         vae.anomaly_map(images, method="faults")
 
 

@@ -183,9 +183,11 @@ def test_the_limit_is_a_margin_over_torchs_own_error_and_has_an_end():
 @pytest.mark.parametrize("name", TENSORS)
 def test_an_error_beyond_its_limit_is_refused_with_probe_and_advice(name):
     for ours in (8.1e-4, float("nan")):
-        with pytest.raises(ExportError, match=rf"for draws, {name} lies .* 1.0e-04 and 8.0e-04 is allowed. Export with"):
+        with pytest.raises(
+            ExportError, match=rf"for draws, {name} lies .* 1.0e-04 and 8.0e-04 is allowed. Export with"
+        ):
             require_parity([Parity(name, "draws", ours, 1e-4)])
-    with pytest.raises(ExportError, match="not determined in float32: for draws.*lower --learning-rate"):
+    with pytest.raises(ExportError, match=r"not determined in float32: for draws.*lower --learning-rate"):
         require_parity([Parity(name, "draws", 0.5, 0.3)])
     require_parity([Parity(name, "draws", 8e-4, 1e-4)])
 
@@ -200,7 +202,7 @@ def test_a_model_that_differs_from_torch_leaves_nothing_behind(small, tmp_path, 
         return usual(other, config, **more)
 
     monkeypatch.setattr(exporting, "export_graphs", wrong)
-    with pytest.raises(ExportError, match="for draws from the prior, images lies"):
+    with pytest.raises(ExportError, match=r"for draws from the prior, images lies"):
         export(small, tmp_path / "model")
     assert list(tmp_path.iterdir()) == []
 
@@ -221,7 +223,17 @@ def test_weights_that_are_not_finite_leave_nothing_behind(small, tmp_path, monke
 def test_an_export_replaces_an_older_model(small, root, tmp_path):
     target = shutil.copytree(root / "artifacts" / "mnist-mlp", tmp_path / "mnist-2d")
     assert VAE.load(target).latent_size == 20
-    export(small, target)
+    before = {path.name: path.read_bytes() for path in target.iterdir() if path.is_file()}
+
+    def search(*_):
+        raise AssertionError("the refusal comes before the long work")
+
+    with pytest.raises(InputError, match=r"'mnist-mlp' \([0-9a-f]{16}\), and 'mnist-2d' \([0-9a-f]{16}\)") as refusal:
+        export(small, target, int8=search)
+    assert f"to keep both, python -m export {small} {target}-2; to replace it, add --replace" in str(refusal.value)
+    assert {path.name: path.read_bytes() for path in target.iterdir() if path.is_file()} == before
+    export(small, target, replace=True)
+    export(small, target)  # the same weights again
     assert VAE.load(target).latent_size == 2
     manifest = manifests.read(target)
     names = {path.name for path in target.iterdir()} - {"checkpoint"}
@@ -235,6 +247,13 @@ def test_a_place_that_is_taken_is_refused_before_the_work(small, tmp_path):
     with pytest.raises(InputError, match="holds no model"):
         export(small, tmp_path)
     assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_model_that_cannot_be_read_is_refused_before_the_work(small, tmp_path, monkeypatch):
+    (tmp_path / "manifest.json").write_text("torn")
+    monkeypatch.setattr(exporting, "load_model", None)
+    with pytest.raises(InputError, match=r"holds a model that cannot be read .* or add --replace"):
+        export(small, tmp_path)
 
 
 def test_the_command_line_says_in_one_line_what_is_wrong(tmp_path):

@@ -157,7 +157,11 @@ def test_the_search_measures_real_images_and_spares_the_costly_layers(search, mo
             r"int8 loses .* nats and -100 are allowed \(--int8-loss\); the layers that cost most",
         ),
         (Limits(nats=100.0, psnr=200.0), 2.0, r"dB of float32's; 200 are asked for"),
-        (Limits(nats=100.0), 0.9, r"int8 decode at batch 1 has 0.90 times the speed of float32 on this machine: it would cost nats and win nothing"),
+        (
+            Limits(nats=100.0),
+            0.9,
+            r"int8 decode at batch 1 has 0.90 times the speed of float32 on this machine: it would .* win nothing",
+        ),
     ],
 )
 def test_int8_that_loses_too_much_or_wins_nothing_is_refused(search, monkeypatch, limits, speed, words):

@@ -15,7 +15,8 @@ from vae_runtime.errors import IntegrityError
 from vae_runtime.model import folder as folders
 from vae_runtime.model import gate, shapes
 from vae_runtime.model import manifest as manifests
-from vae_runtime.model.wire import SCHEMA, read_message
+from vae_runtime.model.fields import SCHEMA
+from vae_runtime.model.wire import read_message
 
 ARTIFACTS = Path(__file__).resolve().parent.parent / "artifacts"
 SHIPPED = [

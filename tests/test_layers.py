@@ -25,7 +25,7 @@ ROOMS = {
     "model": {"errors", "spec", "files", "threads", "deadlines"},
     "vae": {"errors", "spec", "model", "maths", "pictures"},
     "checks": {"errors", "spec", "threads", "model", "maths", "vae"},
-    "sklearn": {"errors", "maths", "vae"},
+    "sklearn": {"errors", "coerce", "maths", "model", "vae"},
     "batch": {"errors", "coerce", "spec", "maths", "model", "pictures", "vae"},
     "web": {"errors", "files", "model", "maths", "pictures", "vae"},
     "cli": {"errors", "spec", "files", "threads", "model", "maths", "pictures", "vae", "checks", "web"},

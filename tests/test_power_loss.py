@@ -15,6 +15,7 @@ import pytest
 
 from tests.linear_gaussian import LinearGaussian
 from vae_runtime import VAE, write_image
+from vae_runtime.files import write_file
 from vae_runtime.model import manifest as manifests
 from vae_runtime.model.integrity import read_file
 from vae_runtime.model.writing import write_model
@@ -175,6 +176,30 @@ def test_a_picture_that_is_replaced_is_the_old_or_the_new_one_after_any_power_cu
         levels.append(read_picture(laid(tmp_path / str(number), disk) / "x.png").getpixel((0, 0)))
         assert levels[-1] == 255 or not done
     assert set(levels) == {0, 255}
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="needs /proc to name what is synced")
+def test_of_many_results_a_power_cut_may_lose_each_and_touches_nothing_else(tmp_path, monkeypatch):
+    """What docs/RELIABILITY.md promises of them: missing, empty or cut off, never another file's content."""
+    place = tmp_path / "out"
+    place.mkdir()
+    (place / "other").write_bytes(b"kept")
+    (place / "a").write_bytes(b"old!")
+
+    def results():
+        for name, content in (("a", b"AAAA"), ("b", b"BBBB")):
+            write_file(place / name, content, synced=False)
+
+    events = recorded(monkeypatch, place, results)
+    assert [event.kind for event in events] == ["create", "rename"] * 2
+    final = {**content_of(place), **{event.name: content_of(place)[event.other] for event in events if event.other}}
+    found = {name: set() for name in "ab"}
+    for disk, _ in states({"other": b"kept", "a": b"old!"}, events, final):
+        assert disk.pop("other") == b"kept"
+        for name in "ab":
+            found[name].add(disk.pop(name, None))
+        assert all(name.endswith(".tmp") for name in disk)
+    assert found == {"a": {b"old!", b"AAAA", b"AA", b""}, "b": {None, b"BBBB", b"BB", b""}}
 
 
 def test_the_enumeration_finds_a_writer_that_does_not_sync(tmp_path, monkeypatch):

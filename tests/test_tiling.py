@@ -80,5 +80,5 @@ def test_false_alarms_of_tiled_pictures_have_a_calibration_of_their_own(root, la
     result = vae_(*arguments, "--tile", "--exit-code", code=10)
     assert "ANOMALOUS" in result.stdout and "0.0833" in result.stdout  # 1 / 12
     assert "it is for elbo_tiled" in vae_(*arguments, code=2).stderr
-    vae_("calibrate", large / "normal", "-m", model, "-o", model)
+    vae_("calibrate", large / "normal", "-m", model)
     assert len(VAE.load(model).manifest.calibration) == 8

@@ -8,6 +8,7 @@ import time
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 
 from train import checkpoint
@@ -57,11 +58,27 @@ def test_every_flipped_bit_is_found(tmp_path):
     assert not silent
 
 
-@pytest.mark.parametrize("content", [b"", b"\x08", b"PK\3\4 a pickle in a zip", b"\xff" * 100])
+@pytest.mark.parametrize("content", [b"", b"\x08", b"\xff" * 100])
 def test_what_is_no_checkpoint_is_damaged(tmp_path, content):
     (tmp_path / LAST).write_bytes(content)
     with pytest.raises(TrainingError, match="is damaged"):
         read(tmp_path / LAST)
+
+
+def test_weights_of_another_program_are_not_called_damaged(tmp_path):
+    for metadata in (None, {"format": "pt"}):
+        (tmp_path / BEST).write_bytes(safetensors.torch.save({"weight": torch.zeros(3)}, metadata))
+        with pytest.raises(TrainingError, match=r"is a safetensors file of another program: 1 tensors") as error:
+            read(tmp_path / BEST)
+        assert "damaged" not in str(error.value) and "python -m train fit" in str(error.value)
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_pickle_is_called_one_and_not_opened(tmp_path, zipped):
+    torch.save({"weight": torch.zeros(3)}, tmp_path / BEST, _use_new_zipfile_serialization=zipped)
+    with pytest.raises(TrainingError, match=r"is a pickle, as torch\.save writes it") as error:
+        read(tmp_path / BEST)
+    assert "damaged" not in str(error.value) and "best.safetensors or last.safetensors of a run" in str(error.value)
 
 
 def test_a_truncated_checkpoint_is_damaged(tmp_path):

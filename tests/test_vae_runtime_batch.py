@@ -47,7 +47,14 @@ def test_every_form_of_one_picture_is_one_image(spec):
     forms = [
         *(pixels, last, pixels.astype(np.int16), pixels.tolist(), column(pixels.tolist()), last.astype(object)),
         *(from_uint8(pixels), from_uint8(last), from_uint8(pixels).astype(np.float64)),
-        *(png, bytearray(png), memoryview(png), {"bytes": png, "path": None}, Image.open(io.BytesIO(png))),
+        *(
+            png,
+            bytearray(png),
+            memoryview(png),
+            {"bytes": png, "path": None},
+            Image.open(io.BytesIO(png)),
+            Image.open(io.BytesIO(png)).convert("RGBA"),
+        ),
     ]
     if spec.mode == "L":
         forms += [pixels[0], from_uint8(pixels[0]), pixels.ravel()]
@@ -113,7 +120,7 @@ def test_an_array_that_can_be_read_two_ways_is_refused_until_the_layout_is_given
         ([[1, 2], [3]], "is no array"),
         (7, "two or three axes"),
         (object(), "expected bytes"),
-        (Image.new("P", (6, 8)), "mode P"),
+        (Image.new("F", (6, 8)), "colour mode F"),
     ],
 )
 def test_a_row_that_is_no_image_says_why(row, sentence):
@@ -231,7 +238,7 @@ def test_what_no_row_is_to_blame_for_is_raised(model, tmp_path, digits):
         Scorer(model=model, column="picture")(batch)
     with pytest.raises(InputError, match="'score' already; give prefix="):
         Scorer(model=model)({**batch, "score": np.zeros(24)})
-    with pytest.raises(InputError, match="method is 'faults'"):
+    with pytest.raises(InputError, match="has no detector"):
         Scorer(model=model, method="faults")(batch)
     with pytest.raises(InputError, match="no labels"):
         Sampler(model=model, label=3)({"index": np.arange(2)})

@@ -84,11 +84,12 @@ def test_a_folder_is_read_recursively_sorted_and_only_its_pictures(photos, tmp_p
 
 
 def test_latents_go_through_pipes(vae, root, photos, images, tmp_path):
-    npz = process("encode", photos / "a.png", "-o", "-", cwd=tmp_path, root=root)
+    model = root / "artifacts" / "mnist"
+    npz = process("encode", photos / "a.png", "-m", model, "-o", "-", cwd=tmp_path, root=root)
     assert (npz.returncode, npz.stderr) == (0, b"")
     with np.load(io.BytesIO(npz.stdout)) as latents:
         np.testing.assert_array_equal(latents["mean"], vae.encode(images[:1]).mean)
-    png = process("decode", "-", "-o", "-", cwd=tmp_path, root=root, stdin=npz.stdout)
+    png = process("decode", "-", "-m", model, "-o", "-", cwd=tmp_path, root=root, stdin=npz.stdout)
     expected = to_uint8(image_grid(vae.reconstruct(images[:1])))[0]
     np.testing.assert_array_equal(pixels(io.BytesIO(png.stdout)), expected)
     assert png.stderr == b"" and not os.listdir(tmp_path)
@@ -164,7 +165,8 @@ def test_interpolate_makes_an_animation_by_suffix(vae, photos, images, tmp_path,
 def test_scores_are_those_of_the_method_in_every_format(vae, photos, images):
     names = [str(photos / name) for name in ("a.png", "b/c.png", "b/d.bmp", "e.png")]
     expected = vae.score(images)
-    rows = [line.split(None, 1) for line in vae_("score", photos).stdout.splitlines()]
+    head, *rows = [line.split(None, 1) for line in vae_("score", photos).stdout.splitlines()]
+    assert head == ["score_nats", "path"]
     assert [path for _, path in rows] == names
     np.testing.assert_allclose([float(nats) for nats, _ in rows], expected, atol=5e-4)
     rows = [json.loads(line) for line in vae_("score", photos, "--format", "jsonl").stdout.splitlines()]

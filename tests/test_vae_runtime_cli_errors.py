@@ -32,7 +32,7 @@ def test_what_fails_is_said_and_the_rest_is_done(vae, photos, images, tmp_path):
 def test_a_folder_without_pictures_is_an_input_that_failed(photos, tmp_path):
     (tmp_path / "empty").mkdir()
     result = vae_("score", tmp_path / "empty", photos / "a.png", code=1)
-    assert "holds no picture" in result.stderr and len(result.stdout.splitlines()) == 1
+    assert "holds no picture" in result.stderr and len(result.stdout.splitlines()) == 2
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,9 @@ def test_a_folder_without_pictures_is_an_input_that_failed(photos, tmp_path):
         (["sample", "-o", "x.png", "--precision", "int4"], 2, "it has float32, int8"),
         (["sample", "-o", "x.png", "--provider", ","], 2, "providers is ','"),
         (["sample", "-o", "x.png", "--provider", "cuda"], 3, "CUDAExecutionProvider was asked for and did not come"),
-        (["sample", "-o", "x.png", "--provider", "NoSuch"], 3, "NoSuch was asked for and did not come"),
+        (["sample", "-o", "x.png", "--provider", "NoSuch"], 2, "the provider 'NoSuch' is unknown. Expected cpu, cuda"),
+        (["sample", "-o", "x.png", "--provider", "gpu"], 2, "the provider 'gpu' is unknown: did you mean cuda?"),
+        (["sample", "-o", "x.png", "--provider", "NewProvider"], 3, "NewProvider was asked for and did not come"),
         (["verify", "--provider", "cuda"], 3, 'pip install "vae-runtime[gpu]"'),
         (["sample", "-o", "x.png", "-m", "gone"], 4, "gone is not a folder"),
         (["info", "-m", "empty"], 4, "has no manifest.json"),
@@ -97,7 +99,8 @@ def test_what_cannot_be_done_is_one_line_and_its_exit_code(root, photos, tmp_pat
     before = sorted(os.listdir())
     result = vae_(*arguments, code=code)
     assert result.stdout == "" and words in result.stderr
-    assert result.stderr.startswith("vae: error: ") and result.stderr.count("\n") == 1
+    lines = [line for line in result.stderr.splitlines() if not line.startswith("This is the built-in model")]
+    assert len(lines) == 1 and lines[0].startswith("vae: error: ")
     assert sorted(os.listdir()) == before
 
 
@@ -148,11 +151,12 @@ def test_a_name_that_is_no_text_comes_out_as_the_bytes_it_is(root, photos, tmp_p
     name = os.fsdecode(b"\xff\xc3.png")
     shutil.copy(photos / "a.png", tmp_path / name)
     strict = {"PYTHONIOENCODING": "utf-8:strict"}
-    result = process("score", name, "--format", form, cwd=tmp_path, root=root, environment=strict)
+    model = root / "artifacts" / "mnist"
+    result = process("score", name, "-m", model, "--format", form, cwd=tmp_path, root=root, environment=strict)
     assert (result.returncode, result.stderr) == (0, b"") and b"\xff\xc3.png" in result.stdout
 
 
-def test_what_libraries_warn_of_is_not_said(photos, tmp_path, monkeypatch):
+def test_what_libraries_warn_of_is_not_said(root, photos, monkeypatch):
     usual = VAE.score
 
     def score(*arguments, **options):
@@ -161,7 +165,7 @@ def test_what_libraries_warn_of_is_not_said(photos, tmp_path, monkeypatch):
 
     monkeypatch.setattr(VAE, "score", score)
     monkeypatch.setattr(sys, "warnoptions", [])
-    assert vae_("score", photos / "a.png").stderr == ""
+    assert vae_("score", photos / "a.png", "-m", root / "artifacts" / "mnist").stderr == ""
 
 
 def test_asking_for_more_than_the_memory_holds_is_said_in_a_line(tmp_path, monkeypatch):
@@ -169,7 +173,7 @@ def test_asking_for_more_than_the_memory_holds_is_said_in_a_line(tmp_path, monke
         raise MemoryError("Unable to allocate 6.13 TiB")
 
     monkeypatch.setattr(VAE, "sample", sample)
-    result = vae_("sample", "-n", 2**31 - 1, "-o", tmp_path / "x.png", code=2)
+    result = vae_("sample", "-n", 5, "-o", tmp_path / "x.png", code=2)
     assert result.stderr == (
         "vae: error: there is not enough memory (Unable to allocate 6.13 TiB); ask for less at once.\n"
     )
@@ -222,3 +226,25 @@ def test_damaged_latents_are_arrays_or_input_errors(tmp_path, save):
             refused += 1
             assert "z.npz" in str(error)
     assert refused > 10
+
+
+def test_a_picture_given_as_latents_is_said_to_be_one_and_nobody_is_told_to_unpickle_it(photos, tmp_path):
+    told = vae_("decode", photos / "a.png", "-o", tmp_path / "x.png", code=2).stderr
+    assert "is not an .npz or .npy file of latents. It looks like a picture: vae encode makes latents of it." in told
+    for content in (b"\x80\4K\7.", b"mean,logvar\n1,2\n", b"{}"):
+        (tmp_path / "z").write_bytes(content)
+        told = vae_("decode", tmp_path / "z", "-o", tmp_path / "x.png", code=2).stderr
+        assert "is not an .npz or .npy file of latents." in told and "pickle" not in told
+
+
+@pytest.mark.parametrize(("name", "form"), [("z.csv", "npz"), ("z.jsonl", "npz"), ("z.npz", "csv"), ("z.csv", "jsonl")])
+def test_latents_are_not_written_under_the_name_of_another_format(photos, tmp_path, name, form):
+    told = vae_("encode", photos, "-o", tmp_path / name, "--format", form, code=2).stderr
+    assert f"would hold {form}, by --format; give --format {name[2:]}, or another name" in told
+    assert not os.listdir(tmp_path)
+
+
+def test_a_run_given_as_a_model_is_told_how_to_export_it(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    told = vae_("sample", "-m", tmp_path, "-o", tmp_path / "x.png", code=4).stderr
+    assert f"is a run of training, no model; make one of it: python -m export {tmp_path} MODEL." in told

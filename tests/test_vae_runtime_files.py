@@ -27,6 +27,19 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path, monkeypatch, 
     assert path.read_bytes() == b"old" and os.listdir(tmp_path) == ["a.txt"]
 
 
+@pytest.mark.parametrize("step", ["open", "replace"])
+def test_a_failed_write_names_the_file_and_not_the_one_beside_it(tmp_path, monkeypatch, step):
+    def denied(path, *rest, **options):
+        raise OSError(errno.EACCES, "Permission denied", str(path), None, *map(str, rest[:1]))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("builtins.open" if step == "open" else "os.replace", denied)
+        with pytest.raises(PermissionError) as error:
+            write_file(tmp_path / "a.txt", b"new", synced=False)
+    assert error.value.filename == str(tmp_path / "a.txt") and ".tmp" not in str(error.value)
+    assert not os.listdir(tmp_path)
+
+
 def test_an_interrupted_write_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
     path = tmp_path / "a.txt"
     write_file(path, b"old")

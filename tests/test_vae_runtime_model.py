@@ -174,6 +174,44 @@ def test_short_provider_names_mean_onnxruntimes_own():
             full_names(wrong)
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("gpu", "cuda"),
+        ("GPU", "cuda"),
+        ("nvidia", "cuda"),
+        ("cuda:0", "cuda"),
+        ("cudaa", "cuda"),
+        ("trt", "tensorrt"),
+        ("tensor-rt", "tensorrt"),
+        ("dml", "directml"),
+        ("DirectX", "directml"),
+        ("metal", "coreml"),
+        ("mps", "coreml"),
+        ("core-ml", "coreml"),
+        ("opnvino", "openvino"),
+        ("CudaExecutionProvider", "CUDAExecutionProvider"),
+    ],
+)
+def test_a_name_that_is_no_provider_suggests_the_one_that_was_meant(name, meant):
+    for providers in (name, f"cpu,{name}", ["cpu", name]):
+        with pytest.raises(
+            InputError, match=f"the provider {name!r} is unknown: did you mean {meant}\\? Expected cpu, cuda"
+        ):
+            full_names(providers)
+
+
+def test_a_name_that_is_like_no_provider_is_told_which_there_are():
+    for name in ("tpu", "x", "quantum"):
+        with pytest.raises(InputError, match=f"the provider {name!r} is unknown\\. Expected cpu, cuda"):
+            full_names(name)
+    assert full_names("CUDA, TensorRT,SomeNewExecutionProvider") == (
+        "CUDAExecutionProvider",
+        "TensorrtExecutionProvider",
+        "SomeNewExecutionProvider",
+    )
+
+
 def test_the_opened_providers_are_reported(vae):
     assert vae.providers == ("CPUExecutionProvider",)
 

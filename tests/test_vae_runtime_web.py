@@ -104,14 +104,18 @@ def test_a_model_whose_decoder_leaves_0_to_1_becomes_a_page_too(package, tmp_pat
 def test_an_earlier_page_is_replaced_whole_and_nothing_else_is(package, tmp_path):
     target = tmp_path / "page"
     web(target, "-m", LABELLED, "--ort", package)
-    web(target, "-m", FLAT, "--ort", package)
+    before = page_of(target)
+    assert "holds another model, 'mnist-conditional'" in web(target, "-m", FLAT, "--ort", package, code=2)
+    assert page_of(target) == before
+    web(target, "-m", LABELLED, "--ort", package)  # the same model needs no word
+    web(target, "-m", FLAT, "--ort", package, "--replace")
     folders = {path.name for path in target.iterdir() if path.is_dir()}
     assert folders == {"vae", page_of(target)["model"], "engine-9.9.9"}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["node_modules", "page"]
     (target / "mine.txt").write_text("mine")
     (tmp_path / "link").symlink_to(target)
     (package / "package.json").write_text('{"version": "9.9.10"}')
-    web(tmp_path / "link", "-m", LABELLED, "--ort", package)
+    web(tmp_path / "link", "-m", LABELLED, "--ort", package, "--replace")
     assert (tmp_path / "link").is_symlink() and (target / "mine.txt").read_text() == "mine"
     folders = {path.name for path in target.iterdir() if path.is_dir()}
     assert folders == {"vae", page_of(target)["model"], "engine-9.9.10"}

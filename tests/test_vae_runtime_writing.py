@@ -1,5 +1,6 @@
 """Writing a model folder: the old model or the new one at every instant."""
 
+import dataclasses
 import os
 import shutil
 
@@ -9,6 +10,7 @@ from tests.linear_gaussian import LinearGaussian
 from vae_runtime import VAE, InputError
 from vae_runtime.model import manifest as manifests
 from vae_runtime.model import writing
+from vae_runtime.model.integrity import read_file
 
 
 def model_at(path):
@@ -66,7 +68,7 @@ def test_a_replacement_cleans_up_after_an_interrupted_one(tmp_path):
     (target / f"encoder-{damaged.sha256[:12]}.onnx").write_bytes(b"damaged")
     (target / "notes.txt").write_text("mine")
     (target / "manifest.json").write_text("torn")
-    writing.write_model(target, manifest, contents)
+    writing.write_model(target, manifest, contents, replace=True)
     VAE.load(target)
     names = {item.name for item in target.iterdir()}
     assert names == {"manifest.json", "notes.txt", *(file.file for file in manifests.read(target).files)}
@@ -89,3 +91,26 @@ def test_a_folder_of_other_things_is_not_written_into(tmp_path):
     with pytest.raises(InputError, match="holds no model"):
         LinearGaussian.make().write(tmp_path)
     assert [item.name for item in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_names_do_not_grow_when_a_model_is_replaced_again_and_again(tmp_path):
+    """Each time by other content under the names that the folder has."""
+    place = LinearGaussian.make().write(tmp_path / "model")
+    for number in range(12):
+        other = LinearGaussian.make(logvar_error=0.1 * number).write(tmp_path / f"{number}")
+        contents = {file.file: read_file(other, file) for file in manifests.read(other).files}
+        there = manifests.read(place)
+        renamed = {role: {"float32": file} for role, file in _as_named(there, manifests.read(other)).items()}
+        manifest = dataclasses.replace(manifests.read(other), graphs=renamed)
+        contents |= {there.graphs[role]["float32"].file: contents[f"{role}.onnx"] for role in there.graphs}
+        writing.write_model(place, manifest, contents)
+        assert all(len(file.file) < 40 for file in manifests.read(place).files)
+        assert VAE.load(place, threads=1).sample(1).shape == (1, 1, 2, 3)
+
+
+def _as_named(there, other):
+    """The files of one manifest under the names of another."""
+    return {
+        role: dataclasses.replace(graph["float32"], file=there.graphs[role]["float32"].file)
+        for role, graph in other.graphs.items()
+    }

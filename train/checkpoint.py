@@ -5,6 +5,7 @@ A run folder keeps three: `last` (the newest), `previous` (the one before, shoul
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -55,11 +56,16 @@ def save_last(folder: Path, checkpoint: Checkpoint) -> None:
 
 
 def read(path: Path) -> Checkpoint:
-    """Read what `save` wrote; a damaged file is a TrainingError."""
+    """Read what `save` wrote; a damaged file, or another program's, is a TrainingError."""
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (no mapping)
+        if "checkpoint" not in metadata:
+            raise TrainingError(
+                f"{path} is a safetensors file of another program: {len(tensors)} tensors without the stamp of a "
+                f"checkpoint. Expected {BEST} or {LAST} of a run, as python -m train fit writes them."
+            )
         stamp = json.loads(metadata["checkpoint"])
         state: str = stamp["state"]
         if stamp["sha256"] != _digest(tensors, state):
@@ -68,7 +74,19 @@ def read(path: Path) -> Checkpoint:
     except FileNotFoundError:
         raise TrainingError(f"{path} does not exist.") from None
     except (safetensors.SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        if _is_pickle(path):
+            raise TrainingError(
+                f"{path} is a pickle, as torch.save writes it, which may run code and is not read; expected {BEST} or "
+                f"{LAST} of a run, as python -m train fit writes them."
+            ) from None
         raise TrainingError(f"{path} is damaged: {error}.") from error
+
+
+def _is_pickle(path: Path) -> bool:
+    """Whether a file begins as torch.save's do, zipped or not."""
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        return file.read(4).startswith((b"PK\3\4", b"\x80\2", b"\x80\3", b"\x80\4", b"\x80\5"))
+    return False
 
 
 def read_last(folder: Path, warn: Any) -> Checkpoint:

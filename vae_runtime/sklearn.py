@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .coerce import as_array
 from .errors import InputError
 from .maths.conformal import conformal_p_values
+from .model.scores import calibrate_command
 from .vae import VAE
 
 try:
@@ -71,7 +73,7 @@ class VAETransformer(TransformerMixin, OutlierMixin, BaseEstimator):  # type: ig
 
     def inverse_transform(self, X: Any) -> Float32:
         """Latents to images as rows: float32 [samples, channels * height * width]."""
-        images = self._fitted().decode(np.asarray(X, np.float32))
+        images = self._fitted().decode(np.asarray(as_array(X, "X"), np.float32))
         return images.reshape(len(images), -1)
 
     def score_samples(self, X: Any) -> Float64:
@@ -89,7 +91,9 @@ class VAETransformer(TransformerMixin, OutlierMixin, BaseEstimator):  # type: ig
     def predict(self, X: Any) -> npt.NDArray[np.int64]:
         """1 for normal images, -1 for outliers: int64 [samples]."""
         if not len(self._fitted_calibration()):
-            raise InputError("there is no calibration; fit on normal images, or calibrate the model: vae calibrate.")
+            raise InputError(
+                "there is no calibration; fit on normal images, or calibrate the model: " + calibrate_command(self.path)
+            )
         return np.where(self.decision_function(X) < 0, -1, 1)
 
     def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[np.object_]:
@@ -107,7 +111,7 @@ class VAETransformer(TransformerMixin, OutlierMixin, BaseEstimator):  # type: ig
         return known
 
     def _images(self, X: Any) -> Any:
-        array = np.asarray(X)
+        array = as_array(X, "X")
         if array.ndim == 2:
             if array.shape[1] != self.n_features_in_:
                 shape = "x".join(map(str, self.vae_.image_shape))

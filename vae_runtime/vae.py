@@ -28,6 +28,7 @@ from .model.folder import Model, open_model
 from .model.location import locate
 from .model.manifest import Manifest
 from .model.providers import full_names
+from .model.scores import Place, calibration, require_score
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
@@ -43,9 +44,12 @@ class VAE:
     threads at once, and pickled: it opens its folder again.
     """
 
-    def __init__(self, model: Model, *, reopen: tuple[Any, ...]) -> None:
+    def __init__(self, model: Model | None = None, *, reopen: tuple[Any, ...] = (), place: Place = None) -> None:
         """Not for callers: use `VAE.load`."""
-        self._model, self._reopen = model, reopen
+        if not isinstance(model, Model):
+            given = "" if model is None else repr(model)
+            raise InputError(f"VAE({given}) opens no model; use VAE.load({given}).")
+        self._model, self._reopen, self._place = model, reopen, place
         self._encoder, self._decoder = model.encoder, model.decoder
         prior: Prior = model.flow or StandardNormal()
         self._labels = _noise_labels(model.manifest)
@@ -70,7 +74,8 @@ class VAE:
         """
         names = full_names(providers)
         model = open_model(locate(path), providers=names, threads=threads, precision=precision, digest=digest)
-        return cls(model, reopen=(path if path is None else Path(path).absolute(), names, threads, precision, digest))
+        again = path if path is None else Path(path).absolute(), names, threads, precision, digest
+        return cls(model, reopen=again, place=path)
 
     @property
     def manifest(self) -> Manifest:
@@ -194,8 +199,7 @@ class VAE:
         less the nats that a simple code takes for the image (`maths/complexity.py`), of Bernoulli models; "faults": the
         highest log-odds of a fault at any place, of models with a detector.
         """
-        if method not in self.manifest.scores:
-            raise InputError(f"method is {method!r}; expected one of {', '.join(self.manifest.scores)}.")
+        require_score(self.manifest, method, self._place)
         images = check_images(images, self.image_shape)
         scores = np.empty(len(images))
         for begin in range(0, len(images), AT_ONCE):
@@ -215,9 +219,9 @@ class VAE:
         there, of models with a detector. Then the mean over a square of `window` pixels; None is 5 for the first, and 1
         for the second, which is smooth as it is.
         """
-        maps = tuple(name for name in ("reconstruction", "faults") if name in self.manifest.scores)
-        if method not in maps:
-            raise InputError(f"method is {method!r}; expected {' or '.join(maps)}.")
+        if method not in ("reconstruction", "faults"):
+            raise InputError(f"method is {method!r}; expected 'reconstruction' or 'faults'.")
+        require_score(self.manifest, method, self._place)
         if window is None:
             window = 1 if method == "faults" else 5
         if whole_number(window, "window") % 2 == 0:
@@ -240,13 +244,7 @@ class VAE:
         Against the calibration scores in the manifest (`python -m export --calibrate`, `vae calibrate`): an alarm at
         p <= a is a false one with probability at most a. two_sided: how rare scores as far out are, too low ones too.
         """
-        known = self.manifest.calibration.get(method)  # also "elbo_tiled" …, of the highest score of windows
-        if known is None:
-            there = f"; it is for {', '.join(self.manifest.calibration)}" if self.manifest.calibration else ""
-            raise InputError(
-                f"the model {self.manifest.name!r} has no calibration for the method {method!r}{there}. "
-                "Give it one from normal pictures: vae calibrate FOLDER -o MODEL."
-            )
+        known = calibration(self.manifest, method, self._place)  # also "elbo_tiled" …, of the highest score of windows
         return conformal_p_values(scores, known, two_sided=two_sided)
 
     def label_probabilities(self, images: npt.ArrayLike, *, batch_size: int = 64) -> Float64:

@@ -4,7 +4,7 @@
 |---|---|
 | bytes, or {"bytes": …} | an encoded picture, read and fitted as files are (`pictures/reading.py`) |
 | text, or a pathlib.Path | the path of a picture file, read where the stage runs |
-| a Pillow image, L or RGB | fitted as files are |
+| a Pillow image | read and fitted as files are |
 | whole numbers 0 .. 255 | a decoded picture of any size, fitted as files are: colour mode, inversion, size |
 | floats in [0, 1] | the model's own input, as `VAE.encode` takes: of its shape, never inverted, never resized |
 | None, NaN, anything else | an InputError |
@@ -44,28 +44,13 @@ def read_row(row: Any, spec: ImageSpec, layout: str = "auto") -> npt.NDArray[np.
         raise InputError("the row has no image.")
     if isinstance(row, (bytearray, memoryview)):
         row = bytes(row)
-    if isinstance(row, (bytes, str, os.PathLike)):
-        return from_uint8(fit_picture(read_picture(row), spec))
-    if isinstance(row, Image.Image):
-        if row.mode not in MODES:  # its array may be indexes of a palette
-            raise InputError(f"the image is a Pillow image of mode {row.mode}; give L or RGB, or the file's bytes.")
-        return from_uint8(fit_picture(_loaded(row), spec))
+    if isinstance(row, (bytes, str, os.PathLike, Image.Image)):
+        return from_uint8(fit_picture(read_picture(row, unnamed="the image"), spec))
     array = _channels_first(_dense(row), spec.shape, layout)
     if array.dtype.kind in "iu":
         return from_uint8(fit_picture(_picture(array), spec))
     image: npt.NDArray[np.float32] = check_image(array, spec.shape, "the image")[0]
     return image
-
-
-def _loaded(picture: Image.Image) -> Image.Image:
-    """A Pillow image with its pixels; one opened from a file has read nothing but the header."""
-    try:
-        picture.load()
-    except (OSError, ValueError, SyntaxError) as error:
-        raise InputError(f"the image is cut off or damaged ({error}).") from None
-    if not (picture.width and picture.height):
-        raise InputError(f"the image is {picture.width}x{picture.height}; it has no pixels.")
-    return picture
 
 
 def _dense(row: Any) -> npt.NDArray[Any]:

@@ -46,9 +46,14 @@ def _kept(scores: list[float]) -> tuple[float, ...]:
     return tuple(sorted(scores[index] for index in kept))
 
 
-def write_calibrated(source: Path, target: Path, found: Calibration) -> None:
-    """Write the model of `source` with this calibration to `target`, which may be the same folder."""
+def write_calibrated(
+    source: Path, target: Path, found: Calibration, *, replace: bool = False, meant: str = "take a new folder"
+) -> None:
+    """Write the model of `source` with this calibration to `target`, which may be the same folder.
+
+    replace, meant: as of `check_target`, where `target` holds another model.
+    """
     manifest = manifests.read(source)
     contents = {file.file: read_file(source, file) for file in manifest.files}
-    calibration = {**manifest.calibration, **found}
-    write_model(target, dataclasses.replace(manifest, calibration=calibration), contents)
+    calibrated = dataclasses.replace(manifest, calibration={**manifest.calibration, **found})
+    write_model(target, calibrated, contents, replace=replace, meant=meant)

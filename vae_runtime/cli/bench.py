@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import outputs
+from .unlike import say_built_in
 
 if TYPE_CHECKING:
     from ..checks.bench import Advice, Speed, Start
@@ -49,6 +50,8 @@ def bench(
 
     folder = locate(path)
     manifest = manifests.read(folder)
+    if path is None:
+        say_built_in(manifest)
     every = available_processors()
     setups = [
         Setup(*setup)

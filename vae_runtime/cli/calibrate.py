@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
 import click
 
+from ..errors import InputError
 from . import outputs
 from .inputs import Pictures
 from .options import ModelChoice, many_options, model_options
@@ -15,32 +17,61 @@ from .options import ModelChoice, many_options, model_options
 @click.command()
 @click.argument("images", nargs=-1, required=True)
 @click.option("--tile", is_flag=True, help="For `vae score --tile`.")
-@click.option("-o", "--output", required=True, help="Model folder to write; may be the one of -m.")
+@click.option("-o", "--output", help="Folder for a calibrated copy.  [default: the model of -m itself]")
+@click.option("--replace", is_flag=True, help="With -o: in place of another model, which is lost.")
 @many_options
 @model_options
 def calibrate(
-    images: tuple[str, ...], tile: bool, output: str, shard: tuple[int, int], errors: str | None, **choice: Any
+    images: tuple[str, ...],
+    tile: bool,
+    output: str | None,
+    replace: bool,
+    shard: tuple[int, int],
+    errors: str | None,
+    **choice: Any,
 ) -> None:
     """Score normal pictures that the model was not trained on, and keep their scores in the model.
 
     `vae score --false-alarm-rate` then knows how rare a score is. n pictures allow rates down to 1 / (n + 1).
 
+    The model of -m is calibrated where it is. The built-in one is not written: give -o for a calibrated copy of it.
+
     \b
     Example:
-      vae calibrate good-parts/ -m my-model -o my-model
+      vae calibrate good-parts/ -m my-model
     """
     from ..checks.calibrate import calibration, tiled_calibration, write_calibrated
+    from ..model import manifest as manifests
     from ..model.location import locate
+    from ..model.scores import calibrate_command
     from ..model.writing import check_target
 
     model = ModelChoice(**choice)
-    check_target(Path(output))
+    given = shlex.join(images) if len(images) < 4 else "FOLDER"
+    target = _target(model, output, given, tile)
+    meant = f"to calibrate that one, {calibrate_command(target, tiled=tile, pictures=given)}"
+    check_target(target, manifests.read(locate(model.path)), replace=replace, meant=meant)
     vae = model.open()
-    pictures = Pictures(images, vae.manifest.image, shard=shard, errors=errors)
+    pictures = Pictures(images, vae.manifest, built_in=model.built_in, shard=shard, errors=errors)
     if tile:
         found = tiled_calibration(vae, (windows for _, windows, _ in pictures.tiled()))
     else:
         found = calibration(vae, (batch for _, batch in pictures.batches()))
-    write_calibrated(locate(model.path), Path(output), found)
-    outputs.wrote(output, f"a model calibrated with {pictures.done} pictures")
+    write_calibrated(locate(model.path), target, found, replace=replace, meant=meant)
+    outputs.wrote(str(target), f"the model {vae.manifest.name!r} calibrated with {pictures.done} pictures")
     pictures.finish()
+
+
+def _target(model: ModelChoice, output: str | None, pictures: str, tile: bool) -> Path:
+    """The folder to write, which is never the one in the package."""
+    from ..model.location import is_built_in
+    from ..model.scores import calibrate_command
+
+    copy = calibrate_command(None, tiled=tile, pictures=pictures)
+    if output is None and model.path is None:
+        there = calibrate_command("MODEL", tiled=tile, pictures=pictures)
+        raise InputError(f"say which model to calibrate: {there}; or copy the built-in one, calibrated: {copy}")
+    target = Path(output if output is not None else model.path)  # type: ignore[arg-type]
+    if is_built_in(target):
+        raise InputError(f"{target} is the built-in model, which stays as it is; calibrate a copy of it: {copy}")
+    return target

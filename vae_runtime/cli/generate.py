@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import click
 
 from ..errors import InputError
 from . import outputs
-from .inputs import read_one, standard_input
+from .inputs import read_each, standard_input
 from .options import COUNT, ModelChoice, model_options, output_option, seed_option
+from .progress import watched
+from .unlike import say_built_in
 
-AT_ONCE = 1024  # samples in memory
+_ARRAYS = (b"\x93NUMPY", b"PK\3\4", b"PK\5\6")  # how .npy and .npz begin; the last is an empty .npz
+AT_ONCE = 256  # images in memory, and between two steps of the bar
 
 
 @click.command()
@@ -35,12 +38,10 @@ def sample(
     outputs.check(output)
     vae = ModelChoice(**choice).open()
 
-    def parts() -> Iterator[tuple[int, Any]]:
-        """Numbers of the first sample, and images: few at a time, however many are asked for."""
-        for begin in range(start, start + count, AT_ONCE):
-            n = min(AT_ONCE, start + count - begin)
-            yield begin, vae.sample(n, label=label, seed=seed, start=begin, temperature=temperature)
+    def drawn(first: int, n: int) -> Any:
+        return vae.sample(n, label=label, seed=seed, start=start + first, temperature=temperature)
 
+    images = _in_parts(drawn, count, "samples")
     facts = {
         "vae.model": vae.manifest.name,
         "vae.pair_id": vae.manifest.pair_id,
@@ -49,13 +50,12 @@ def sample(
         **({"vae.label": label} if label else {}),
     }
     if outputs.is_many(output):
-        for first, images in parts():
-            outputs.write_each(output, images, first=first, text=lambda index: {**facts, "vae.index": str(index)})
+        outputs.write_each(output, images, first=start, text=lambda index: {**facts, "vae.index": str(index)})
     elif outputs.is_array(output):
-        outputs.write_array(output, (count, *vae.image_shape), (images for _, images in parts()))
+        outputs.write_array(output, (count, *vae.image_shape), images)
     else:
-        images = vae.sample(count, label=label, seed=seed, start=start, temperature=temperature)
-        outputs.write_grid(output, images, text={**facts, "vae.index": f"{start}-{start + count - 1}"})
+        text = {**facts, "vae.index": f"{start}-{start + count - 1}"}
+        outputs.write_grid(output, _together(images, count, vae.image_shape), text=text)
     outputs.wrote(output, f"{count} samples")
 
 
@@ -70,14 +70,21 @@ def decode(latents: str, output: str, **choice: Any) -> None:
     Example:
       vae decode latents.npz -o decoded/
     """
+    from ..maths.arrays import check_latents
+
     outputs.check(output)
     z = _read_latents(latents)
-    images = ModelChoice(**choice).open().decode(z)
+    model = ModelChoice(**choice)
+    vae = model.open()
+    z = check_latents(z, vae.latent_size)
+    if model.built_in:
+        say_built_in(vae.manifest)
+    images = _in_parts(lambda first, n: vae.decode(z[first : first + n]), len(z), "images")
     if outputs.is_many(output):
         outputs.write_each(output, images)
     else:
-        outputs.write_grid(output, images)
-    outputs.wrote(output, f"{len(images)} images")
+        outputs.write_grid(output, _together(images, len(z), vae.image_shape))
+    outputs.wrote(output, f"{len(z)} images")
 
 
 @click.command()
@@ -96,13 +103,15 @@ def vary(image: str, count: int, seed: int, output: str, **choice: Any) -> None:
     import numpy as np
 
     outputs.check(output)
-    vae = ModelChoice(**choice).open()
-    original = read_one(image, vae.manifest.image)
-    images = vae.decode(vae.encode(original).draws(0, count, seed=seed)[0])
+    model = ModelChoice(**choice)
+    vae = model.open()
+    (original,) = read_each([image], vae.manifest, built_in=model.built_in)
+    posterior = vae.encode(original)
+    images = _in_parts(lambda first, n: vae.decode(posterior.draws(first, n, seed=seed)[0]), count, "variations")
     if outputs.is_many(output):
         outputs.write_each(output, images)
     else:
-        outputs.write_grid(output, np.concatenate([original, images]))
+        outputs.write_grid(output, np.concatenate([original, _together(images, count, vae.image_shape)]))
     outputs.wrote(output, f"{count} variations")
 
 
@@ -125,16 +134,33 @@ def interpolate(start: str, end: str, steps: int, way: str, output: str, **choic
     from ..pictures.writing import is_animation, write_animation
 
     outputs.check(output)
-    vae = ModelChoice(**choice).open()
-    ends = [read_one(argument, vae.manifest.image) for argument in (start, end)]
+    model = ModelChoice(**choice)
+    vae = model.open()
+    ends = read_each([start, end], vae.manifest, built_in=model.built_in)
     images = vae.interpolate(*ends, steps=steps, path=way)
     if outputs.is_many(output):
-        outputs.write_each(output, images)
+        outputs.write_each(output, watched(images, steps, "images"))
     elif is_animation(output):
         write_animation(output, images)
     else:
         outputs.write_grid(output, images, columns=steps)
     outputs.wrote(output, f"{steps} images")
+
+
+def _in_parts(images: Callable[[int, int], Any], count: int, label: str) -> Iterator[Any]:
+    """Images one by one of `images(first, n)`, asked for few at a time however many there are, with a bar."""
+    starts = range(0, count, AT_ONCE)
+    return watched((image for first in starts for image in images(first, min(AT_ONCE, count - first))), count, label)
+
+
+def _together(images: Iterator[Any], count: int, shape: tuple[int, int, int]) -> Any:
+    """All of them as one array, for what is one picture in the end."""
+    import numpy as np
+
+    whole = np.empty((count, *shape), np.float32)
+    for index, image in enumerate(images):
+        whole[index] = image
+    return whole
 
 
 def _read_latents(path: str) -> Any:
@@ -144,11 +170,15 @@ def _read_latents(path: str) -> Any:
     import numpy as np
 
     try:
-        file = io.BytesIO(standard_input().read() if path == "-" else Path(path).read_bytes())
+        content = standard_input().read() if path == "-" else Path(path).read_bytes()
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}).") from None
+    if content and not content.startswith(_ARRAYS):  # numpy takes it for a pickle, and says how to run it
+        picture = content.startswith((b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"BM"))
+        advice = " It looks like a picture: vae encode makes latents of it." if picture else ""
+        raise InputError(f"{path} is not an .npz or .npy file of latents.{advice}")
     try:
-        content = np.load(file, allow_pickle=False)
+        content = np.load(io.BytesIO(content), allow_pickle=False)
         if isinstance(content, np.ndarray):
             return content
         with content as arrays:

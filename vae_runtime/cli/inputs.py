@@ -6,35 +6,51 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
-
-import click
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from ..errors import InputError
 from ..files import write_file
 from .outputs import say
+from .progress import progress
+from .unlike import Unlike
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from ..spec import ImageSpec
-
+    from ..model.manifest import Manifest
+    from ..pictures.tiling import Place
 
 BATCH = 64  # pictures in memory, beside those that are decoded ahead
+
+
+class _Read(NamedTuple):
+    """A picture as the model takes it, or as windows at `places`, and what it was."""
+
+    pixels: npt.NDArray[np.uint8]
+    places: list[Place]
+    kinds: tuple[str, ...]
+    size: tuple[int, int]  # width, height
 
 
 class Pictures:
     """The pictures of a verb's arguments, read few at a time while those before are computed on.
 
     One that fails is a line on stderr (and in `errors`, a file), and does not stop the rest; all failing is an
-    InputError. shard: (i, n), every n-th picture from the i-th on, counted from 1.
+    InputError. shard: (i, n), every n-th picture from the i-th on, counted from 1. built_in: nobody named the model, so
+    that it is said. What sets the pictures apart from those that it takes is said at the end.
     """
 
     def __init__(
-        self, arguments: Iterable[str], spec: ImageSpec, *, shard: tuple[int, int] = (1, 1), errors: str | None = None
+        self,
+        arguments: Iterable[str],
+        manifest: Manifest,
+        *,
+        built_in: bool = False,
+        shard: tuple[int, int] = (1, 1),
+        errors: str | None = None,
     ) -> None:
-        self._spec, self._errors = spec, errors
+        self._spec, self._errors, self._unlike = manifest.image, errors, Unlike(manifest, built_in=built_in)
         arguments = tuple(arguments)
         self._folders = [Path(argument) for argument in arguments if Path(argument).is_dir()]
         self._paths, self._failures = expand(arguments)
@@ -43,8 +59,8 @@ class Pictures:
         self.done = self._skipped = 0
 
     def skip_existing(self, places: Mapping[str, Path]) -> None:
-        """Leave out what has its file in `places` already, and say how many."""
-        left = [path for path in self._paths if not places[path].exists()]
+        """Leave out what has its file in `places` already, and not an empty one; say how many."""
+        left = [path for path in self._paths if not _has_content(places[path])]
         self._paths, self._skipped = left, len(self._paths) - len(left)
         if self._skipped:
             say(f"Left out {self._skipped} that are there already.")
@@ -58,14 +74,16 @@ class Pictures:
 
         names: list[str] = []
         pixels: list[npt.NDArray[np.uint8]] = []
-        with self._progress() as progress:
+        with progress(len(self._paths), "pictures") as done:
             for path, found in zip(self._paths, ahead(self._read, self._paths), strict=True):
-                progress.update(1)
+                done(1)
                 if isinstance(found, InputError):
                     self._failures.append(str(found))
                     continue
+                self._unlike.say_model()
+                self._unlike.note(found.kinds, found.size)
                 names.append(path)
-                pixels.append(found)
+                pixels.append(found.pixels)
                 if len(names) == BATCH:
                     self.done += BATCH
                     yield names, from_uint8(np.stack(pixels))
@@ -80,14 +98,16 @@ class Pictures:
         from ..pictures.ahead import ahead
         from ..pictures.pixels import from_uint8
 
-        with self._progress() as progress:
+        with progress(len(self._paths), "pictures") as done:
             for path, found in zip(self._paths, ahead(self._cut, self._paths, waiting=8), strict=True):
-                progress.update(1)
+                done(1)
                 if isinstance(found, InputError):
                     self._failures.append(str(found))
                     continue
+                self._unlike.say_model()
+                self._unlike.note(found.kinds, found.size)
                 self.done += 1
-                yield path, from_uint8(found[0]), found[1]
+                yield path, from_uint8(found.pixels), found.places
         self._report()
 
     def all(self) -> tuple[list[str], npt.NDArray[np.float32]]:
@@ -119,27 +139,27 @@ class Pictures:
             say(f"vae: {self.done} done, {len(self._failures)} failed.")
             sys.exit(1)
 
-    def _read(self, path: str) -> npt.NDArray[np.uint8] | InputError:
+    def _read(self, path: str) -> _Read | InputError:
         from ..pictures.fitting import fit_picture
+        from ..pictures.likeness import unlikeness
         from ..pictures.reading import read_picture
 
         try:
-            return fit_picture(read_picture(standard_input() if path == "-" else path), self._spec)
+            picture = read_picture(standard_input() if path == "-" else path)
+            return _Read(fit_picture(picture, self._spec), [], unlikeness(picture, self._spec), picture.size)
         except InputError as error:
             return error
 
-    def _cut(self, path: str) -> tuple[npt.NDArray[np.uint8], list[tuple[int, int]]] | InputError:
+    def _cut(self, path: str) -> _Read | InputError:
+        from ..pictures.likeness import unlikeness
         from ..pictures.reading import read_picture
         from ..pictures.tiling import cut
 
         try:
-            return cut(read_picture(standard_input() if path == "-" else path), self._spec)
+            picture = read_picture(standard_input() if path == "-" else path)
+            return _Read(*cut(picture, self._spec), unlikeness(picture, self._spec, windows=True), picture.size)
         except InputError as error:
             return error
-
-    def _progress(self) -> Any:
-        count = len(self._paths)
-        return click.progressbar(length=count, label="pictures", file=sys.stderr, hidden=not _wants_progress(count))
 
     def _report(self) -> None:
         failures = self._failures
@@ -151,15 +171,26 @@ class Pictures:
             )
         for message in failures:
             say(f"vae: skipped: {message}")
+        self._unlike.say(self.done)
 
 
-def read_one(argument: str, spec: ImageSpec) -> npt.NDArray[np.float32]:
-    """Read the one picture of an argument: [1, channels, height, width]."""
-    from ..pictures.reading import read_images
+def read_each(arguments: Iterable[str], manifest: Manifest, *, built_in: bool) -> list[npt.NDArray[np.float32]]:
+    """Read arguments that are one picture each: [1, channels, height, width]."""
+    from ..pictures.fitting import fit_picture
+    from ..pictures.likeness import unlikeness
+    from ..pictures.pixels import from_uint8
+    from ..pictures.reading import read_picture
 
-    if Path(argument).is_dir():
-        raise InputError(f"{argument} is a folder; expected one picture.")
-    return read_images(standard_input() if argument == "-" else argument, spec)
+    images, unlike = [], Unlike(manifest, built_in=built_in)
+    for argument in arguments:
+        if Path(argument).is_dir():
+            raise InputError(f"{argument} is a folder; expected one picture.")
+        picture = read_picture(standard_input() if argument == "-" else argument)
+        unlike.note(unlikeness(picture, manifest.image), picture.size)
+        images.append(from_uint8(fit_picture(picture, manifest.image)[None]))
+    unlike.say_model()
+    unlike.say(len(images))
+    return images
 
 
 def standard_input() -> BinaryIO:
@@ -194,5 +225,9 @@ def expand(arguments: Iterable[str]) -> tuple[list[str], list[str]]:
     return paths, errors
 
 
-def _wants_progress(count: int) -> bool:
-    return count > 50 and sys.stderr.isatty()
+def _has_content(path: Path) -> bool:
+    """An empty file is what a power cut may leave of one of many results."""
+    try:
+        return path.stat().st_size > 0
+    except OSError:
+        return False

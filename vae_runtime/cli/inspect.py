@@ -23,35 +23,15 @@ def info(as_json: bool, **choice: Any) -> None:
     """
     from ..model import manifest as manifests
     from ..model.location import locate
+    from .facts import table
 
     folder = locate(ModelChoice(**choice).path)
     manifest = manifests.read(folder)
     if as_json:
         click.echo(manifest.to_json(), nl=False)
         return
-    channels, height, width = manifest.image.shape
-    sigma = f", sigma {manifest.likelihood.sigma:g}" if manifest.likelihood.sigma else ""
-    facts = {
-        "model": f"{manifest.name} ({folder})",
-        "images": f"{width}x{height}, {channels} channels, mode {manifest.image.mode}",
-        "fit": f"{manifest.image.fit}, {manifest.image.resample}{', inverted' * manifest.image.invert}",
-        "latent": str(manifest.latent_size),
-        "prior": manifest.prior,
-        **({"labels": ", ".join(label.name for label in manifest.labels)} if manifest.labels else {}),
-        "posterior": manifest.posterior,
-        "likelihood": manifest.likelihood.family + sigma,
-        "license": manifest.license,
-        "manifest sha256": manifest.digest,
-        "needs": f"onnxruntime {manifest.min_onnxruntime} or newer",
-        **{
-            f"{role} {precision}": f"{file.bytes:,} bytes"
-            for role, graph in manifest.graphs.items()
-            for precision, file in graph.items()
-        },
-        **{f"training {key}": str(value) for key, value in manifest.training.items() if not isinstance(value, list)},
-    }
-    for name, fact in facts.items():
-        click.echo(f"{name:36}{fact}")
+    for line in table(manifest, folder):
+        click.echo(line)
 
 
 @click.command()

@@ -53,10 +53,14 @@ def encode(
         raise InputError(f"{output} is a folder, and --format {form} writes one file; give its name.")
     if skip_existing and not many:
         raise InputError("--skip-existing is for a folder: -o DIR/.")
+    asked = {".csv": "csv", ".jsonl": "jsonl", ".npz": "npz"}.get(Path(output).suffix.lower(), form)
+    if asked != form and not many:
+        raise InputError(f"{output} would hold {form}, by --format; give --format {asked}, or another name.")
     if not many and (form == "npz" or output != "-"):
         outputs.check_one(output)
-    vae = ModelChoice(**choice).open()
-    pictures = Pictures(images, vae.manifest.image, shard=shard, errors=errors)
+    model = ModelChoice(**choice)
+    vae = model.open()
+    pictures = Pictures(images, vae.manifest, built_in=model.built_in, shard=shard, errors=errors)
     if many:
         places = pictures.mirrored(output, ".npz")
         if skip_existing:
@@ -116,8 +120,9 @@ def reconstruct(
       vae reconstruct photos/ -o grid.png
     """
     outputs.check(output)
-    vae = ModelChoice(**choice).open()
-    pictures = Pictures(images, vae.manifest.image, shard=shard, errors=errors)
+    model = ModelChoice(**choice)
+    vae = model.open()
+    pictures = Pictures(images, vae.manifest, built_in=model.built_in, shard=shard, errors=errors)
     if not outputs.is_many(output):
         if skip_existing:
             raise InputError("--skip-existing is for a folder of pictures: -o DIR/.")

@@ -29,6 +29,11 @@ class ModelChoice(NamedTuple):
 
         return VAE.load(self.path, providers=self.provider, threads=self.threads, precision=self.precision)
 
+    @property
+    def built_in(self) -> bool:
+        """Whether nobody named a model; verbs then say which one answers, `sample` alone does not."""
+        return self.path is None
+
 
 def model_options(command: Command) -> Command:
     """Add -m, --provider, --threads and --precision; the command passes them on to `ModelChoice`."""

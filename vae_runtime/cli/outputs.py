@@ -1,4 +1,8 @@
-"""Where results go: a file, one file an image, or standard output."""
+"""Where results go: a file, one file an image, or standard output.
+
+A file by itself is on the disk when it is said to be written; files of a folder of results, or of a numbered pattern,
+appear whole and are left to the system to bring to the disk (`files.py`).
+"""
 
 from __future__ import annotations
 
@@ -85,42 +89,44 @@ def write_grid(
 
 def write_each(
     output: str,
-    images: npt.NDArray[np.float32],
+    images: Iterable[npt.NDArray[np.float32]],
     *,
     first: int = 0,
     text: Callable[[int], Mapping[str, str]] | None = None,
 ) -> None:
     """One file an image, numbered from `first`."""
-    from ..pictures.writing import write_image
-
     if not _PATTERN.search(Path(output).name):
         Path(output).mkdir(parents=True, exist_ok=True)
         output = str(Path(output) / "%06d.png")
     folder, pattern = Path(output).parent, Path(output).name
     for index, image in enumerate(images, start=first):
         name = _PATTERN.sub(lambda match, number=index: match.group() % number, pattern, count=1)  # type: ignore[misc]
-        write_image(folder / name, image, text=text(index) if text else None)
+        _write_one_of_many(folder / name, image, text=text(index) if text else None)
 
 
 def write_at(path: Path, image: npt.NDArray[np.float32]) -> None:
-    """One image, and the folders above it."""
-    from ..pictures.writing import write_image
-
+    """One image of many, and the folders above it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_image(path, image)
+    _write_one_of_many(path, image)
+
+
+def _write_one_of_many(path: Path, image: npt.NDArray[np.float32], *, text: Mapping[str, str] | None = None) -> None:
+    from ..pictures.writing import encode_image, picture_format
+
+    write_file(path, encode_image(image, format=picture_format(path), text=text), synced=False)
 
 
 def write_picture(path: Path, picture: Image.Image) -> None:
-    """A Pillow image as PNG, and the folders above it."""
+    """A Pillow image of many as PNG, and the folders above it."""
     buffer = io.BytesIO()
     picture.save(buffer, "PNG")
     write_bytes_at(path, buffer.getvalue())
 
 
 def write_bytes_at(path: Path, content: bytes) -> None:
-    """A whole file, and the folders above it."""
+    """A whole file of many, and the folders above it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_file(path, content)
+    write_file(path, content, synced=False)
 
 
 def is_array(output: str) -> bool:

@@ -12,6 +12,7 @@ import click
 
 from ..errors import InputError
 from ..model.manifest import SCORES
+from ..model.scores import calibrate_command, calibration, require_score
 from . import outputs
 from .inputs import Pictures
 from .options import ModelChoice, many_options, model_options
@@ -68,7 +69,9 @@ def score(
       vae score photos/ --format csv > scores.csv
     """
     outputs.require_stdout("the scores go there: leave it open, or send it to a file with >")
-    vae = ModelChoice(**choice).open()
+    model = ModelChoice(**choice)
+    vae = model.open()
+    require_score(vae.manifest, method, model.path)
     if (exit_code or two_sided) and rate is None:
         option = "--exit-code" if exit_code else "--two-sided"
         raise InputError(f"{option} needs --false-alarm-rate, which says what is anomalous.")
@@ -78,8 +81,8 @@ def score(
         raise InputError("--maps needs files, for each picture is read a second time; standard input is gone by then.")
     known = f"{method}_tiled" if tile else method
     if rate is not None:
-        _require_calibration(vae, known, rate / 2 if two_sided else rate)
-    pictures = Pictures(images, vae.manifest.image, shard=shard, errors=errors)
+        _require_calibration(vae, known, rate / 2 if two_sided else rate, model.path)
+    pictures = Pictures(images, vae.manifest, built_in=model.built_in, shard=shard, errors=errors)
     places = pictures.mirrored(maps) if maps else {}
     if skip_existing:
         pictures.skip_existing(places)
@@ -146,20 +149,21 @@ def _write_map(place: Path, path: str, strangeness: npt.NDArray[np.float32], spe
     outputs.write_picture(place, picture)
 
 
-def _require_calibration(vae: VAE, method: str, rate: float) -> None:
-    vae.p_value([0.0], method=method)
-    known = len(vae.manifest.calibration[method])
+def _require_calibration(vae: VAE, method: str, rate: float, place: str | None) -> None:
+    known = len(calibration(vae.manifest, method, place))
     if rate * (known + 1) < 1:
+        command = calibrate_command(place, tiled=method.endswith("_tiled"))
         raise InputError(
             f"a false-alarm rate of {rate:g} needs {round(1 / rate) - 1} calibration pictures or more; "
-            f"the model was calibrated with {known}."
+            f"the model was calibrated with {known}. Give it more: {command}"
         )
 
 
 def _text(columns: list[str], rows: list[list[Any]], form: str, *, first: bool) -> str:
     if form != "table":
         return outputs.lines(columns, rows, form, first=first)
-    lines = []
+    verdicts = len(columns) > 2
+    lines = [f"{'score_nats':>12}{'   p_value  verdict  ' if verdicts else ''}  path\n"] if first else []
     for path, nats, *verdict in rows:
         middle = f"  {verdict[0]:8.4f}  {'ANOMALOUS' if verdict[1] else '         '}" if verdict else ""
         lines.append(f"{nats:12.3f}{middle}  {path}\n")

@@ -10,6 +10,7 @@ import click
 from . import outputs
 from .inputs import Pictures
 from .options import ModelChoice, model_options
+from .unlike import say_built_in
 
 if TYPE_CHECKING:
     from ..vae import VAE
@@ -31,8 +32,11 @@ if TYPE_CHECKING:
     multiple=True,
     help="Folder of pictures to show as points, labelled by their sub-folders.  [default: the model's own samples]",
 )
+@click.option("--replace", is_flag=True, help="In place of the page of another model.")
 @model_options
-def web(output: Path, engine: Path | None, single_file: bool, images: tuple[str, ...], **choice: Any) -> None:
+def web(
+    output: Path, engine: Path | None, single_file: bool, images: tuple[str, ...], replace: bool, **choice: Any
+) -> None:
     """Write a page that runs the model in the browser, for any static host; it needs no network but the host.
 
     Samples by seed, latents, pictures of the visitor's own, ways between them: the same numbers as here. To look at it:
@@ -43,6 +47,7 @@ def web(output: Path, engine: Path | None, single_file: bool, images: tuple[str,
       vae web page/ --ort node_modules/onnxruntime-web
     """
     from ..files import check_output, write_file
+    from ..model import manifest as manifests
     from ..model.location import locate
     from ..web.bundle import check_target, facts, model_files, write_page
     from ..web.engine import TESTED, read_engine
@@ -51,13 +56,18 @@ def web(output: Path, engine: Path | None, single_file: bool, images: tuple[str,
 
     if single_file == bool(engine):
         raise click.UsageError("give --ort DIR for a folder, or --single-file, which has an engine of its own.")
-    (check_output if single_file else check_target)(output)
+    model = ModelChoice(**choice)
+    if single_file:
+        check_output(output)
+    else:
+        check_target(output, manifests.read(locate(model.path)), replace=replace)
     ort = read_engine(engine) if engine else None
     if ort and ort.version != TESTED:
         outputs.say(f"onnxruntime-web {ort.version} was not tried with this page; {TESTED} was.")
-    model = ModelChoice(**choice)
     vae = model.open()
-    pictures = Pictures(images, vae.manifest.image) if images else None
+    if model.built_in:
+        say_built_in(vae.manifest)
+    pictures = Pictures(images, vae.manifest) if images else None
     files = model_files(locate(model.path), vae.manifest, model.precision)
     page = facts(vae.manifest, model.precision, files, describe_latents(vae, _encoded(vae, pictures)))
     if ort:

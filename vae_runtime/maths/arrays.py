@@ -26,15 +26,27 @@ def check_images(images: Any, shape: tuple[int, int, int]) -> Float32:
     array = _float32(array)
     if array.size and not (array.min() >= 0 and array.max() <= 1):
         _require_finite(array, "images")
-        raise InputError(
-            f"images reach from {array.min():g} to {array.max():g}; expected [0, 1]. Divide bytes by 255: from_uint8()."
-        )
+        low, high = float(array.min()), float(array.max())
+        raise InputError(f"images reach from {low:g} to {high:g}; expected [0, 1]. {_scale(low, high)}")
     return array
+
+
+def _scale(low: float, high: float) -> str:
+    """What images of such a range usually are, and what brings them to [0, 1]."""
+    if low >= -0.1 and high <= 1.1:
+        return "If that is what resizing or adding noise left, use np.clip(images, 0, 1)."
+    if low >= -1 and high <= 1:
+        return "These look like [-1, 1]: use (images + 1) / 2."
+    if low >= 0 and high <= 255:
+        return "These look like bytes: use images / 255, or from_uint8() of uint8."
+    if -10 < low < 0 and high < 10:
+        return "These look normalised by a mean and a deviation: use images * deviation + mean, with those two."
+    return "Bring them to [0, 1] by the range that they were made in."
 
 
 def check_image(image: Any, shape: tuple[int, int, int], name: str) -> Float32:
     """Check one image, [channels, height, width] or a batch of one; returned as a batch of one."""
-    array = np.asarray(image)
+    array = as_array(image, name)
     if array.ndim == 4 and len(array) != 1:
         raise InputError(f"{name} holds {len(array)} images; expected one, {list(shape)}.")
     return check_images(array if array.ndim == 4 else array[None], shape)

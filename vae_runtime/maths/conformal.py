@@ -9,6 +9,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from ..coerce import as_array
+
 Float64 = npt.NDArray[np.float64]
 
 
@@ -22,7 +24,7 @@ def conformal_p_values(scores: npt.ArrayLike, calibration: npt.ArrayLike, *, two
     using typicality").
     """
     known = np.sort(np.asarray(calibration, np.float64))
-    found = np.asarray(scores, np.float64)
+    found = np.asarray(as_array(scores, "scores"), np.float64)
     high = (1 + len(known) - np.searchsorted(known, found, side="left")) / (1 + len(known))
     if not two_sided:
         return np.asarray(high)

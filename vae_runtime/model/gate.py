@@ -17,9 +17,10 @@ import numpy as np
 from ..errors import IntegrityError
 from . import shapes
 from .shapes import FLOAT32, TYPES, GraphError, Shape, Value
-from .wire import Message, WireError, read_message
+from .wire import ForeignError, Message, WireError, producer, read_message
 
 IR_VERSION, OPSET = 8, 18
+PRODUCER = "vae-runtime"  # what this project's exporter calls itself
 MOST_NODES = 4096
 LARGEST_TENSOR = 2**26  # numbers, for each row of the batch
 MOST_WORK = 2**38  # multiplications, for each row of the batch
@@ -42,9 +43,17 @@ def check_graph(
     except (WireError, GraphError) as error:
         # Names in the graph are whoever made it's: no lines, and not many letters.
         reason = "".join(mark if mark.isprintable() else ascii(mark)[1:-1] for mark in str(error)[:300])
-        raise IntegrityError(
-            f"{name} is no graph of this format ({reason}); it was not opened. Copy or download the model again."
-        ) from error
+        damaged = isinstance(error, WireError) and not isinstance(error, ForeignError)
+        advice = "Copy or download the model again." if damaged else _advice(content)
+        raise IntegrityError(f"{name} is no graph of this format ({reason}); it was not opened. {advice}") from error
+
+
+def _advice(content: bytes) -> str:
+    """What to do with a graph that can be read: the manifest's checksum was right, so no copy of it will be better."""
+    maker = producer(content)
+    if maker in ("", PRODUCER):
+        return "This project's exporter writes no such graph: export it again (python -m export), or ask who made it."
+    return f"It is of another exporter ({maker[:40]!a}): export the model with this one, python -m export RUN MODEL."
 
 
 def _check_versions(model: Message) -> None:
@@ -63,6 +72,8 @@ def _metadata(model: Message) -> dict[str, str]:
 
 
 def _check_stamps(metadata: Mapping[str, str], name: str, stamps: Mapping[str, str]) -> None:
+    if stamps and not stamps.keys() & metadata.keys():
+        raise GraphError(f"its metadata has no {', '.join(stamps)}")
     for key, expected in stamps.items():
         if metadata.get(key) != expected:
             raise IntegrityError(

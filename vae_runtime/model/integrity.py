@@ -7,7 +7,9 @@ from pathlib import Path
 
 from .. import files
 from ..errors import IntegrityError
+from .gate import PRODUCER
 from .manifest import FILE_NAME, Manifest, ModelFile
+from .wire import producer
 
 
 def read_file(folder: Path, file: ModelFile) -> bytes:
@@ -26,7 +28,7 @@ def read_file(folder: Path, file: ModelFile) -> bytes:
     if found != file.sha256:
         raise IntegrityError(
             f"{path} is not the file of this manifest (sha256 {found[:12]}…, expected {file.sha256[:12]}…): "
-            "damaged, edited, or of another model. Copy or download the model again."
+            f"{_other_exporter(content) or 'damaged, edited, or of another model. Copy or download the model again.'}"
         )
     return content
 
@@ -45,4 +47,14 @@ def _advice(content: bytes) -> str:
         return "it is a Git LFS pointer. Try: git lfs pull."
     if content.lstrip()[:1] == b"<":
         return "it is a web page, not a model. Download it again."
+    if found := _other_exporter(content):
+        return found
     return "the copy was interrupted, or the file is of another model. Copy or download it again."
+
+
+def _other_exporter(content: bytes) -> str:
+    """What to say of a graph that somebody has put in the place of ours; "" for any other file."""
+    maker = producer(content)
+    if maker in ("", PRODUCER):
+        return ""
+    return f"it is a graph of another exporter ({maker[:40]!a}). Make models with python -m export RUN MODEL."

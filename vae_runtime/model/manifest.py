@@ -70,7 +70,7 @@ class Label:
     logvar: tuple[float, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Manifest:
     """The whole probabilistic model and the files it is made of. Fields as in docs/FORMAT.md."""
 
@@ -146,6 +146,11 @@ class Manifest:
         """The precisions that the model can be opened in."""
         return tuple(self.golden)
 
+    def __repr__(self) -> str:
+        shape, graphs = "x".join(map(str, self.image.shape)), ", ".join(self.graphs)
+        families = f"{self.prior} prior, {self.likelihood.family}"
+        return f"<Manifest {self.name!r}: images {shape}, latent {self.latent_size}, {families}; {graphs}>"
+
 
 def read(folder: Path, *, digest: str | None = None) -> Manifest:
     """Read and check the manifest of a model folder; digest: the sha256 that it must have."""
@@ -155,6 +160,10 @@ def read(folder: Path, *, digest: str | None = None) -> Manifest:
     try:
         content = files.read_file(path, _LIMIT_BYTES)
     except FileNotFoundError:
+        if (folder / "config.json").is_file():
+            raise ManifestError(
+                f"{folder} is a run of training, no model; make one of it: python -m export {folder} MODEL."
+            ) from None
         raise ManifestError(f"{folder} has no {FILE_NAME}; is it a model folder, and copied whole?") from None
     except OSError as error:
         raise ManifestError(f"{path} cannot be read ({error.strerror}).") from error

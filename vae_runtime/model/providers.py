@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable
 
 from ..errors import InputError
@@ -22,6 +23,22 @@ _SHORT = {
     "nnapi": "NnapiExecutionProvider",
 }
 
+_OTHER_WORDS = {  # what people say, and what is meant here
+    "amd": "migraphx",
+    "apple": "coreml",
+    "cudnn": "cuda",
+    "directx": "directml",
+    "dml": "directml",
+    "gpu": "cuda",
+    "hip": "rocm",
+    "intel": "openvino",
+    "metal": "coreml",
+    "mps": "coreml",
+    "nvidia": "cuda",
+    "qualcomm": "qnn",
+    "trt": "tensorrt",
+}
+
 # What a provider is opened with. CUDA multiplies in TF32 unless told not to, which costs three decimal digits.
 OPTIONS = {"CUDAExecutionProvider": {"use_tf32": "0"}}
 
@@ -39,4 +56,24 @@ def full_names(providers: str | Iterable[str]) -> tuple[str, ...]:
     names = providers.split(",") if isinstance(providers, str) else list(providers)
     if not names or not all(isinstance(name, str) and name.strip() for name in names):
         raise InputError(f"providers is {providers!r}; expected names such as 'cpu' or 'CUDAExecutionProvider'.")
-    return tuple(_SHORT.get(name.strip().lower(), name.strip()) for name in names)
+    return tuple(_full_name(name.strip()) for name in names)
+
+
+def _full_name(name: str) -> str:
+    """onnxruntime's name of a short one; what ends as its names do is one, whether we know it or not."""
+    found = _SHORT.get(name.lower(), name)
+    misspelled = found.lower() in map(str.lower, _SHORT.values()) and found not in _SHORT.values()
+    if misspelled or not found.endswith("Provider"):
+        raise InputError(
+            f"the provider {name!r} is unknown{_meant(name)} Expected {', '.join(_SHORT)}, or onnxruntime's own name."
+        )
+    return found
+
+
+def _meant(name: str) -> str:
+    """The known name that is nearest, as a question."""
+    if exact := [full for full in _SHORT.values() if full.lower() == name.lower()]:
+        return f": did you mean {exact[0]}?"
+    word = name.lower().partition(":")[0]  # "cuda:0" is torch's
+    near = difflib.get_close_matches(word, [*_SHORT, *_OTHER_WORDS], n=1, cutoff=0.7)
+    return f": did you mean {_OTHER_WORDS.get(near[0], near[0])}?" if near else "."

@@ -4,13 +4,15 @@ Lenient readers merge a field that comes twice, skip what they do not know and t
 them then read two different graphs from the same bytes. Here every byte is accounted for: a field that is unknown,
 comes twice or has another wire type, a number that is longer than it need be, or text that is not UTF-8 is refused.
 
-https://protobuf.dev/programming-guides/encoding, and onnx.proto of IR version 8.
+https://protobuf.dev/programming-guides/encoding; the fields are in `fields.py`.
 """
 
 from __future__ import annotations
 
 import struct
-from typing import Any, NamedTuple
+from typing import Any, NoReturn
+
+from .fields import FOREIGN, FOREIGN_KINDS, REFUSED, SCHEMA, Field
 
 Message = dict[str, Any]  # fields by name; a repeated one is a list, one that is not there is not there
 
@@ -21,83 +23,40 @@ class WireError(ValueError):
     """Bytes that are not the message they should be."""
 
 
-class Field(NamedTuple):
-    """What a field of a message holds: "int", "float", "text", "bytes", or the name of a message."""
-
-    name: str
-    kind: str
-    repeated: bool = False
-
-
-SCHEMA: dict[str, dict[int, Field]] = {
-    "ModelProto": {
-        1: Field("ir_version", "int"),
-        2: Field("producer_name", "text"),
-        3: Field("producer_version", "text"),
-        6: Field("doc_string", "text"),
-        7: Field("graph", "GraphProto"),
-        8: Field("opset_import", "OperatorSetIdProto", repeated=True),
-        14: Field("metadata_props", "StringStringEntryProto", repeated=True),
-    },
-    "GraphProto": {
-        1: Field("node", "NodeProto", repeated=True),
-        2: Field("name", "text"),
-        5: Field("initializer", "TensorProto", repeated=True),
-        10: Field("doc_string", "text"),
-        11: Field("input", "ValueInfoProto", repeated=True),
-        12: Field("output", "ValueInfoProto", repeated=True),
-    },
-    "NodeProto": {
-        1: Field("input", "text", repeated=True),
-        2: Field("output", "text", repeated=True),
-        3: Field("name", "text"),
-        4: Field("op_type", "text"),
-        5: Field("attribute", "AttributeProto", repeated=True),
-        6: Field("doc_string", "text"),
-    },
-    "AttributeProto": {
-        1: Field("name", "text"),
-        2: Field("f", "float"),
-        3: Field("i", "int"),
-        4: Field("s", "text"),
-        8: Field("ints", "int", repeated=True),
-        20: Field("type", "int"),
-    },
-    "TensorProto": {
-        1: Field("dims", "int", repeated=True),
-        2: Field("data_type", "int"),
-        8: Field("name", "text"),
-        9: Field("raw_data", "bytes"),
-        12: Field("doc_string", "text"),
-    },
-    "ValueInfoProto": {
-        1: Field("name", "text"),
-        2: Field("type", "TypeProto"),
-        3: Field("doc_string", "text"),
-    },
-    "TypeProto": {1: Field("tensor_type", "Tensor"), 6: Field("denotation", "text")},
-    "Tensor": {1: Field("elem_type", "int"), 2: Field("shape", "TensorShapeProto")},
-    "TensorShapeProto": {1: Field("dim", "Dimension", repeated=True)},
-    "Dimension": {1: Field("dim_value", "int"), 2: Field("dim_param", "text")},
-    "OperatorSetIdProto": {1: Field("domain", "text"), 2: Field("version", "int")},
-    "StringStringEntryProto": {1: Field("key", "text"), 2: Field("value", "text")},
-}
-
-REFUSED = {  # fields that ONNX has and this format has not, in words
-    ("ModelProto", 20): "training information",
-    ("ModelProto", 25): "local functions",
-    ("GraphProto", 15): "sparse tensors",
-    ("NodeProto", 7): "an operator of another domain",
-    ("AttributeProto", 6): "a subgraph",
-    ("AttributeProto", 11): "subgraphs",
-    ("TensorProto", 13): "weights in another file",
-    ("TensorProto", 14): "weights in another place",
-}
+class ForeignError(WireError):
+    """A field that ONNX has and this format has not: another program's graph, not a damaged one."""
 
 
 def read_message(content: bytes, kind: str = "ModelProto") -> Message:
     """Read one message, deterministic; raw bytes inside are memoryviews of `content`, not copies."""
     return _message(memoryview(content), 0, len(content), kind)
+
+
+def producer(content: bytes) -> str:
+    """Who says to have written an ONNX file, by its first fields; "" for what does not say, or is no ONNX."""
+    data, at = memoryview(content), 0
+    try:
+        while at < len(data):
+            tag, at = _varint(data, at, len(data))
+            field = SCHEMA["ModelProto"].get(tag >> 3)
+            if field is None or field.kind not in ("int", "text"):
+                break
+            found, at = _value(data, at, len(data), tag & 7, field, "ModelProto")
+            if field.name == "producer_name":
+                return str(found)
+    except WireError:
+        pass
+    return ""
+
+
+def _refuse(data: memoryview, at: int, end: int, tag: int, kind: str) -> NoReturn:
+    """A ForeignError for what ONNX knows and stands there whole, a WireError for the rest."""
+    number = tag >> 3
+    if name := FOREIGN.get(kind, {}).get(number):
+        _value(data, at, end, tag & 7, Field(name, FOREIGN_KINDS.get(name, "bytes")), kind)
+        words = REFUSED.get((kind, number))
+        raise ForeignError(f"it has {words}" if words else f"{kind} has {name}, which is ONNX, but not of this format")
+    raise WireError(f"{kind} has the unknown field {number}")
 
 
 def _message(data: memoryview, at: int, end: int, kind: str) -> Message:
@@ -107,8 +66,7 @@ def _message(data: memoryview, at: int, end: int, kind: str) -> Message:
         tag, at = _varint(data, at, end)
         field = fields.get(tag >> 3)
         if field is None:
-            refused = REFUSED.get((kind, tag >> 3))
-            raise WireError(f"it has {refused}" if refused else f"{kind} has the unknown field {tag >> 3}")
+            _refuse(data, at, end, tag, kind)
         value, at = _value(data, at, end, tag & 7, field, kind)
         if field.repeated:
             found.setdefault(field.name, []).append(value)

@@ -1,4 +1,7 @@
-"""Writing a model folder so that at every instant it holds the old model or the new one, never neither, never a mix."""
+"""Writing a model folder so that at every instant it holds the old model or the new one, never neither, never a mix.
+
+A model never takes the place of another one, of another pair_id, unless the caller says so: its graphs are gone then.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..errors import InputError
+from ..errors import InputError, ManifestError
 from ..files import new_file, sync_directory, write_file
 from . import manifest as manifests
 from .manifest import FILE_NAME, Manifest, ModelFile
@@ -26,23 +29,47 @@ def describe(name: str, content: bytes) -> ModelFile:
     return ModelFile(file=name, bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
 
 
-def check_target(folder: Path) -> None:
-    """Refuse, before any work is done, a place where a model cannot or should not be written."""
+def check_target(
+    folder: Path, incoming: Manifest | None = None, *, replace: bool = False, meant: str = "take a new folder"
+) -> None:
+    """Refuse, before any work is done, a place where a model cannot or should not be written.
+
+    incoming: the model to write; None where it is not known yet. replace: it may take the place of another model, or of
+    one that cannot be read. meant: what the caller probably wanted instead, with the command that does it.
+    """
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file; give the folder of a model.")
     if folder.is_dir() and any(folder.iterdir()) and not (folder / FILE_NAME).exists():
         raise InputError(f"{folder} is not empty and holds no model; give a new folder, or that of a model to replace.")
+    if replace or not (folder / FILE_NAME).exists():
+        return
+    try:
+        old = manifests.read(folder)
+    except ManifestError as error:
+        raise InputError(f"{folder} holds a model that cannot be read ({error}): {meant}, or add --replace.") from None
+    if incoming is not None and incoming.pair_id != old.pair_id:
+        raise InputError(
+            f"{folder} holds another model, {old.name!r} ({old.pair_id}), and {incoming.name!r} ({incoming.pair_id}) "
+            f"would take its place: {meant}; to replace it, add --replace."
+        )
 
 
-def write_model(folder: Path, manifest: Manifest, contents: Mapping[str, bytes]) -> None:
-    """Write the files that the manifest names, and the manifest, as one change.
+def write_model(
+    folder: Path,
+    manifest: Manifest,
+    contents: Mapping[str, bytes],
+    *,
+    replace: bool = False,
+    meant: str = "take a new folder",
+) -> None:
+    """Write the files that the manifest names, and the manifest, as one change; `check_target` says where.
 
     A new folder is written aside and renamed. In an existing one, files whose name is taken by other content get a name
     with their hash, the manifest goes over in one rename, and only then the old model's files are removed: whatever
     instant the power fails, a manifest stands there with all graphs that it names. The card (README.md) keeps its name
     and may for that instant be the other model's.
     """
-    check_target(folder)
+    check_target(folder, manifest, replace=replace, meant=meant)
     if not folder.exists():
         _write_new(folder, manifest, contents)
         return
@@ -96,6 +123,7 @@ def _free_name(folder: Path, file: ModelFile) -> str:
     if not path.exists() or hashlib.sha256(path.read_bytes()).hexdigest() == file.sha256:
         return file.file
     stem, suffix = os.path.splitext(file.file)
+    stem = re.sub("-[0-9a-f]{12}$", "", stem)  # of an earlier content: names that grew would be too long in the end
     return f"{stem}-{file.sha256[:12]}{suffix}"
 
 

@@ -1,4 +1,4 @@
-"""Picture files and streams to arrays: an allow-list of formats, one documented rule for each odd case.
+"""Picture files, streams and Pillow images to arrays: an allow-list, one documented rule for each odd case.
 
 | case | rule |
 |---|---|
@@ -14,6 +14,10 @@
 | CMYK, YCbCr outside JPEG, LAB, HSV, 32-bit integer, float | refused |
 | cut off, damaged | refused, wherever the decoder can tell |
 | over 64 MiB or 64 megapixels | refused before decoding |
+
+A Pillow image is held to the same rules, but for its file's format and bytes, which it may not have. One in mode "I" is
+32-bit unless Pillow made it of a PNG. Of a PNG that was loaded before, the depth is no longer known, and one
+transparent colour is refused.
 """
 
 from __future__ import annotations
@@ -23,24 +27,23 @@ import os
 import struct
 import zlib
 from collections.abc import Iterable
-from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ..errors import InputError
 from ..spec import ImageSpec
 from .fitting import fit_picture
 from .pixels import from_uint8
+from .sources import Source, content_of, is_pixels, name_of
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
-LIMIT_BYTES = 64 * 2**20
 LIMIT_PIXELS = 64 * 10**6
 BACKGROUND = (255, 255, 255)  # what shows through where a picture is transparent
 
+_ONE = (str, os.PathLike, bytes, bytearray, Image.Image)  # and no iterable of sources
 _DIRECT = ("L", "RGB")
 _ALPHA = ("LA", "La", "RGBA", "RGBa", "PA")
 _DEEP = ("I;16", "I;16B", "I;16L", "I;16N")
@@ -59,30 +62,35 @@ _DAMAGE = (
 # How a PNG stores what Pillow reduces to 8 bits without reducing the colour that stands for transparent.
 _REDUCED = ("L;2", "L;4", "RGB;16B")
 
-Source = str | os.PathLike[str] | bytes | BinaryIO
-
 
 def read_images(sources: Source | Iterable[Source], spec: ImageSpec) -> npt.NDArray[np.float32]:
     """Read pictures and fit each to `spec` (a model's is `vae.manifest.image`), deterministic.
 
-    sources: a path, bytes or open binary file, or an iterable of them. Returns float32 [batch, channels, height, width]
-    in [0, 1]. A source that is no readable picture is an InputError that names it.
+    sources: a path, bytes, an open binary file (anything with `read`) or a Pillow image, or an iterable of such, mixed
+    as they come. Returns float32 [batch, channels, height, width] in [0, 1]. A source that is no readable picture is an
+    InputError that names it, by its place among the sources where it has no name.
     """
-    one = isinstance(sources, (str, os.PathLike, bytes, bytearray)) or hasattr(sources, "read")
-    many = sources if isinstance(sources, Iterable) and not one else [sources]
-    pixels = [fit_picture(read_picture(source), spec) for source in many]  # type: ignore[arg-type]
+    if not isinstance(spec, ImageSpec):
+        raise InputError(f"spec is a {type(spec).__name__}; expected an ImageSpec, such as vae.manifest.image.")
+    if isinstance(sources, _ONE) or hasattr(sources, "read") or is_pixels(sources) or not isinstance(sources, Iterable):
+        pixels = [fit_picture(read_picture(sources), spec)]  # type: ignore[arg-type]
+    else:
+        pixels = [
+            fit_picture(read_picture(source, unnamed=f"sources[{number}]"), spec)
+            for number, source in enumerate(sources)
+        ]
     return from_uint8(np.stack(pixels) if pixels else np.empty((0, *spec.shape), np.uint8))
 
 
-def read_picture(source: Source) -> Image.Image:
+def read_picture(source: Source, *, unnamed: str = "the input") -> Image.Image:
     """Read one picture by the rules above; returns a Pillow image of mode "L" or "RGB", upright."""
-    name, content = _content(source)
+    name = name_of(source, unnamed)
+    if isinstance(source, Image.Image):
+        return _read_image(source, name)
+    content = content_of(source, name)
     try:
         with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
-            _check(picture, name)
-            picture.load()
-            upright = ImageOps.exif_transpose(picture)
-            return _to_eight_bits(upright, name)
+            return _decoded(picture, name)
     except InputError:
         raise
     except UnidentifiedImageError:
@@ -93,48 +101,48 @@ def read_picture(source: Source) -> Image.Image:
         raise InputError(f"{name} is cut off or damaged ({error}); copy or save it again.") from None
 
 
-def _content(source: Source) -> tuple[str, bytes]:
-    name = str(source) if isinstance(source, (str, os.PathLike)) else str(getattr(source, "name", "the input"))
+def _read_image(picture: Image.Image, name: str) -> Image.Image:
+    """The same of an image that Pillow has opened or made; opened, it may have read nothing but the header."""
     try:
-        if isinstance(source, bytes):
-            content = source
-        elif isinstance(source, (str, os.PathLike)):
-            with Path(source).open("rb") as file:
-                content = _read(file)
-        else:
-            content = _read(source)
-    except OSError as error:
-        raise InputError(f"{name} cannot be read ({error.strerror or error}).") from None
-    except (AttributeError, TypeError):
-        kind = type(source).__name__
-        raise InputError(f"a picture is given as {kind}; expected a path, bytes or an open binary file.") from None
-    except ValueError as error:  # a closed file, or a path that no system takes
-        raise InputError(f"{name!a} cannot be read ({error}).") from None
-    if len(content) > LIMIT_BYTES:
-        raise InputError(f"{name} has more than {LIMIT_BYTES:,} bytes, the limit for one picture.")
-    return name, content
+        return _decoded(picture, name)
+    except InputError:
+        raise
+    except (OSError, AttributeError, AssertionError, *_DAMAGE) as error:  # the middle two where its file is closed
+        if isinstance(error, (AttributeError, AssertionError)) or "closed" in str(error):
+            raise InputError(f"{name} is closed; call its load() before, or give the file.") from None
+        raise InputError(f"{name} is cut off or damaged ({error}); copy or save it again.") from None
 
 
-def _read(file: BinaryIO) -> bytes:
-    """All there is, up to one byte over the limit; a pipe or socket may give it in pieces."""
-    content = bytearray()
-    while len(content) <= LIMIT_BYTES and (part := file.read(LIMIT_BYTES + 1 - len(content))):
-        content += part
-    return bytes(content)
+def _decoded(picture: Image.Image, name: str) -> Image.Image:
+    _check(picture, name)
+    picture.load()
+    upright = ImageOps.exif_transpose(picture)
+    return _to_eight_bits(upright, name)
 
 
-def _check(picture: ImageFile.ImageFile, name: str) -> None:
+def _check(picture: Image.Image, name: str) -> None:
     """What the header alone can refuse."""
     width, height = picture.size
+    if not width * height:
+        raise InputError(f"{name} is {width}x{height}; it has no pixels.")
     if width * height > LIMIT_PIXELS:
         raise InputError(f"{name} is {width}x{height}; the limit is {LIMIT_PIXELS:,} pixels. Make it smaller.")
     frames = getattr(picture, "n_frames", 1)
     if frames > 1 and picture.format != "MPO":
         raise InputError(f"{name} has {frames} frames; expected a still picture. Save the one you mean.")
-    if picture.format == "PNG" and "transparency" in picture.info and picture.tile[0][3] in _REDUCED:
+    if picture.format == "PNG" and "transparency" in picture.info and _may_be_reduced(picture):
         raise InputError(f"{name} has one transparent colour and not 8 bits a channel; save it with an alpha channel.")
     if picture.mode not in (*_DIRECT, *_ALPHA, *_DEEP, "1", "P", "I"):
         raise InputError(f"{name} has the colour mode {picture.mode}; save it as grey or RGB with 8 or 16 bits.")
+    # Mode "I" is what Pillow makes of 16-bit PNGs in older versions, and of real 32-bit data, which has no known scale.
+    if picture.mode == "I" and picture.format != "PNG":
+        raise InputError(f"{name} holds 32-bit integers; save it as grey or RGB with 8 or 16 bits.")
+
+
+def _may_be_reduced(picture: Image.Image) -> bool:
+    """Whether what is transparent in a PNG may be told at another depth than its pixels; once loaded, nobody knows."""
+    tiles = getattr(picture, "tile", [])
+    return tiles[0][3] in _REDUCED if tiles else picture.mode in _DIRECT
 
 
 def _to_eight_bits(picture: Image.Image, name: str) -> Image.Image:
@@ -152,9 +160,6 @@ def _to_eight_bits(picture: Image.Image, name: str) -> Image.Image:
 
 def _from_sixteen_bits(picture: Image.Image, name: str) -> Image.Image:
     values = np.asarray(picture).astype(np.int64)
-    # Mode "I" is what Pillow makes of 16-bit PNGs in older versions, and of real 32-bit data, which has no known scale.
-    if picture.mode == "I" and picture.format not in (None, "PNG"):
-        raise InputError(f"{name} holds 32-bit integers; save it as grey or RGB with 8 or 16 bits.")
     if values.size and not (values.min() >= 0 and values.max() <= 65535):
         raise InputError(f"{name} holds values outside 0 .. 65535; save it as grey with 8 or 16 bits.")
     return Image.fromarray(((values * 255 + 32767) // 65535).astype(np.uint8))

@@ -16,6 +16,7 @@ from typing import Any
 from .. import files
 from ..errors import InputError
 from ..model import manifest as manifests
+from ..model import writing
 from ..model.integrity import read_file
 from ..model.manifest import FILE_NAME, Manifest
 from .engine import MODULE, SERVED, WASM, Engine
@@ -25,12 +26,17 @@ FORMAT, FORMAT_VERSION = "vae-page", 1
 FACTS = "page.json"
 
 
-def check_target(folder: Path) -> None:
-    """Refuse, before any work is done, a place where a page cannot or should not be written."""
+def check_target(folder: Path, incoming: Manifest, *, replace: bool = False) -> None:
+    """Refuse, before any work is done, a place where a page cannot or should not be written.
+
+    replace: the page may take the place of one of another model.
+    """
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file; give a folder for the page.")
     if folder.is_dir() and any(folder.iterdir()) and not _facts(folder):
         raise InputError(f"{folder} is not empty and holds no page; give a new folder, or that of a page to replace.")
+    for name in (name for name in _folders(folder) if name.startswith("model-")):
+        writing.check_target(folder / name, incoming, replace=replace)
 
 
 def page_files() -> dict[str, bytes]:
@@ -67,12 +73,11 @@ def facts(manifest: Manifest, precision: str, model: Mapping[str, bytes], latent
 
 
 def write_page(folder: Path, page: Mapping[str, Any], model: Mapping[str, bytes], engine: Engine) -> dict[str, int]:
-    """Write the page, or over an earlier one; returns the bytes of each file.
+    """Write the page, or over an earlier one, where `check_target` has nothing against it; returns the bytes of each.
 
     A new folder appears whole or not at all. In an earlier page the new model and engine lie beside the old ones; the
     page's own files are replaced, each in one rename, page.json last, which names model and engine; then the old go.
     """
-    check_target(folder)
     wasm, place = engine.files[WASM], f"engine-{re.sub('[^0-9A-Za-z.]', '_', engine.version)}"
     described = {
         "version": engine.version,

@@ -1,0 +1,66 @@
+"""What sets a picture apart from those that a model takes."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from vae_runtime.pictures.likeness import BENT, COLOUR, LARGE, SMALL, unlikeness
+from vae_runtime.pictures.reading import read_picture
+from vae_runtime.spec import ImageSpec
+
+GREY = ImageSpec(shape=(1, 28, 28))
+RED = (200, 30, 30)
+
+
+def found(size, mode="L", spec=GREY, **options):
+    return unlikeness(Image.new(mode, size, RED if mode == "RGB" else 90), spec, **options)
+
+
+def test_colour_is_apart_for_a_grey_model_alone():
+    assert found((28, 28), "RGB") == (COLOUR,) and found((28, 28)) == ()
+    colours = ImageSpec(shape=(3, 28, 28), mode="RGB")
+    assert found((28, 28), "RGB", colours) == found((28, 28), "L", colours) == ()
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP"])
+def test_a_grey_picture_stored_in_colour_is_grey(form):
+    grey = np.random.default_rng(0).integers(0, 256, (28, 28, 1), dtype=np.uint8).repeat(3, axis=2)
+    for pixels, kinds in ((grey, ()), (grey // 2 + np.uint8([100, 50, 0]), (COLOUR,))):
+        file = io.BytesIO()
+        Image.fromarray(pixels).save(file, form)
+        picture = read_picture(file.getvalue())
+        assert picture.mode == "RGB" and unlikeness(picture, GREY) == kinds
+
+
+@pytest.mark.parametrize(
+    ("size", "kinds"),
+    [
+        ((28, 28), ()),
+        ((56, 56), ()),
+        ((64, 64), (LARGE,)),
+        ((14, 14), ()),
+        ((13, 13), (SMALL,)),
+        ((999, 900), (LARGE,)),
+    ],
+)
+def test_a_picture_may_be_twice_or_half_as_large(size, kinds):
+    for fit in ("stretch", "crop", "pad"):
+        assert found(size, spec=ImageSpec(shape=(1, 28, 28), fit=fit)) == kinds
+
+
+def test_another_aspect_ratio_is_apart_where_it_is_bent():
+    assert found((28, 35)) == found((35, 28)) == () and found((28, 36)) == found((36, 28)) == (BENT,)
+    for fit in ("crop", "pad"):
+        assert found((28, 50), spec=ImageSpec(shape=(1, 28, 28), fit=fit)) == ()
+    assert found((48, 64), spec=ImageSpec(shape=(1, 64, 48))) == ()
+
+
+def test_a_cropped_picture_is_seen_at_the_scale_of_its_shorter_side_a_padded_one_of_its_longer():
+    assert found((28, 100), spec=ImageSpec(shape=(1, 28, 28), fit="crop")) == ()
+    assert found((28, 100), spec=ImageSpec(shape=(1, 28, 28), fit="pad")) == (LARGE,)
+
+
+def test_in_windows_only_colours_count():
+    assert found((500, 300), windows=True) == () and found((5, 3), "RGB", windows=True) == (COLOUR,)

@@ -1,0 +1,39 @@
+"""How far a picture is from what a model takes: what fitting it to the model's shape loses or bends."""
+
+from __future__ import annotations
+
+from PIL import Image, ImageChops
+
+from ..spec import ImageSpec
+
+SCALE, BEND = 2.0, 1.25  # how much smaller, larger or wider than the model's image a picture may be
+GREY_LEVELS = 8  # by which the channels of a grey picture may differ: lossy formats store it with a tinge
+
+COLOUR, LARGE, SMALL, BENT = "in colour", "much larger", "much smaller", "of another aspect ratio"
+
+
+def unlikeness(picture: Image.Image, spec: ImageSpec, *, windows: bool = False) -> tuple[str, ...]:
+    """What sets an "L" or "RGB" picture apart from the model's: any of COLOUR, LARGE, SMALL, BENT; deterministic.
+
+    windows: the picture is cut at full resolution, where only its colours count.
+    """
+    found = [COLOUR] if spec.mode == "L" and picture.mode == "RGB" and _coloured(picture) else []
+    if windows:
+        return tuple(found)
+    _, height, width = spec.shape
+    across, down = picture.width / width, picture.height / height
+    least, most = min(across, down), max(across, down)
+    # A cropped picture is seen at the scale of its shorter side, a padded one at that of its longer side.
+    shrunk = {"crop": least, "pad": most, "stretch": (across * down) ** 0.5}[spec.fit]
+    if shrunk > SCALE:
+        found.append(LARGE)
+    elif shrunk < 1 / SCALE:
+        found.append(SMALL)
+    if spec.fit == "stretch" and most / least > BEND:
+        found.append(BENT)
+    return tuple(found)
+
+
+def _coloured(picture: Image.Image) -> bool:
+    red, *others = picture.split()
+    return any(ImageChops.difference(red, other).getextrema()[1] > GREY_LEVELS for other in others)  # type: ignore[operator]
