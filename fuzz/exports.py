@@ -2,9 +2,9 @@
 
     python -m fuzz.exports --sound 200 --broken 50
 
-Sound ones are of any network, shape, colour, likelihood, prior and length of training that the project makes. Broken ones
-have a wrong weight, a missing bias or a wrong axis in one of their graphs; a break that changes no output of any probe,
-such as the bias of a dead unit, is counted apart and tried anew.
+Sound ones are of any network, shape, colour, likelihood, prior and length of training that the project makes. Broken
+ones have a wrong weight, a missing bias or a wrong axis in one of their graphs; a break that changes no output of any
+probe, such as the bias of a dead unit, is tried anew.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def _broken(seed: int) -> bool:
 def random_run(folder: Path, seed: int) -> tuple[Path, Config]:
     """A run's folder with a model of random kind, trained for a random number of steps on random pictures."""
     random = np.random.default_rng(seed)
-    shape = (int(random.choice([1, 3])), *(int(side) for side in random.integers(28, 49, 2)))
+    shape = (int(random.choice([1, 3])), int(random.integers(28, 49)), int(random.integers(28, 49)))
     preset = PRESETS[str(random.choice(["mlp-2d", "mlp", "conv", "conv"]))]()
     is_gaussian = bool(random.integers(2))
     config = for_shape(preset, shape) if is_gaussian else dataclasses.replace(preset, image_shape=shape)
@@ -138,7 +138,8 @@ def pictures(count: int, shape: tuple[int, int, int], random: np.random.Generato
 
 def export_broken(run: Path, model: Path, random: np.random.Generator) -> tuple[str, str]:
     """Export a run with one tensor of one graph broken: "refused", "passed", or "no effect"; and what was broken."""
-    usual, done = exporting.export_graphs, {"what": "", "effect": False}
+    module: Any = exporting
+    usual, done = module.export_graphs, {"what": "", "effect": False}
 
     def broken(*arguments: Any, **options: Any) -> tuple[Graphs, str]:
         graphs, pair_id = usual(*arguments, **options)
@@ -149,19 +150,20 @@ def export_broken(run: Path, model: Path, random: np.random.Generator) -> tuple[
         done["effect"] = _differ(graphs[role], content)
         return {**graphs, role: content}, pair_id
 
-    exporting.export_graphs = broken
+    module.export_graphs = broken
     try:
         export(run, model)
     except ExportError:
         return ("refused" if done["effect"] else "no effect"), str(done["what"])
     finally:
-        exporting.export_graphs = usual
+        module.export_graphs = usual
     return ("passed" if done["effect"] else "no effect"), str(done["what"])
 
 
 def break_one(graph: onnx.ModelProto, random: np.random.Generator) -> str:
     """Change one tensor of a graph in a way that exporters have gone wrong; returns which and how."""
-    tensors = [tensor for tensor in graph.graph.initializer if tensor.data_type == onnx.TensorProto.FLOAT and tensor.dims]
+    floats = [tensor for tensor in graph.graph.initializer if tensor.data_type == onnx.TensorProto.FLOAT]
+    tensors = [tensor for tensor in floats if tensor.dims]
     tensor = tensors[int(random.integers(len(tensors)))]
     values = numpy_helper.to_array(tensor)
     ways = _WEIGHT_BREAKS if values.ndim > 1 else _BIAS_BREAKS
@@ -210,12 +212,13 @@ def operators_read_once() -> Iterator[None]:
     """torch's exporter parses the source of all its operators for every graph that it makes; within this, once."""
     from onnxscript import TracedOnnxFunction
 
-    usual = TracedOnnxFunction.function_ir
-    TracedOnnxFunction.function_ir = property(functools.cache(usual.fget))
+    usual: Any = TracedOnnxFunction.function_ir
+    changed: Any = TracedOnnxFunction
+    changed.function_ir = property(functools.cache(usual.fget))
     try:
         yield
     finally:
-        TracedOnnxFunction.function_ir = usual
+        changed.function_ir = usual
 
 
 if __name__ == "__main__":

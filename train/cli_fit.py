@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -14,9 +14,6 @@ from vae_runtime.spec import FITS, RESAMPLES
 
 from .config import AUGMENTATIONS, PRESETS, Config
 from .options import data_dir_option, device_option, threads_option
-
-if TYPE_CHECKING:
-    from .data import Dataset
 
 NOT_AUGMENTED = "none"
 GIVEN_ANEW = {"epochs", "minutes", "patience", "importance_share"}  # with --resume
@@ -130,13 +127,16 @@ def fit(
         whole = start.resolve()  # only its name is kept: a model carries no path of the machine that made it
         changes["started_from"] = whole.parent.name if whole.name == "checkpoint" else whole.name
     torch_device = choose_device(device, threads)
-    config = resolve_precision(config, torch_device)
-    _check(dataclasses.replace(config, **changes))
+    if "augment" in changes:
+        changes["augment"] = tuple(kind for kind in changes["augment"] if kind != NOT_AUGMENTED)
+    config = resolve_precision(dataclasses.replace(config, **changes), torch_device)
+    _check(config)
     if dry_run and not pictures:
-        click.echo(dataclasses.replace(config, **changes).to_json(), nl=False)
+        click.echo(config.to_json(), nl=False)
         return
     from .checkpoint import load_model
     from .loop import fit as run_fit
+    from .mirrors import mirrors_help
     from .parallel import join
     from .progress import say
     from .recipe import MINUTES, for_count, for_length
@@ -147,7 +147,8 @@ def fit(
     dataset = load(config, folder, directory=data_dir, pictures=pictures, say=(lambda text: None) if quiet else say)
     if pictures:
         config = for_count(config, len(dataset.train_images), at_once=max(1, config.patches))
-        config = with_mirrors(config, dataset, changes)
+        if "augment" not in changes and mirrors_help(config, dataset):
+            config = dataclasses.replace(config, augment=("flip",))
         if not changes.keys() & {"epochs", "minutes"}:
             changes["minutes"] = MINUTES
     config = dataclasses.replace(config, **changes)
@@ -174,21 +175,6 @@ def fit(
         for sentence in verdict(folder, config, dataset):
             say(sentence)
         say(f"Done. Next: python -m train evaluate {folder}")
-
-
-def with_mirrors(config: Config, dataset: Dataset, changes: dict[str, Any]) -> Config:
-    """Mirror the pictures where nothing else is said and held-out ones are likelier so."""
-    if "augment" in changes:
-        changes["augment"] = tuple(kind for kind in changes["augment"] if kind != NOT_AUGMENTED)
-        return config
-    import torch
-
-    from .mirrors import mirrors_help
-
-    split = len(dataset.train_images) - config.validation_images
-    images = torch.from_numpy(dataset.train_images)
-    helps = config.network == "conv" and mirrors_help(config, images[:split], images[split:])
-    return dataclasses.replace(config, augment=("flip",)) if helps else config
 
 
 def summary(config: Config) -> str:

@@ -6,11 +6,13 @@ leaves a picture what it is, for there are twice as many to learn from; otherwis
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from .config import Config
+from .data import Dataset
 from .pca import components
 
 MOST_IMAGES = 1000  # looked at, beside their mirror images
@@ -18,8 +20,10 @@ LEFT_AND_RIGHT = 3  # axis of images
 
 
 @torch.no_grad()
-def mirrors_help(config: Config, images: Tensor, held_out: Tensor) -> bool:
-    """Whether held-out images are likelier if images are mirrored; both uint8 [batch, channels, height, width]."""
+def mirrors_help(config: Config, dataset: Dataset) -> bool:
+    """Whether the images that the config holds out are likelier if the others are mirrored left and right too."""
+    split = len(dataset.train_images) - config.validation_images
+    images, held_out = (torch.from_numpy(part) for part in np.split(dataset.train_images, [split]))
     if not len(held_out):
         return False
     rows = torch.linspace(0, len(images) - 1, min(len(images), MOST_IMAGES)).long()
