@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import tempfile
 from functools import partial
@@ -109,7 +110,7 @@ def main(
             click.echo(line)
     else:
         click.echo("How well it tells strangers was not measured: the data are not at hand; give them as --data-dir.")
-    click.echo(f"Wrote {folder}. Next: vae verify -m {folder}")
+    click.echo(f"Wrote {folder}. Next: vae verify -m {shlex.quote(str(folder))}")
 
 
 def _lay_out(run: Path, folder: Path, license: str, storage_uri: str | None) -> None:

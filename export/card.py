@@ -75,6 +75,7 @@ def card(manifest: Manifest, sizes: dict[str, int], found: list[Parity]) -> str:
         "(torch's own float32 in brackets): "
         + ", ".join(f"{name} {item.ours:.1e} ({item.torchs:.1e})" for name, item in largest(found).items())
         + ".",
+        *_strangers(training),
         *_int8(training),
         "",
         "```python",
@@ -86,6 +87,22 @@ def card(manifest: Manifest, sizes: dict[str, int], found: list[Parity]) -> str:
         "",
     ]
     return "\n".join([*front, *body])
+
+
+def _strangers(training: Mapping[str, Any]) -> list[str]:
+    """How well each score tells held-out images from strangers made of them, where that was measured."""
+    found: Mapping[str, Mapping[str, float]] = training.get("strangers_auc", {})
+    if not found:
+        return []
+    methods = list(next(iter(found.values())))
+    return [
+        "",
+        "AUROC of each score, held-out images against strangers made of them (0.5 is not at all):",
+        "",
+        f"| stranger | {' | '.join(f'`{method}`' for method in methods)} |",
+        "|---|" + "---|" * len(methods),
+        *(f"| {kind} | {' | '.join(f'{aucs[method]:.3f}' for method in methods)} |" for kind, aucs in found.items()),
+    ]
 
 
 def _int8(training: Mapping[str, Any]) -> list[str]:

@@ -29,12 +29,13 @@ from train.sampling import noise_labels
 from vae_runtime import VAE, from_uint8, image_grid, read_images, standard_normal
 from vae_runtime.checks.calibrate import Calibration, calibration, tiled_calibration
 from vae_runtime.checks.verify import replay, verify
-from vae_runtime.errors import InputError
+from vae_runtime.errors import InputError, VAEError
 from vae_runtime.files import write_file
 from vae_runtime.maths.posterior import Posterior, reparameterise
+from vae_runtime.model import manifest as manifests
 from vae_runtime.model.gate import OPSET
 from vae_runtime.model.golden import GoldenVectors
-from vae_runtime.model.manifest import Golden, Label, Likelihood, Manifest
+from vae_runtime.model.manifest import FILE_NAME, Golden, Label, Likelihood, Manifest
 from vae_runtime.model.writing import check_target, describe, write_model
 from vae_runtime.pictures.reading import read_picture
 from vae_runtime.pictures.tiling import cut
@@ -123,9 +124,10 @@ def export(
         require_parity(found)
         manifest = _with_tolerance(manifest, _tolerance(sizes, found))
         samples = image_grid(vae.sample(64, seed=0), columns=16)
+        manifest = dataclasses.replace(manifest, calibration=_calibration_there(folder, pair_id))
         if calibrate:
             known = _calibration(vae, calibrate, tiled=config.patches > 0)
-            manifest = dataclasses.replace(manifest, calibration=known)
+            manifest = dataclasses.replace(manifest, calibration={**manifest.calibration, **known})
         if held_out is not None:
             strangers = strangers_auc(vae, held_out)
             manifest = dataclasses.replace(manifest, training={**manifest.training, "strangers_auc": strangers})
@@ -249,6 +251,17 @@ def _calibration(vae: VAE, folder: Path, *, tiled: bool) -> Calibration:
     if tiled:
         return tiled_calibration(vae, (from_uint8(cut(read_picture(path), spec)[0]) for path in paths))
     return calibration(vae, (read_images(paths[begin : begin + 64], spec) for begin in range(0, len(paths), 64)))
+
+
+def _calibration_there(folder: Path, pair_id: str) -> Calibration:
+    """That of the model which this one takes the place of, if it is the same: the same graphs give the same scores."""
+    if not (folder / FILE_NAME).exists():
+        return {}
+    try:
+        old = manifests.read(folder)
+    except VAEError:  # --replace was given: nothing of it is kept
+        return {}
+    return dict(old.calibration) if old.pair_id == pair_id else {}
 
 
 def _opened(contents: Mapping[str, bytes]) -> dict[str, onnx.ModelProto]:

@@ -18,7 +18,7 @@ from train import detection
 from train.checkpoint import Checkpoint
 from train.cli import main
 from train.data import Dataset
-from train.detection import DetectorTrainer, detection_loss, drawn_faults_auc, fit_detector, load_detector
+from train.detection import FILE, DetectorTrainer, detection_loss, drawn_faults_auc, fit_detector, load_detector
 from train.detector import Detector, DetectorConfig, default_reduction
 from train.faults import draw_faults
 from train.networks import build
@@ -164,6 +164,10 @@ def trained(tmp_path_factory):
     arguments = ["detector", str(run), "--data-dir", str(folder), "--steps", "4", "--device", "cpu"]
     result = CliRunner().invoke(main, arguments, catch_exceptions=False)
     assert result.exit_code == 0 and "Next: python -m export" in result.stderr
+    before = (run / FILE).read_bytes()
+    again = CliRunner().invoke(main, arguments)
+    assert again.exit_code == 2 and "has a detector already; --replace trains" in again.output
+    assert (run / FILE).read_bytes() == before
     export(run, folder / "model")
     return run, folder / "model"
 

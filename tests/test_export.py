@@ -1,6 +1,7 @@
 """The exported pair: equal to torch, the same bytes each time, and nothing that the format forbids."""
 
 import copy
+import dataclasses
 import json
 import os
 import shutil
@@ -23,6 +24,7 @@ from train.checkpoint import load_model, read_config
 from vae_runtime import VAE, InputError, standard_normal
 from vae_runtime.model import manifest as manifests
 from vae_runtime.model.shapes import OPERATORS
+from vae_runtime.model.writing import write_model
 
 pytestmark = pytest.mark.usefixtures("operators_read_once")
 MODELS = ["mnist", "mnist-mlp", "mnist-2d"]
@@ -272,3 +274,14 @@ def test_golden_vectors_are_made_of_the_models_own_samples(artifact):
     np.testing.assert_array_equal(golden.images, np.rint(golden.images * 255).astype(np.float32) / np.float32(255))
     np.testing.assert_array_equal(golden.eps, standard_normal(8, golden.eps.shape[1], seed=0))
     assert json.loads((artifact / "manifest.json").read_text())["golden"]["float32"]["tolerance"]["mean"] == 1e-4
+
+
+def test_exporting_the_same_weights_again_keeps_their_calibration(small, root, tmp_path):
+    model = shutil.copytree(root / "artifacts" / "mnist-2d", tmp_path / "model")
+    manifest = manifests.read(model)
+    contents = {file.file: (model / file.file).read_bytes() for file in manifest.files}
+    write_model(model, dataclasses.replace(manifest, calibration={"elbo": (1.0, 2.0)}), contents)
+    export(small, model)
+    assert manifests.read(model).calibration == {"elbo": (1.0, 2.0)}
+    export(root / "artifacts" / "mnist-mlp" / "checkpoint", model, replace=True)
+    assert manifests.read(model).calibration == {}

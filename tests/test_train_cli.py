@@ -11,10 +11,11 @@ import torch
 from click.testing import CliRunner
 
 from tests.small_runs import bars, small
-from train.checkpoint import LAST, read
+from train.checkpoint import LAST, read, require_new_run
 from train.cli import main
 from train.loop import fit
 from train.progress import read_metrics
+from vae_runtime import InputError
 
 CPU = torch.device("cpu")
 
@@ -100,3 +101,28 @@ def test_ctrl_c_saves_and_prints_the_line_that_resumes(root, tmp_path):
     assert run.wait(60) == 130
     assert "Go on with: python -m train fit --resume run" in rest
     assert read(tmp_path / "run" / LAST).state["step"] >= 24
+
+
+def test_a_new_run_takes_nobodys_place(cli, tmp_path):
+    for name, words in (
+        ("manifest.json", "holds a model"),
+        ("model.safetensors", "holds a model"),
+        ("letter.txt", "is not empty and holds no run"),
+        (LAST, "is a run already"),
+    ):
+        folder = tmp_path / name.partition(".")[0]
+        folder.mkdir()
+        (folder / name).write_text("mine")
+        result = cli("fit", "--preset", "mlp-2d", "--data", "digits", "--out", folder)
+        assert result.exit_code == 2 and words in result.output
+        assert [path.name for path in folder.iterdir()] == [name] and (folder / name).read_text() == "mine"
+
+
+def test_a_run_that_failed_before_its_first_checkpoint_can_be_begun_again(tmp_path):
+    (tmp_path / "run").mkdir()
+    require_new_run(tmp_path / "run")
+    (tmp_path / "run" / "config.json").write_text(small("mlp-2d").to_json())
+    require_new_run(tmp_path / "run")
+    (tmp_path / "run" / LAST).touch()
+    with pytest.raises(InputError, match="is a run already"):
+        require_new_run(tmp_path / "run")

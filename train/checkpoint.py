@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import json
 import os
+import shlex
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -105,6 +106,18 @@ def read_last(folder: Path, warn: Any) -> Checkpoint:
 def has_checkpoint(folder: Path) -> bool:
     """Whether a run that can be resumed lies here; one that failed before its first checkpoint may be begun again."""
     return any((folder / name).exists() for name in (LAST, PREVIOUS))
+
+
+def require_new_run(folder: Path) -> None:
+    """Refuse a folder that a new run would overwrite, or whose files are somebody else's."""
+    names = set(os.listdir(folder)) if folder.is_dir() else set()
+    if has_checkpoint(folder):
+        quoted = shlex.quote(str(folder))
+        raise InputError(f"{folder} is a run already; choose another --out, or go on with --resume {quoted}.")
+    if names & {"manifest.json", "model.safetensors"}:
+        raise InputError(f"{folder} holds a model, which a run would overwrite; choose another --out.")
+    if names and not names & {"config.json", "data.json"}:  # a run that failed before its first checkpoint has those
+        raise InputError(f"{folder} is not empty and holds no run; choose another --out.")
 
 
 def read_config(folder: Path) -> Config:

@@ -119,10 +119,13 @@ def evaluate(
 @click.option("--reduce", type=click.IntRange(1, 8), default=None, help="Look at squares of so many pixels a side.")
 @click.option("--steps", type=click.IntRange(1), default=None, help="Of the optimiser.  [default: 6000]")
 @click.option("--seed", type=click.IntRange(0), default=None)
+@click.option("--replace", is_flag=True, help="Train another one in the place of a finished one.")
 @data_dir_option
 @device_option
 @threads_option
-def detector(run: Path, data_dir: Path | None, device: str | None, threads: int | None, **changes: Any) -> None:
+def detector(
+    run: Path, data_dir: Path | None, device: str | None, threads: int | None, replace: bool, **changes: Any
+) -> None:
     """Train a network that finds faults, beside a run: on its normal pictures, with faults drawn into them.
 
     It is exported with the run, and scores by the method "faults". Stopped, the same command goes on.
@@ -132,13 +135,15 @@ def detector(run: Path, data_dir: Path | None, device: str | None, threads: int 
       python -m train detector runs/parts
     """
     from .checkpoint import read_config
-    from .detection import fit_detector
+    from .detection import fit_detector, is_finished
     from .detector import DetectorConfig, default_reduction
     from .devices import choose_device
     from .progress import say
     from .sources import load
 
     config = read_config(run)
+    if is_finished(run) and not replace:
+        raise InputError(f"{run} has a detector already; --replace trains another one in its place.")
     changes = {name: change for name, change in changes.items() if change is not None}
     found = DetectorConfig(**{"reduce": default_reduction(config.image_shape), **changes})
     torch_device = choose_device(device, threads)

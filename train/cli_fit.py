@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -100,7 +101,7 @@ def fit(
       python -m train fit --preset conv --data photos/ --size 64 --mode RGB --out runs/photos
       torchrun --nproc-per-node 8 -m train fit --preset conv --out runs/conv
     """
-    from .checkpoint import has_checkpoint, read_config
+    from .checkpoint import read_config, require_new_run
     from .devices import choose_device, resolve_precision
     from .sources import NAMES, begin, load
 
@@ -119,8 +120,8 @@ def fit(
             PRESETS[preset or "conv"](), data or "mnist", val=val, size=size, mode=mode, changes=changes
         )
         folder = out
-        if has_checkpoint(folder) and not dry_run:
-            raise InputError(f"{folder} is a run already; choose another --out, or go on with --resume {folder}.")
+        if not dry_run:
+            require_new_run(folder)
     else:
         raise InputError("say which --preset to train and the --out folder of the run, or give --resume RUN.")
     if start:
@@ -174,7 +175,7 @@ def fit(
     if processes.rank == 0:
         for sentence in verdict(folder, config, dataset):
             say(sentence)
-        say(f"Done. Next: python -m train evaluate {folder}")
+        say(f"Done. Next: python -m train evaluate {shlex.quote(str(folder))}")
 
 
 def summary(config: Config) -> str:

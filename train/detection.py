@@ -137,6 +137,11 @@ class Detection(NamedTuple):
         checkpoints.save(folder / FILE, Checkpoint(dict(self.detector.state_dict()), state))
 
 
+def is_finished(run: Path) -> bool:
+    """Whether a run has a detector, and none that is begun and not finished."""
+    return (run / FILE).exists() and not (run / UNFINISHED).exists()
+
+
 def load_detector(folder: Path, image_shape: tuple[int, int, int]) -> Detection | None:
     """The detector of a run's or artifact's folder; None where there is none."""
     if not (folder / FILE).exists():

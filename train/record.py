@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,7 @@ class Record:
             self._line.clear()
             say(
                 f"Stopped at step {self._trainer.step}; nothing is lost. Go on with: "
-                f"python -m train fit --resume {self._folder}"
+                f"python -m train fit --resume {shlex.quote(str(self._folder))}"
             )
 
     def end(self) -> None:

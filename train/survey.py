@@ -68,8 +68,10 @@ def _look(path: Path) -> _Look | None:
 def _size(looks: list[_Look]) -> tuple[int, int]:
     least, most = SIDES
     ratio = math.exp(statistics.median(math.log(look.width / look.height) for look in looks))
-    side = min(USUAL_SIDE, max(least, statistics.median_low(min(look.width, look.height) for look in looks)))
+    usual = statistics.median_low(min(look.width, look.height) for look in looks)
+    side = min(USUAL_SIDE, max(least, usual))
     if 0.8 <= ratio <= 1.25:
         return side, side
-    longer = min(most, max(least, 4 * round(side * max(ratio, 1 / ratio) / 4)))
+    step = 1 if side == usual else 4  # pictures that are scaled anyway get an even number of pixels
+    longer = min(most, step * round(side * max(ratio, 1 / ratio) / step))
     return (longer, side) if ratio > 1 else (side, longer)
