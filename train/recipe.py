@@ -16,7 +16,7 @@ LEARNING_RATE = 5e-4
 LONGEST_WARMUP_STEPS = 500
 PATIENCE = 0.3  # of the epochs, without a better held-out bound
 LEAST_LATENT, LARGEST_LATENT = 8, 256
-PIXELS_PER_LATENT, IMAGES_PER_LATENT = 16, 4
+PIXELS_PER_LATENT, IMAGES_PER_LATENT = 16, 2
 HELD_OUT, MOST_HELD_OUT = 0.1, 500  # of the training images: they choose the best weights and the noise of pixels
 
 

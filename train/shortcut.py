@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from .config import Config
 
-LARGEST_GRID = 4096  # numbers of a pooled picture
+LARGEST_GRID = 6144  # numbers of a pooled picture
 
 
 def pool_for(shape: tuple[int, int, int], stages: int) -> int:
