@@ -111,6 +111,8 @@ def _sheet(out: Path, results: list[dict[str, Any]]) -> None:
     from vae_runtime import VAE, from_uint8, to_uint8
 
     shown = [result for result in results if not result["steps"]["export"]]
+    if not shown:
+        return
     margin, gap = 110, 4
     sheet = Image.new("RGB", (margin + COLUMNS * (SIDE + gap), len(shown) * (3 * (SIDE + gap) + 12)), "white")
     draw = ImageDraw.Draw(sheet)

@@ -13,7 +13,8 @@ _END = r"(?=`|$|\n|\. |\.$|; |, |\))"  # what ends a command in the middle of a 
 # Parts of messages that are filled in when they are said.
 PLACEHOLDERS = {
     "{run}": "RUN",
-    "{self._folder}": "RUN",
+    "{shlex.quote(str(self._folder))}": "RUN",
+    "{quoted}": "RUN",
     "{pictures}": "FOLDER",
     "{model}": "-m MODEL",
     "{' --tile' if tiled else ''}": " --tile",
@@ -80,7 +81,9 @@ def _strings(tree):
 def _filled(string, where):
     if not re.search(_COMMAND, string):
         return ""
-    filled = string.replace("{folder}", FOLDERS.get(where.split("/")[0], "MODEL"))
+    filled = string
+    for folder in ("{folder}", "{shlex.quote(str(folder))}"):
+        filled = filled.replace(folder, FOLDERS.get(where.split("/")[0], "MODEL"))
     for placeholder, name in PLACEHOLDERS.items():
         filled = filled.replace(placeholder, name)
     return filled

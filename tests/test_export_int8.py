@@ -130,9 +130,9 @@ def test_a_model_without_int8_says_what_it_has(tmp_path):
 
 @pytest.fixture(scope="module")
 def search(folder, run):
-    vae, dataset, config = VAE.load(folder, threads=1), digits(), load_model(run)[1]
+    vae, config = VAE.load(folder, threads=1), load_model(run)[1]
     graphs = {role: onnx.load(folder / f"{role}.onnx") for role in ("encoder", "decoder")}
-    return lambda **options: find_recipe(vae, graphs, config, dataset, **options)
+    return lambda dataset=digits(), **options: find_recipe(vae, graphs, config, dataset, **options)  # noqa: B008 (once)
 
 
 def test_the_search_measures_real_images_and_spares_the_costly_layers(search, monkeypatch):
@@ -187,3 +187,31 @@ def test_the_manifest_needs_golden_vectors_for_each_precision(folder):
     graphs = {role: {"float32": graph["float32"]} for role, graph in manifest.graphs.items()}
     with pytest.raises(manifests.ManifestError, match="unknown key 'int8'"):
         manifests.parse(dataclasses.replace(manifest, graphs=graphs).to_json())
+
+
+@pytest.mark.parametrize("count", [2, 7, 60])
+def test_few_pictures_are_divided_between_ranges_and_measuring(search, monkeypatch, count):
+    """With fewer than were wanted for ranges alone, nothing was left to measure: the loss was NaN and passed."""
+    few = digits()._replace(train_images=digits().train_images[:count])
+    sizes = []
+    monkeypatch.setattr(
+        int8_search, "_speedups", lambda slow, fast, images: sizes.append(len(images)) or {"decode": 1.5}
+    )
+    found = search(limits=Limits(nats=100.0, psnr=0.0), dataset=few)
+    assert np.isfinite(found.measured["elbo_loss_nats"]) and sizes == [1, 64]
+
+
+def test_an_export_goes_on_without_int8_that_wins_nothing(tmp_path, run, monkeypatch):
+    monkeypatch.setattr(int8_search, "_speedups", lambda *models: {"decode": 0.9})
+    from export.__main__ import main as exporting
+
+    result = CliRunner().invoke(exporting, [str(run), str(tmp_path / "model"), "--int8", "--int8-loss", "100"])
+    assert result.exit_code == 0, result.output
+    assert "No 8-bit graphs: int8 decode at batch 1 has 0.90 times the speed" in result.output
+    assert manifests.read(tmp_path / "model").precisions == ("float32",)
+
+
+def test_a_density_may_lose_a_hundredth_of_a_bit_for_each_number():
+    config = dataclasses.replace(conv(), image_shape=(3, 64, 64), likelihood="gaussian")
+    assert int8_search.limits_for(config, None).nats == pytest.approx(0.01 * np.log(2) * 12288, abs=0.01)
+    assert int8_search.limits_for(conv(), None).nats == 0.2 and int8_search.limits_for(config, 3.0).nats == 3.0

@@ -65,7 +65,7 @@ def read(path: Path) -> Checkpoint:
         if "checkpoint" not in metadata:
             raise TrainingError(
                 f"{path} is a safetensors file of another program: {len(tensors)} tensors without the stamp of a "
-                f"checkpoint. Expected {BEST} or {LAST} of a run, as python -m train fit writes them."
+                f"checkpoint. Expected {BEST} or {LAST} of a run (python -m train fit)."
             )
         stamp = json.loads(metadata["checkpoint"])
         state: str = stamp["state"]
@@ -78,7 +78,7 @@ def read(path: Path) -> Checkpoint:
         if _is_pickle(path):
             raise TrainingError(
                 f"{path} is a pickle, as torch.save writes it, which may run code and is not read; expected {BEST} or "
-                f"{LAST} of a run, as python -m train fit writes them."
+                f"{LAST} of a run (python -m train fit)."
             ) from None
         raise TrainingError(f"{path} is damaged: {error}.") from error
 

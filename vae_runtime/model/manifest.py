@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -160,9 +161,11 @@ def read(folder: Path, *, digest: str | None = None) -> Manifest:
     try:
         content = files.read_file(path, _LIMIT_BYTES)
     except FileNotFoundError:
-        if (folder / "config.json").is_file():
+        run = folder
+        if (run / "config.json").is_file():
             raise ManifestError(
-                f"{folder} is a run of training, no model; make one of it: python -m export {folder} MODEL."
+                f"{folder} is a run of training, no model; make one of it: "
+                f"python -m export {shlex.quote(str(run))} MODEL."
             ) from None
         raise ManifestError(f"{folder} has no {FILE_NAME}; is it a model folder, and copied whole?") from None
     except OSError as error:
