@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from export.folder import export
-from export.parity import LIMITS, differences, likely_images, torch_numbers
+from export.parity import compare, likely_images, require_parity, torch_numbers
 from tests.folders import edit
 from train.checkpoint import BEST, Checkpoint, load_model, save
 from train.config import mlp_2d
@@ -107,8 +107,9 @@ def test_the_bounds_are_torchs_with_the_same_noise(flow, model, run):
 
 
 def test_all_differences_stay_within_the_limits(flow, model, run):
-    found = differences(model, load_model(run)[1], flow)
-    assert all(found[name] <= limit for name, limit in LIMITS.items()), found
+    found = compare(model, load_model(run)[1], flow)
+    require_parity(found)
+    assert {item.tensor for item in found} == {"mean", "logvar", "z", "images", "nats"}
 
 
 def test_the_spherical_path_runs_through_the_noise(flow):
