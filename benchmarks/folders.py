@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import shlex
 import subprocess
@@ -33,6 +34,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--seeds", default="0")
     parser.add_argument("--only", default="", help="names of subfolders, with commas")
+    parser.add_argument("--sheet", default="", help="names of those to show, with commas")
     parser.add_argument("--options", action="append", default=[], help="NAME=options of `fit` for one folder")
     arguments = parser.parse_args()
     options = dict(entry.split("=", 1) for entry in arguments.options)
@@ -45,7 +47,8 @@ def main() -> None:
                 work = arguments.out / f"{name}-{seed}"
                 results.append(_result(folder, work, seed, arguments.minutes, shlex.split(options.get(name, ""))))
     (arguments.out / "folders.md").write_text(_table(results))
-    _sheet(arguments.out, [result for result in results if result["seed"] == results[0]["seed"]])
+    shown = arguments.sheet.split(",") if arguments.sheet else names
+    _sheet(arguments.out, [each for each in results if each["seed"] == results[0]["seed"] and each["name"] in shown])
 
 
 def _result(folder: Path, work: Path, seed: str, minutes: float, options: list[str]) -> dict[str, Any]:
@@ -80,26 +83,32 @@ def _result(folder: Path, work: Path, seed: str, minutes: float, options: list[s
 
 
 def _table(results: list[dict[str, Any]]) -> str:
-    """A line a run: bits a dimension of held-out pictures beside what needs no model."""
+    """A line a folder: bits a dimension of its test pictures, one for each seed, beside what needs no model."""
     lines = [
-        "| folder | seed | images | model | mean picture | PNG | WebP | latents | parameters | int8 | exported |",
+        "| folder | images | shape | model | mean picture | PNG | WebP | latents | parameters | int8 | verified |",
         "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
-    for result in results:
-        figures, training = result["figures"], result["manifest"]
-        bits = [figures.get(f"{kind}bits_per_dim") for kind in ("", "mean_picture_", "png_", "webp_")]
-        cells = [result["name"], result["seed"], f"{figures.get('train_images', 0):,}"]
-        cells += ["-" if found is None else f"{found:.2f}" for found in bits]
-        config = json.loads((Path(result["run"]) / "config.json").read_text())
-        cells += [str(config["latent_size"]), f"{figures.get('parameters', 0):,}"]
-        pixels = float(np.prod(config["image_shape"]))
-        int8 = "-"
-        if "int8_elbo_loss_nats" in training:
-            lost = training["int8_elbo_loss_nats"] / pixels / np.log(2)
-            int8 = f"+{lost:.3f}, {training['int8_decode_speedup_batch_64']:.2f}"
-        failed = [name for name, code in result["steps"].items() if code]
-        lines.append(f"| {' | '.join([*cells, int8, 'no: ' + ', '.join(failed) if failed else 'verified'])} |")
+    for name in dict.fromkeys(result["name"] for result in results):
+        runs = [result for result in results if result["name"] == name]
+        figures, config = runs[0]["figures"], json.loads((Path(runs[0]["run"]) / "config.json").read_text())
+        channels, height, width = config["image_shape"]
+        bits = [" ".join(f"{run['figures'].get('bits_per_dim', math.nan):.2f}" for run in runs)]
+        bits += [f"{figures.get(f'{kind}_bits_per_dim', math.nan):.2f}" for kind in ("mean_picture", "png", "webp")]
+        verified = sum(not any(run["steps"].values()) for run in runs)
+        cells = [name, f"{figures.get('train_images', 0):,}", f"{width}x{height}x{channels}", *bits]
+        cells += [str(config["latent_size"]), f"{figures.get('parameters', 0):,}", _int8(runs[0], config)]
+        lines.append(f"| {' | '.join([*cells, f'{verified} of {len(runs)}'])} |")
     return "\n".join(lines) + "\n"
+
+
+def _int8(result: dict[str, Any], config: dict[str, Any]) -> str:
+    """Bits a dimension that it loses, and how many times as fast it encodes and decodes 64 images."""
+    training = result["manifest"]
+    if "int8_elbo_loss_nats" not in training:
+        return "no faster"
+    lost = training["int8_elbo_loss_nats"] / math.prod(config["image_shape"]) / math.log(2)
+    faster = (f"{training[f'int8_{verb}_speedup_batch_64']:.1f}" for verb in ("encode", "decode"))
+    return f"{lost:+.3f}, {' and '.join(faster)} times"
 
 
 def _sheet(out: Path, results: list[dict[str, Any]]) -> None:

@@ -105,7 +105,6 @@ def main(
     errors = ", ".join(f"{name} {item.ours:.1e} ({item.torchs:.1e})" for name, item in largest(found.parity).items())
     click.echo(f"Largest errors against float64, as shares of the size (torch's float32 in brackets): {errors}.")
     if found.strangers:
-        click.echo("Held-out pictures against strangers made of them, AUROC of each score (0.5 is not at all):")
         for line in [*table(found.strangers), *warnings(found.strangers)]:
             click.echo(line)
     else:
@@ -135,9 +134,14 @@ def _dataset(run: Path, data_dir: Path | None, *, needed: bool) -> Dataset | Non
     from train.sources import is_at_hand, load
 
     config = read_config(run)
-    if needed or data_dir or is_at_hand(config, run):
-        return load(config, run, directory=data_dir)
-    return None
+    if not (needed or data_dir or is_at_hand(config, run)):
+        return None
+    try:
+        return load(config, run, directory=data_dir, say=partial(click.echo, err=True))
+    except (InputError, OSError):
+        if needed or data_dir:
+            raise
+        return None  # as on a disk that is not there any more
 
 
 def _search(dataset: Dataset, nats: float | None) -> FindRecipe:

@@ -15,7 +15,7 @@ _FIGURES = (
     ("kl_nats", "its KL term", "{:.2f}"),
     ("nll_nats", "NLL by importance weighting (nats; lower is better)", "{:.2f}"),
     ("nll_draws", "draws for the NLL", "{}"),
-    ("bits_per_dim", "NLL in bits a pixel", "{:.4f}"),
+    ("bits_per_dim", "NLL in bits a dimension", "{:.4f}"),
     ("elbo_grey_nats", "ELBO on grey test images (cross-entropy)", "{:.2f}"),
     ("reconstruction_rmse_grey", "reconstruction error of grey test images (RMSE)", "{:.4f}"),
     ("active_units", "active units", "{}"),
@@ -97,7 +97,8 @@ def _strangers(training: Mapping[str, Any]) -> list[str]:
     methods = list(next(iter(found.values())))
     return [
         "",
-        "AUROC of each score, held-out images against strangers made of them (0.5 is not at all):",
+        f"AUROC of each score, {training.get('strangers_pictures', 'some')} held-out images against strangers made of "
+        "them (0.5 is not at all):",
         "",
         f"| stranger | {' | '.join(f'`{method}`' for method in methods)} |",
         "|---|" + "---|" * len(methods),

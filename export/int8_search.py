@@ -64,6 +64,8 @@ def find_recipe(
     same noise, on training images that did not calibrate.
     """
     order = np.random.default_rng(0).permutation(len(dataset.train_images))
+    if len(order) < 2:
+        raise ExportError("one training image is too few to measure 8-bit graphs with.")
     split = min(CALIBRATION_IMAGES, len(order) // 2)
     calibration = _images(dataset, order[:split], config)
     images = _images(dataset, order[split : split + MEASURED_IMAGES], config)

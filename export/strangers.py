@@ -1,4 +1,4 @@
-"""Does the model tell its own held-out pictures from simple strangers? Asked at every export, lest a blind one ship.
+"""Does a model tell its own held-out pictures from simple strangers? Asked at every export, so no blind one ships.
 
 The strangers are made of the held-out pictures themselves, so that there is always something to ask with. They are
 easy: a model that tells them all may still miss what matters, and one that misses any of them should not judge alone.
@@ -6,7 +6,8 @@ easy: a model that tells them all may still miss what matters, and one that miss
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,14 +20,24 @@ PATCHES = 4  # of each side, shuffled
 BLIND = 0.8  # an AUROC below is said
 FACES = ("elbo", "reconstruction", "kl", "complexity")  # scores of the whole picture, the default first
 
+FEWEST = 20  # pictures that advice can be built on
+NOTICEABLE = 1 / 255  # mean difference of a pixel: strangers that differ by less are none
+
 Float32 = npt.NDArray[np.float32]
-Found = Mapping[str, Mapping[str, float]]
 
 
-def strangers_auc(vae: VAE, pictures: npt.NDArray[np.uint8]) -> dict[str, dict[str, float]]:
-    """How well each score tells the strangers from uint8 pictures [batch, channels, height, width]: AUROC by kind.
+class Strangers(NamedTuple):
+    """AUROC by kind of stranger and score, and how many pictures it was asked of."""
 
-    0.5 is not at all; below it, strangers pass for more normal than the pictures.
+    auc: dict[str, dict[str, float]]
+    pictures: int
+
+
+def strangers_auc(vae: VAE, pictures: npt.NDArray[np.uint8]) -> Strangers:
+    """How well each score tells the strangers from uint8 pictures [batch, channels, height, width]: AUROC.
+
+    0.5 is not at all; below it, strangers pass for more normal than the pictures. A kind that is what the pictures are
+    anyway, such as constant ones of constant pictures, is left out.
     """
     from sklearn.metrics import roc_auc_score
 
@@ -40,28 +51,35 @@ def strangers_auc(vae: VAE, pictures: npt.NDArray[np.uint8]) -> dict[str, dict[s
         if kind == OTHER_COLOURS and normal.shape[1] == 1:
             kind, make = "inverted", _inverted
         strange = make(normal, np.random.default_rng(0))
+        if np.abs(strange - normal).mean() < NOTICEABLE:
+            continue
         found[kind] = {
             method: round(float(roc_auc_score(kinds, np.concatenate([scores, vae.score(strange, method=method)]))), 3)
             for method, scores in known.items()
         }
-    return found
+    return Strangers(found, len(normal))
 
 
-def table(found: Found) -> list[str]:
+def table(found: Strangers) -> list[str]:
     """Lines for people: a row each kind of stranger, a column each score."""
-    methods = list(next(iter(found.values())))
-    width = max(map(len, found))
-    lines = [" " * width + "".join(f"  {method:>14}" for method in methods)]
-    for kind, aucs in found.items():
+    methods = list(next(iter(found.auc.values())))
+    width = max(map(len, found.auc))
+    head = (
+        f"{found.pictures} held-out pictures against strangers made of them, AUROC of each score (0.5 is not at all):"
+    )
+    lines = [head, " " * width + "".join(f"  {method:>14}" for method in methods)]
+    for kind, aucs in found.auc.items():
         lines.append(f"{kind:{width}}" + "".join(f"  {aucs[method]:14.3f}" for method in methods))
     return lines
 
 
-def warnings(found: Found) -> list[str]:
+def warnings(found: Strangers) -> list[str]:
     """A sentence for the strangers that the default score does not tell, with the score that does best."""
-    default = next(iter(next(iter(found.values()))))
+    if found.pictures < FEWEST:
+        return [f"{found.pictures} pictures are too few to say which score to trust; {FEWEST} or more would do."]
+    default = next(iter(next(iter(found.auc.values()))))
     said = []
-    for kind, aucs in found.items():
+    for kind, aucs in found.auc.items():
         if aucs[default] >= BLIND:
             continue
         best = max(aucs, key=lambda method: aucs[method])

@@ -75,15 +75,16 @@ def _broken(seed: int) -> bool:
             run, _ = random_run(Path(scratch), int(random.integers(2**31)))
             outcome, what = export_broken(run, Path(scratch) / "model", random)
         if outcome != "no effect":
-            if outcome == "passed":
+            if outcome != "refused":
                 print(f"PASSED seed {seed}: {what}", flush=True)
-            return outcome == "passed"
+            return outcome != "refused"
 
 
 def random_run(folder: Path, seed: int) -> tuple[Path, Config]:
     """A run's folder with a model of random kind, trained for a random number of steps on random pictures."""
     random = np.random.default_rng(seed)
-    shape = (int(random.choice([1, 3])), int(random.integers(28, 49)), int(random.integers(28, 49)))
+    most = int(random.choice([49, 49, 49, 130]))
+    shape = (int(random.choice([1, 3])), int(random.integers(28, most)), int(random.integers(28, most)))
     preset = PRESETS[str(random.choice(["mlp-2d", "mlp", "conv", "conv"]))]()
     is_gaussian = bool(random.integers(2))
     config = for_shape(preset, shape) if is_gaussian else dataclasses.replace(preset, image_shape=shape)
@@ -137,7 +138,7 @@ def pictures(count: int, shape: tuple[int, int, int], random: np.random.Generato
 
 
 def export_broken(run: Path, model: Path, random: np.random.Generator) -> tuple[str, str]:
-    """Export a run with one tensor of one graph broken: "refused", "passed", or "no effect"; and what was broken."""
+    """Export a run with one tensor of one graph broken: "refused" by parity, or "no effect", or not; and what broke."""
     module: Any = exporting
     usual, done = module.export_graphs, {"what": "", "effect": False}
 
@@ -153,8 +154,11 @@ def export_broken(run: Path, model: Path, random: np.random.Generator) -> tuple[
     module.export_graphs = broken
     try:
         export(run, model)
-    except ExportError:
-        return ("refused" if done["effect"] else "no effect"), str(done["what"])
+    except ExportError as error:
+        # Golden vectors would refuse most of them later on; it is parity that is asked here.
+        by_parity = "are another model" in str(error) or "NaN or infinity" in str(error)
+        outcome = "refused" if by_parity else "passed parity"
+        return (outcome if done["effect"] else "no effect"), f"{done['what']}: {error}"
     finally:
         module.export_graphs = usual
     return ("passed" if done["effect"] else "no effect"), str(done["what"])

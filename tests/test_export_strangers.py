@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from export.__main__ import main
-from export.strangers import MOST_PICTURES, strangers_auc, table, warnings
+from export.strangers import MOST_PICTURES, Strangers, strangers_auc, table, warnings
 from tests.small_runs import bars, small
 from tests.test_train_pca import low_rank
 from train.loop import fit
@@ -40,7 +40,8 @@ def roughness(images):
 def test_scores_are_asked_of_strangers_of_every_kind():
     pictures = low_rank(MOST_PICTURES + 50, (3, 32, 32)).numpy()
     judge = Judge(elbo=brightness, kl=roughness)
-    found = strangers_auc(judge, pictures)
+    found, count = strangers_auc(judge, pictures)
+    assert count == MOST_PICTURES
     assert list(found) == ["noise", "blurred", "other colours", "constant", "shuffled"]
     assert found["noise"]["kl"] == 1 and found["constant"]["kl"] == 0 and found["blurred"]["kl"] < 0.2
     for kind in ("constant", "shuffled", "other colours"):  # none of them changes how bright a picture is
@@ -56,23 +57,29 @@ def test_scores_are_asked_of_strangers_of_every_kind():
 
 def test_grey_pictures_are_inverted_where_colour_ones_exchange_their_channels():
     judge = Judge(elbo=brightness)
-    found = strangers_auc(judge, (low_rank(30, (1, 28, 28)).numpy() // 4))
+    found = strangers_auc(judge, (low_rank(30, (1, 28, 28)).numpy() // 4)).auc
     assert "inverted" in found and "other colours" not in found and found["inverted"]["elbo"] == 1
 
 
 def test_a_blind_default_score_is_said_with_the_one_that_sees():
-    found = {
+    auc = {
         "noise": {"elbo": 0.99, "kl": 0.2},
         "blurred": {"elbo": 0.3, "kl": 0.9},
         "constant": {"elbo": 0.1, "kl": 0.5},
     }
-    first, second = warnings(found)
-    assert (
-        first.startswith("warning: the default score, elbo, does not tell blurred pictures") and "AUROC 0.30" in first
-    )
-    assert "--method kl has 0.90" in first and "pictures of one colour" in second and "no other score does" in second
-    lines = table(found)
-    assert len(lines) == 4 and lines[0].split() == ["elbo", "kl"] and lines[2].split() == ["blurred", "0.300", "0.900"]
+    first, second = warnings(Strangers(auc, 100))
+    assert first.startswith("warning: the default score, elbo, does not tell blurred pictures") and "0.30" in first
+    assert "--method kl has 0.90" in first
+    assert "pictures of one colour" in second and "no other score does" in second
+    lines = table(Strangers(auc, 100))
+    assert len(lines) == 5 and "100 held-out pictures" in lines[0]
+    assert lines[1].split() == ["elbo", "kl"] and lines[3].split() == ["blurred", "0.300", "0.900"]
+    assert warnings(Strangers(auc, 3)) == ["3 pictures are too few to say which score to trust; 20 or more would do."]
+
+
+def test_strangers_that_are_what_the_pictures_are_anyway_are_left_out():
+    plain = np.full((30, 3, 32, 32), 90, np.uint8)
+    assert strangers_auc(Judge(elbo=brightness), plain).auc.keys() == {"noise"}
 
 
 def test_an_export_prints_and_keeps_what_strangers_it_tells(tmp_path, monkeypatch):

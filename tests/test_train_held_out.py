@@ -89,6 +89,8 @@ def test_the_mean_picture_is_a_model_like_any_other():
     assert nats == pytest.approx(entropy, rel=0.02)
     black = Dataset(images[:300] * 0, dataset.train_labels, images[:5] * 0, dataset.test_labels[:5])
     assert mean_picture_bound(small("mlp"), black, black.test_images) == pytest.approx(64 * math.log(0.999))
+    exact = mean_picture_bound(small("mlp", **GAUSSIAN), black, black.test_images)  # no error, and the least sigma
+    assert exact == pytest.approx(-64 * (math.log(0.5 / 255) + 0.5 * math.log(2 * math.pi)))
     bits = packed_bits_per_dim(images[300:])
     assert 6 < bits["png"] < 25 and 6 < bits["webp"] < bits["png"]  # small noisy pictures: headers and all
 
@@ -109,9 +111,14 @@ def test_a_verdict_names_what_is_worse_than_trivial_and_a_curve_that_turned(data
     (facts, warning) = verdict(tmp_path / "bad", config, dataset)
     assert "the mean picture alone" in facts and "bits a dimension at epoch 2" in facts
     assert warning.startswith("warning: the model is worse than the mean picture alone. Train longer (--minutes)")
-    rows_of(tmp_path / "turned", [trivial + 10, trivial + 200, trivial + 100, trivial + 50], [1, 2, 3, 4])
+    turned = [trivial + 10, trivial + 200, *(trivial + 100 - row for row in range(8))]
+    rows_of(tmp_path / "short", turned[:4], turned[:4])
+    assert len(verdict(tmp_path / "short", config, dataset)) == 1  # too few epochs to tell
+    rows_of(tmp_path / "turned", turned, turned)
     (_, warning) = verdict(tmp_path / "turned", config, dataset)
-    assert warning.startswith("warning: the held-out curve turned at epoch 2 of 4") and "--augment" in warning
+    assert warning.startswith("warning: the held-out curve turned at epoch 2 of 10") and "--augment flip" in warning
+    (_, warning) = verdict(tmp_path / "turned", dataclasses.replace(config, augment=("flip",)), dataset)
+    assert "--augment" not in warning
     rows_of(tmp_path / "good", [trivial + 10, trivial + 100, trivial + 200, trivial + 199], [1, 2, 3, 4])
     assert len(verdict(tmp_path / "good", config, dataset)) == 1
     rows_of(tmp_path / "none", [], [])

@@ -68,7 +68,7 @@ def test_minutes_become_epochs_of_equal_length_with_a_warm_up_and_patience_of_th
     config = dataclasses.replace(small("conv"), minutes=10.0)
     divided = divide(config, 0.1)
     steps = divided.epochs * divided.epoch_steps
-    assert divided.epochs == EPOCHS and 0.8 * 6000 < steps <= 6000
+    assert divided.epochs == EPOCHS and 0.9 * 6000 < steps <= 6000
     short = divide(config, 30.0)
     assert short.epochs == 1 and short.epoch_steps == 20
     ready = for_length(divided, steps)
@@ -82,10 +82,19 @@ def test_a_slower_machine_leaves_fewer_epochs():
     pace.note_step(1, 1.0)
     config = dataclasses.replace(small("conv"), minutes=10.0)
     left = {"steps_per_epoch": 20, "pace": pace, "config": config}
-    assert epochs_in_time(**left, epoch=0, seconds=0.0) == 30
-    assert epochs_in_time(**left, epoch=10, seconds=400.0) == 20
-    assert epochs_in_time(**left, epoch=10, seconds=700.0) == 10  # the time is over
-    assert epochs_in_time(**left, epoch=0, seconds=700.0) == 1
+    assert epochs_in_time(**left, step=0, seconds=0.0) == 30
+    assert epochs_in_time(**left, step=200, seconds=400.0) == 20
+    assert epochs_in_time(**left, step=200, seconds=700.0) == 10  # the time is over
+    assert epochs_in_time(**left, step=0, seconds=700.0) == 1
+
+
+def test_an_epoch_that_is_begun_is_ended():
+    pace = Pace()
+    pace.note_step(1, 1.0)
+    left = {"steps_per_epoch": 20, "pace": pace, "config": dataclasses.replace(small("conv"), minutes=10.0)}
+    assert epochs_in_time(**left, step=205, seconds=205.0) == 30
+    assert epochs_in_time(**left, step=205, seconds=585.0) == 11
+    assert epochs_in_time(**left, step=205, seconds=900.0) == 11
 
 
 def test_a_run_of_minutes_ends_and_notes_what_it_became(dataset, tmp_path, capsys):

@@ -10,6 +10,8 @@ from PIL import Image
 
 from train.cli import main
 from train.config import PRESETS
+from train.lock import trained_alone
+from train.progress import read_metrics
 from train.recipe import for_count, for_shape
 from train.survey import Survey, survey
 from vae_runtime import InputError
@@ -65,7 +67,9 @@ def test_fewer_pictures_get_fewer_latents_and_smaller_batches():
     assert [each.latent_size for each in found] == [24, 144, 256, 256]
     assert [each.batch_size for each in found] == [16, 16, 16, 64]
     assert [each.validation_images for each in found] == [5, 30, 120, 500]
-    assert for_count(config, 3).validation_images == 0 and for_count(config, 3).latent_size == 8
+    assert for_count(config, 2).validation_images == 0 and for_count(config, 3).latent_size == 8
+    assert for_count(config, 3).validation_images == 1
+    assert for_count(config, 40 * 600, at_once=600).validation_images == 600  # a picture at least
     assert for_count(config, 790, at_once=20).validation_images == 60  # whole pictures
     small = for_count(for_shape(PRESETS["conv"](), (1, 28, 28)), 50_000)
     assert small.latent_size == 48
@@ -116,8 +120,42 @@ def test_a_run_begins_with_five_lines(photos, tmp_path):
     assert first <= 5 and not any("{" in line for line in lines)
     assert "held out" in lines[first] and "bits a dimension" in lines[first]
     assert any(line.startswith("Held out: ") and "the mean picture alone" in line for line in lines)
-    resumed = CliRunner().invoke(main, ["fit", "--resume", str(tmp_path / "run"), "--minutes", "0.02"])
-    assert resumed.exit_code == 0, resumed.output
+
+
+def test_a_run_that_has_ended_goes_on_when_it_is_given_more_time(photos, tmp_path):
+    options = ("--size", 28, "--widths", 4, "--widths", 6, "--prior", "standard_normal", "--threads", 1)
+    fit_("--data", photos, *options, "--minutes", 0.01, "--out", tmp_path / "run", "--device", "cpu")
+    before = read_metrics(tmp_path / "run")
+    fit_("--resume", tmp_path / "run", "--device", "cpu", "--threads", 1)
+    assert read_metrics(tmp_path / "run") == before  # nothing was asked for
+    fit_("--resume", tmp_path / "run", "--minutes", 0.1, "--patience", 0, "--device", "cpu", "--threads", 1)
+    assert len(read_metrics(tmp_path / "run")) > len(before)
+
+
+def test_options_that_do_not_fit_the_pictures_are_refused_in_a_sentence(photos, tmp_path):
+    result = fit_("--data", photos, "--validation-images", 36, "--out", tmp_path / "run", code=2)
+    assert "--validation-images is 36; there are 3" in result.output
+    assert not (tmp_path / "run" / "config.json").exists()
+    config = json.loads(fit_("--data", photos, "--size", 128, "--widths", 8, "--out", tmp_path, "--dry-run").stdout)
+    assert config["linear_pool"] == 2 and len(config["widths"]) == 1
+
+
+def test_a_run_without_patience_has_none_and_one_that_is_trained_is_not_trained_twice(photos, tmp_path):
+    for given, expected in (((), 3), (("--patience", 0), 0), (("--patience", 7), 7)):
+        options = ("--epochs", 10, *given, "--out", tmp_path / "run", "--dry-run")
+        assert json.loads(fit_("--data", photos, *options).stdout)["patience"] == expected
+    with trained_alone(tmp_path / "run"):
+        result = fit_("--data", photos, "--epochs", 1, "--out", tmp_path / "run", code=2)
+    assert "is being trained by another process" in result.output
+
+
+def test_nothing_held_out_is_said(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    for number in range(3):
+        write(tmp_path / "few", number, (30, 30), colour=True)
+    options = ("--epochs", 1, "--widths", 4, "--widths", 4, "--device", "cpu", "--threads", 1)
+    result = fit_("--data", tmp_path / "few", *options, "--validation-images", 0, "--out", tmp_path / "run")
+    assert "warning: nothing is held out" in result.output
 
 
 def test_the_split_takes_its_last_part_from_every_subfolder(photos):

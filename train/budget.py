@@ -8,18 +8,22 @@ from .config import Config
 from .pace import Pace
 from .recipe import EPOCHS, LEAST_EPOCH_STEPS
 
-FIRST_GUESS = 1.15  # of the time of its gradients a step takes, with Adam, averages and data
-
 
 def divide(config: Config, step_seconds: float) -> Config:
-    """A new run's minutes as epochs of equal length, from the seconds that the gradients of a step take."""
-    steps = max(1, int(60 * config.minutes / (FIRST_GUESS * step_seconds)))
+    """A new run's minutes as epochs of equal length, from the seconds that a step takes."""
+    steps = max(1, int(60 * config.minutes / step_seconds))
     epoch_steps = max(LEAST_EPOCH_STEPS, steps // EPOCHS)
     return dataclasses.replace(config, epoch_steps=epoch_steps, epochs=max(1, steps // epoch_steps))
 
 
-def epochs_in_time(config: Config, pace: Pace, *, epoch: int, steps_per_epoch: int, seconds: float) -> int:
-    """How many epochs a run has whose first `epoch` ones took `seconds`, if it goes on as fast as of late."""
-    one = pace.remaining({1: steps_per_epoch}, 1)
+def epochs_in_time(config: Config, pace: Pace, *, step: int, steps_per_epoch: int, seconds: float) -> int:
+    """How many epochs a run has whose first `step` steps took `seconds`, if it goes on as fast as of late.
+
+    An epoch that is begun is ended, and there is one at least.
+    """
+    done, begun = divmod(step, steps_per_epoch)
     left = 60 * config.minutes - seconds
-    return epoch + max(0 if epoch else 1, round(left / one)) if one else config.epochs
+    if begun:
+        left -= pace.remaining({1: steps_per_epoch - begun}, 1)
+        done += 1
+    return max(1, done, done + round(left / pace.remaining({1: steps_per_epoch}, 1)))

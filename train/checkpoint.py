@@ -110,7 +110,11 @@ def has_checkpoint(folder: Path) -> bool:
 
 def require_new_run(folder: Path) -> None:
     """Refuse a folder that a new run would overwrite, or whose files are somebody else's."""
-    names = set(os.listdir(folder)) if folder.is_dir() else set()
+    names = set(os.listdir(folder)) - {".lock"} if folder.is_dir() else set()
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError:  # safetensors opens no such file
+        raise InputError(f"the name {str(folder)!a} is not UTF-8; choose another --out.") from None
     if has_checkpoint(folder):
         quoted = shlex.quote(str(folder))
         raise InputError(f"{folder} is a run already; choose another --out, or go on with --resume {quoted}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import shlex
 import sys
@@ -50,7 +51,10 @@ GIVEN_ANEW = {"epochs", "minutes", "patience", "importance_share"}  # with --res
 @click.option("--resume", type=click.Path(path_type=Path, file_okay=False), help="Go on with this run, exactly.")
 @click.option("--epochs", type=click.IntRange(1), default=None, help="How often each image is seen.")
 @click.option(
-    "--minutes", type=click.FloatRange(0, min_open=True), default=None, help="Time to train.  [of pictures: 30]"
+    "--minutes",
+    type=click.FloatRange(0, min_open=True),
+    default=None,
+    help="Time to train, of the whole run.  [of pictures: 30]",
 )
 @click.option(
     "--patience", type=click.IntRange(0), default=None, help="Epochs to go on without a better held-out bound; 0: all."
@@ -136,11 +140,13 @@ def fit(
         click.echo(config.to_json(), nl=False)
         return
     from .checkpoint import load_model
+    from .lock import trained_alone
     from .loop import fit as run_fit
     from .mirrors import mirrors_help
     from .parallel import join
     from .progress import say
     from .recipe import MINUTES, for_count, for_length
+    from .shortcut import pool_for
     from .verdict import verdict
 
     processes = join(torch_device)
@@ -148,7 +154,21 @@ def fit(
     dataset = load(config, folder, directory=data_dir, pictures=pictures, say=(lambda text: None) if quiet else say)
     if pictures:
         config = for_count(config, len(dataset.train_images), at_once=max(1, config.patches))
-        if "augment" not in changes and mirrors_help(config, dataset):
+        config = dataclasses.replace(config, **changes)
+        if config.linear_pool:  # of the stages that --widths gives
+            pool = pool_for(config.image_shape, len(config.widths))
+            config = dataclasses.replace(config, linear_pool=pool)
+        if not 0 <= config.validation_images < len(dataset.train_images):
+            raise InputError(
+                f"--validation-images is {config.validation_images}; there are {len(dataset.train_images):,} images to "
+                "train on."
+            )
+        if not config.validation_images and not quiet:
+            say(
+                "warning: nothing is held out, so nothing will say how the model does on new pictures, and its noise "
+                "will be too small for them. Give it more pictures, or --validation-images."
+            )
+        if "augment" not in changes and processes.of_first(float(mirrors_help(config, dataset))):
             config = dataclasses.replace(config, augment=("flip",))
         if not changes.keys() & {"epochs", "minutes"}:
             changes["minutes"] = MINUTES
@@ -165,10 +185,12 @@ def fit(
     if processes.rank == 0:
         say(f"{summary(config)}; all of it in {folder / 'config.json'}.")
     weights = load_model(start, torch_device)[0] if start else None
-    if pictures and processes.rank == 0:
-        folder.mkdir(parents=True, exist_ok=True)
-        pictures.save(folder)
-    done = run_fit(config, folder, dataset, torch_device, resume=bool(resume), begin=weights, processes=processes)
+    with trained_alone(folder) if processes.rank == 0 else contextlib.nullcontext():
+        if not resume and processes.rank == 0:
+            require_new_run(folder)  # once more: another process may have begun it meanwhile
+            if pictures:
+                pictures.save(folder)
+        done = run_fit(config, folder, dataset, torch_device, resume=bool(resume), begin=weights, processes=processes)
     processes.leave()
     if not done:
         sys.exit(130)

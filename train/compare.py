@@ -10,6 +10,7 @@ from typing import Any
 from vae_runtime.errors import InputError
 
 from .checkpoint import read_config
+from .progress import epochs_run
 
 # Key in evaluation.json, label, format.
 _ROWS = (
@@ -55,7 +56,7 @@ def figures(run: Path) -> dict[str, Any]:
     except ValueError as error:
         raise InputError(f"{path} is not JSON ({error}); run: python -m train evaluate {run}") from error
     config = read_config(run)
-    return {"preset": config.preset, "epochs": config.epochs, "prior": config.prior, **found}
+    return {"preset": config.preset, "epochs": epochs_run(run, config.epochs), "prior": config.prior, **found}
 
 
 def to_json(runs: Sequence[Path]) -> str:

@@ -61,7 +61,8 @@ class Config:
     epochs: int
     epoch_steps: int = 0  # steps of an epoch; 0: as many as show each image once
     minutes: float = 0.0  # epochs are as many as this takes, measured anew after each; 0: `epochs` as they are
-    patience: int = 0  # epochs without a better held-out bound after which a run ends; 0: it goes to its end
+    # Epochs without a better held-out bound after which a run ends; 0, or None where nobody chose: it goes to its end.
+    patience: int | None = None
     batch_size: int  # images a step, over all processes
     learning_rate: float = 1e-3
     learning_rate_warmup_steps: int = 0

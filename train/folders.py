@@ -33,6 +33,7 @@ from vae_runtime.spec import ImageSpec
 from .data import Dataset
 
 UNUSED_DAYS = 30  # after which a decoded folder is removed
+REPORT = 2  # version of what is kept of a decoded folder
 HELD_OUT = 0.1  # share of the pictures that test, where no other folder does
 SHOWN_ERRORS = 5
 
@@ -148,7 +149,8 @@ def _decode(
         "sizes": len(sizes),
         "modes": dict(modes),
         "duplicates": sum(count - 1 for count in digests.values()),
-        "classes": list(names),
+        "classes": list(names) if len(names) <= 256 else [*list(names)[:255], "all others"],
+        "folders": len(names),
     }
     write_file(place.with_suffix(".json"), json.dumps(report).encode())
 
@@ -199,7 +201,7 @@ def _tell(report: dict[str, Any], spec: ImageSpec, say: Callable[[str], None]) -
     smallest, largest = ("x".join(map(str, report[name])) for name in ("smallest", "largest"))
     say(
         f"{report['files']:,} pictures: {modes}; {report['sizes']} sizes, {smallest} to {largest}; "
-        f"{report['duplicates']} duplicates; {len(report['classes'])} folders."
+        f"{report['duplicates']} duplicates; {report['folders']} folders."
     )
     for path, error in report["unreadable"][:SHOWN_ERRORS]:
         say(f"  skipped {path}: {error}")
@@ -212,7 +214,7 @@ def _tell(report: dict[str, Any], spec: ImageSpec, say: Callable[[str], None]) -
 
 def _key(parts: list[tuple[Path, str]], train: int, spec: ImageSpec, patches: int) -> str:
     """Changes with any file's name, size or time, and with what is made of them."""
-    digest = hashlib.sha256(json.dumps([asdict(spec), patches, train]).encode())
+    digest = hashlib.sha256(json.dumps([REPORT, asdict(spec), patches, train]).encode())
     for folder, path in parts:
         stat = os.stat(folder / path)
         digest.update(

@@ -15,7 +15,7 @@ LOGIT_LIMIT = math.log1p(-1e-6) - math.log(1e-6)
 # A mean pixel comes as float32: of the sum of |d log p / d mean|, this share counts as size (`size` below), so that an
 # error of 80 float32 steps of the size (export/parity.py) covers two steps of every pixel.
 SLOPE_SHARE = 1 / 40
-# A density of pixels that come in steps of 1/255 has no upper bound; half a step is where it stops to mean anything.
+# A density of pixels that come in steps of 1/255 has no upper bound; half a step is where it stops meaning anything.
 LEAST_SIGMA = 0.5 / 255
 
 

@@ -25,6 +25,8 @@ from .record import Record
 from .schedule import bound_draws
 from .trainer import Trainer
 
+FIRST_GUESS = 1.15  # times its gradients a step takes, with Adam, averages and data
+
 
 def fit(
     config: Config,
@@ -48,25 +50,24 @@ def fit(
         trainer.begin_as_components()
     if resume:
         trainer.restore(checkpoints.read_last(folder, say if processes.rank == 0 else lambda text: None))
-    pace = _pace(trainer)
-    _set_length(trainer, pace, is_new=not resume)
-    record = Record(folder, trainer, dataset, pace) if processes.rank == 0 else None
+    clock = _Clock(trainer)
+    if not resume or not trainer.is_done or trainer.minutes != config.minutes:
+        clock.set_length(is_new=not resume)
+    record = Record(folder, trainer, dataset, clock.pace) if processes.rank == 0 else None
     if record:
         record.begin(resumed=resume)
     with stop_signals() as signals:
         while not trainer.is_done:
-            started, draws = time.monotonic(), bound_draws(trainer.config, trainer.epoch)
+            clock.begin_step()
             trainer.take_step(trainer.batch())
-            taken = time.monotonic()
-            pace.note_step(draws, taken - started)
+            clock.end_step()
             stop = processes.any(bool(signals))
             figures = trainer.end_epoch() if trainer.step % trainer.steps_per_epoch == 0 else None
+            if figures:
+                clock.end_epoch()
             if record:
                 record.after_step(figures, stop=stop)
-            trainer.seconds += time.monotonic() - started
-            if figures:
-                pace.note_epoch_end(time.monotonic() - taken)
-                _set_length(trainer, pace, is_new=False)
+            clock.end_record(is_epochs=bool(figures))
             if stop:
                 return False
     if record:
@@ -74,29 +75,61 @@ def fit(
     return True
 
 
-def _pace(trainer: Trainer) -> Pace:
-    """How long each kind of step takes that the run has; processes that wait for each other find it out as they go."""
-    pace = Pace()
-    if trainer.processes.size == 1:
-        for draws in trainer.steps_left():
-            pace.note_step(draws, trainer.time_step(draws))
-    return pace
+class _Clock:
+    """What the time of a run goes into, and how long it still is."""
 
+    def __init__(self, trainer: Trainer) -> None:
+        self.pace, self._trainer = Pace(), trainer
+        self._started = self._ended = time.monotonic()
+        self._recording = 0.0  # seconds that the end of an epoch took last, beside its measuring
+        self._waits: tuple[int, float] | None = None  # step and time of the last wait for an accelerator
+        for draws in trainer.steps_left() or {1: 0}:
+            seconds = trainer.processes.of_first(trainer.time_step(draws))
+            self.pace.note_step(draws, FIRST_GUESS * seconds)
 
-def _set_length(trainer: Trainer, pace: Pace, *, is_new: bool) -> None:
-    """Of a run with a limit in time: as many epochs as it leaves; all processes take the first one's word."""
-    config = trainer.config
-    if not config.minutes:
-        return
-    if is_new:
-        seconds = pace.step(1) or trainer.time_step(1)
-        config = divide(config, trainer.processes.of_first(seconds))
-        trainer.config = for_length(config, config.epoch_steps * config.epochs)
-        return
-    epochs = epochs_in_time(
-        config, pace, epoch=trainer.epoch, steps_per_epoch=trainer.steps_per_epoch, seconds=trainer.seconds
-    )
-    trainer.config = dataclasses.replace(config, epochs=round(trainer.processes.of_first(epochs)))
+    def begin_step(self) -> None:
+        self._started = time.monotonic()
+        self._waits = self._waits or (self._trainer.step, self._started)
+
+    def end_step(self) -> None:
+        """Note the step; an accelerator's steps by those from one wait for it to the next, for they return at once."""
+        trainer, self._ended = self._trainer, time.monotonic()
+        draws = bound_draws(trainer.config, (trainer.step - 1) // trainer.steps_per_epoch)
+        if trainer.device.type == "cpu":
+            self.pace.note_step(draws, self._ended - self._started)
+        elif trainer.has_waited and self._waits:
+            step, since = self._waits
+            self.pace.note_step(draws, (self._ended - since) / (trainer.step - step))
+            self._waits = None
+        trainer.seconds += self._ended - self._started
+
+    def end_epoch(self) -> None:
+        """Note the measuring after an epoch, and count the epochs anew."""
+        measuring = time.monotonic() - self._ended
+        self._trainer.seconds += measuring
+        self.pace.note_epoch_end(measuring + self._recording)
+        self._ended = time.monotonic()
+        self.set_length(is_new=False)
+
+    def end_record(self, *, is_epochs: bool) -> None:
+        """Note what writing took."""
+        seconds = time.monotonic() - self._ended
+        self._trainer.seconds += seconds
+        if is_epochs:
+            self._recording, self._waits = seconds, None
+
+    def set_length(self, *, is_new: bool) -> None:
+        """Of a run with a limit in time: as many epochs as it leaves; all processes take the first one's word."""
+        trainer, config = self._trainer, self._trainer.config
+        if not config.minutes:
+            return
+        if is_new:
+            config = divide(config, self.pace.step(1))
+            trainer.config = for_length(config, config.epoch_steps * config.epochs)
+            return
+        steps = trainer.steps_per_epoch
+        epochs = epochs_in_time(config, self.pace, step=trainer.step, steps_per_epoch=steps, seconds=trainer.seconds)
+        trainer.config = dataclasses.replace(config, epochs=round(trainer.processes.of_first(epochs)))
 
 
 @contextmanager

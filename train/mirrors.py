@@ -14,8 +14,10 @@ from torch import Tensor
 from .config import Config
 from .data import Dataset
 from .pca import components
+from .shortcut import pool_for
 
 MOST_IMAGES = 1000  # looked at, beside their mirror images
+AT_ONCE = 100
 LEFT_AND_RIGHT = 3  # axis of images
 
 
@@ -37,4 +39,5 @@ def mirrors_help(config: Config, dataset: Dataset) -> bool:
 
 
 def _pooled(images: Tensor, config: Config) -> Tensor:
-    return F.avg_pool2d(images.float() / 255, max(1, config.linear_pool))
+    pool = config.linear_pool or pool_for(config.image_shape, stages=5)
+    return torch.cat([F.avg_pool2d(part.float() / 255, pool) for part in images.split(AT_ONCE)])

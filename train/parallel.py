@@ -50,6 +50,13 @@ class Processes(NamedTuple):
         torch.distributed.all_reduce(message)
         return float(message)
 
+    def take_first(self, tensors: list[Tensor]) -> None:
+        """Replace each tensor by the first process's."""
+        if self.rank > 0:
+            for tensor in tensors:
+                tensor.zero_()
+        self.add_up(tensors)
+
     def leave(self) -> None:
         """Part from the others, when all are done: a process that just ends may be ended by its own network threads."""
         if self.size > 1:

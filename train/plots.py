@@ -36,7 +36,7 @@ MAP_POINTS = 3000  # t-SNE of more takes minutes and shows no more
 MAP_LABELS = 19  # that have a colour of their own
 OTHERS = "all others"
 MANIFOLD_STEPS = 20
-NEIGHBOURS_AMONG = 60_000  # training images
+NEIGHBOURS_AMONG, NEIGHBOURS_BYTES = 60_000, 2**30  # training images, and what they may take as float32
 
 
 def plot_run(run: Path, model: VAE, config: Config, dataset: Dataset, device: torch.device) -> Iterator[Path]:
@@ -93,7 +93,8 @@ class _Plots:
     def neighbours(self, n: int, *, nearest: int) -> Any:
         """Draws from the prior, each over the training images nearest to it, pixel by pixel: copies would show."""
         samples = self.draw(n)
-        train = torch.from_numpy(from_uint8(self.dataset.train_images[:NEIGHBOURS_AMONG])).flatten(1)
+        among = min(NEIGHBOURS_AMONG, NEIGHBOURS_BYTES // samples[0].nbytes)
+        train = torch.from_numpy(from_uint8(self.dataset.train_images[:among])).flatten(1)
         order = torch.cdist(torch.from_numpy(samples).flatten(1), train).argsort(1)[:, :nearest].T
         rows = [samples, *(from_uint8(self.dataset.train_images[row.numpy()]) for row in order)]
         return _picture(image_grid(np.concatenate(rows), columns=n), "Samples, and the training images nearest to each")
@@ -147,7 +148,8 @@ class _Plots:
             yield OTHERS, ~np.isin(labels, shown)
         for label in shown:
             names = self.dataset.classes
-            yield (names[label] or "(no folder)") if label < len(names) else str(label), labels == label
+            name = (names[label] or "(no folder)") if label < len(names) else str(label)
+            yield name.encode("utf-8", "surrogateescape").decode("utf-8", "replace"), labels == label
 
     def manifold(self) -> Any:
         """The latent plane decoded at the quantiles of the prior (Kingma and Welling 2014, figure 4)."""

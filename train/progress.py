@@ -82,6 +82,12 @@ class Metrics:
         write_file(self._table, text.getvalue().encode())
 
 
+def epochs_run(folder: Path, planned: int) -> int:
+    """How many epochs a run has had; of a folder without metrics, as an artifact's is, as many as were planned."""
+    rows = read_metrics(folder)
+    return int(rows[-1]["epoch"]) if rows else planned
+
+
 def read_metrics(folder: Path) -> list[dict[str, Any]]:
     """The rows of a run's metrics.jsonl; a last line that a crash tore is left out."""
     path = folder / "metrics.jsonl"

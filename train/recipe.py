@@ -28,19 +28,19 @@ def for_count(config: Config, images: int, *, at_once: int = 1) -> Config:
     """
     numbers = math.prod(config.image_shape)
     latents = min(LARGEST_LATENT, numbers // PIXELS_PER_LATENT, images // IMAGES_PER_LATENT)
-    held_out = min(MOST_HELD_OUT, round(HELD_OUT * images)) // at_once * at_once
+    held_out = max(1, min(MOST_HELD_OUT, round(HELD_OUT * images)) // at_once) * at_once
     return dataclasses.replace(
         config,
         latent_size=max(LEAST_LATENT, latents // 8 * 8),
         batch_size=min(config.batch_size, 16 if images < 2000 else 32 if images < 20_000 else 64),
-        validation_images=held_out if images - held_out >= 2 else 0,
+        validation_images=held_out if images - held_out >= 2 * at_once else 0,
     )
 
 
 def for_length(config: Config, steps: int) -> Config:
     """The same for so many steps: a warm-up that is a small part of them."""
     warmup = min(LONGEST_WARMUP_STEPS, steps // 20)
-    patience = config.patience or round(PATIENCE * config.epochs)
+    patience = max(1, round(PATIENCE * config.epochs)) if config.patience is None else config.patience
     return dataclasses.replace(config, learning_rate_warmup_steps=warmup, patience=patience)
 
 

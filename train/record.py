@@ -77,7 +77,8 @@ class Record:
         if trainer.gave_up:
             say(
                 f"Ended at epoch {trainer.epoch} of {trainer.config.epochs}: the held-out bound has not risen since "
-                f"epoch {trainer.best.epoch}, whose weights are kept."
+                f"epoch {trainer.best.epoch}, whose weights are kept. To go on all the same: "
+                f"python -m train fit --resume {shlex.quote(str(self._folder))} --patience 0"
             )
 
     def _end_epoch(self, figures: dict[str, Any], now: float) -> None:

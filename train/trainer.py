@@ -64,6 +64,10 @@ class Trainer:
         if images.numel() < DEVICE_BYTES:  # larger sets stay where they are, and go over batch by batch
             images = images.to(device)
         split = len(images) - config.validation_images
+        if split < 1:
+            raise InputError(
+                f"--validation-images is {config.validation_images}; there are {len(images)} images to train on."
+            )
         self.images, self.validation = images[:split], images[split:]
         self.labels = torch.from_numpy(dataset.train_labels).to(device).long() if config.labels else None
         if config.labels and config.labels != (found := len(np.unique(dataset.train_labels))):
@@ -72,7 +76,7 @@ class Trainer:
             self.model.encoder.requires_grad_(False)
             self.model.decoder.requires_grad_(False)
         self.step = 0
-        self.seconds = 0.0  # that steps and ends of epochs took, of a run with a limit in time
+        self.seconds, self.minutes = 0.0, config.minutes  # that the run took, and that it was to take
         self.best = Best()
         self._order = Order(len(self.images), seed=config.seed)
         # Sums over the epoch so far: log-likelihood, KL, the bound that is raised, images.
@@ -99,10 +103,15 @@ class Trainer:
         return self.step >= self.total_steps or self.gave_up
 
     @property
+    def has_waited(self) -> bool:
+        """Whether the last step is one after which the device is waited for."""
+        return self.step % CHECK_STEPS == 0 or self.step % self.steps_per_epoch == 0
+
+    @property
     def gave_up(self) -> bool:
         """Whether the run ended before its time because its held-out bound no longer rises."""
         waited = self.epoch - self.best.epoch
-        return bool(self.config.patience and len(self.validation)) and waited >= self.config.patience
+        return bool(len(self.validation)) and waited >= (self.config.patience or math.inf)
 
     @property
     def averaged_model(self) -> VAE:
@@ -139,7 +148,7 @@ class Trainer:
             self.average.update_parameters(self.model)
         self.sums += sums
         self.step += 1
-        if self.step % CHECK_STEPS == 0 or self.step % self.steps_per_epoch == 0:
+        if self.has_waited:
             self.require_finite()
 
     def end_epoch(self) -> dict[str, Any]:
@@ -160,7 +169,7 @@ class Trainer:
         if len(self.validation):
             draws = figures["draws"]
             found = held_out.measure(self.averaged_model, self.config, self.validation, draws=draws, device=self.device)
-            figures["validation_bound"] = found.bound
+            figures["validation_bound"] = self.processes.of_first(found.bound)
             if found.sigma is not None:
                 figures["validation_sigma"] = found.sigma
         # A bound of more draws is higher for the same weights: only bounds of the same number compare.
@@ -250,6 +259,8 @@ class Trainer:
     def begin_as_components(self) -> None:
         """Let the linear maps of a new model be the data's principal components."""
         begin_as_components(self.model, self.images, self.validation)
+        with torch.no_grad():  # of equal eigenvalues, machines may find other directions
+            self.processes.take_first(list(self.model.parameters()))
         self._average_anew()
 
     def _average_anew(self) -> None:
@@ -265,7 +276,7 @@ class Trainer:
             tensors |= {f"optimizer.{index}.{name}": tensor for name, tensor in slots.items()}
         tensors |= {"noise": self.noise.get_state(), "sums": self.sums}
         best = {f"best_{name}": value for name, value in self.best._asdict().items()}
-        spent = {"seconds": self.seconds} if self.config.minutes else {}
+        spent = {"seconds": self.seconds, "minutes": self.config.minutes} if self.config.minutes else {}
         return Checkpoint(tensors, {"step": self.step, **best, **spent})
 
     def restore(self, saved: Checkpoint) -> None:
@@ -294,7 +305,7 @@ class Trainer:
         self.sums = tensors["sums"]
         self.step = saved.state["step"]
         self.best = Best(*(saved.state.get(f"best_{name}", 0) for name in Best._fields))
-        self.seconds = saved.state.get("seconds", 0.0)
+        self.seconds, self.minutes = saved.state.get("seconds", 0.0), saved.state.get("minutes", 0.0)
 
 
 def to_float(images: Tensor) -> Tensor:

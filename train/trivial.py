@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,12 @@ from PIL import Image
 
 from .config import Config
 from .data import Dataset
+from .likelihood import LEAST_SIGMA
 from .units import bits_per_dim
 
 SOME = 5000  # images that the mean picture is taken of
-PACKED = 1000  # images that are packed as PNG and WebP
+PACKED = 200  # images that are packed as PNG and WebP
+AT_ONCE = 100  # images in memory as float64
 MARGIN = 1e-3  # a mean pixel is no nearer to black and white than this
 
 RAW_BYTES = 8.0  # bits a dimension
@@ -28,15 +31,24 @@ def mean_picture_bound(config: Config, dataset: Dataset, held_out: Images) -> fl
 
     Of the likelihood that the model has, so that the two compare; sigma is the best one for the held-out images.
     """
-    some = np.linspace(0, len(dataset.train_images) - 1, min(len(dataset.train_images), SOME)).astype(int)
-    mean = dataset.train_images[some].mean(axis=0) / 255
-    x = held_out[:SOME].astype(np.float64) / 255
-    numbers = math.prod(config.image_shape)
+    split = len(dataset.train_images) - config.validation_images
+    some = np.linspace(0, split - 1, min(split, SOME)).astype(int)
+    mean = sum(part.sum(axis=0, dtype=np.float64) for part in _parts(dataset.train_images, some)) / (255 * len(some))
+    others = _parts(held_out, np.arange(min(len(held_out), SOME)))
+    numbers, count = math.prod(config.image_shape), min(len(held_out), SOME)
     if config.likelihood == "gaussian":
-        sigma = max(float(np.sqrt(((x - mean) ** 2).mean())), 0.5 / 255)
-        return -numbers * (math.log(sigma) + 0.5 * math.log(2 * math.pi) + 0.5)
+        variance = sum(float(((part / 255 - mean) ** 2).sum()) for part in others) / (count * numbers)
+        sigma = max(math.sqrt(variance), LEAST_SIGMA)
+        return -numbers * (math.log(sigma) + 0.5 * math.log(2 * math.pi) + 0.5 * variance / sigma**2)
     mean = mean.clip(MARGIN, 1 - MARGIN)
-    return float((x * np.log(mean) + (1 - x) * np.log1p(-mean)).sum(axis=(1, 2, 3)).mean())
+    log_odds, log_white = np.log(mean) - np.log1p(-mean), np.log1p(-mean).sum()
+    return sum(float((part / 255 * log_odds).sum()) for part in others) / count + float(log_white)
+
+
+def _parts(images: Images, rows: npt.NDArray[np.int64]) -> Iterator[Images]:
+    """Some rows of a set that may be larger than the memory, few at a time."""
+    for first in range(0, len(rows), AT_ONCE):
+        yield images[rows[first : first + AT_ONCE]]
 
 
 def packed_bits_per_dim(images: Images) -> dict[str, float]:

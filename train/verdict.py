@@ -1,4 +1,4 @@
-"""What to say of a run that has ended: how it does on held-out pictures, and what to do if that is badly."""
+"""What to say of a run that has ended: how it does on held-out pictures, and what to do if it does badly."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from .progress import read_metrics
 from .trivial import RAW_BYTES, mean_picture_bound
 from .units import bits_per_dim, bound_in_units
 
+FEWEST_ROWS = 10  # epochs that a curve can be told from
 TURNED = 0.75  # of the epochs: a held-out curve that is best before has turned
 RISEN = 0.01  # share of its fall that a curve must rise again by
 
 
 def verdict(run: Path, config: Config, dataset: Dataset) -> list[str]:
-    """Sentences about a run, of its metrics; warnings begin with "warning:". None where nothing was held out."""
+    """Sentences about a run, of its metrics; warnings begin with "warning:". Empty where nothing was held out."""
     rows = [row for row in read_metrics(run) if "validation_bound" in row]
     if not rows:
         return []
@@ -38,10 +39,15 @@ def verdict(run: Path, config: Config, dataset: Dataset) -> list[str]:
             f"look at the pictures in {run / 'pictures'}."
         )
     fall = found - rows[0]["validation_bound"]
-    if best["epoch"] < TURNED * rows[-1]["epoch"] and found - rows[-1]["validation_bound"] > RISEN * fall:
+    mirror = "" if "flip" in config.augment else "--augment flip (where a mirrored picture is as normal), "
+    if (
+        len(rows) >= FEWEST_ROWS
+        and best["epoch"] < TURNED * rows[-1]["epoch"]
+        and found - rows[-1]["validation_bound"] > RISEN * fall
+    ):
         said.append(
             f"warning: the held-out curve turned at epoch {best['epoch']} of {rows[-1]['epoch']}: from there on the "
-            "model learnt its training pictures by heart. More pictures help most; else --augment (flip, where a "
-            "mirrored picture is as normal), a smaller --latent-size, or narrower --widths."
+            "model learnt its training pictures by heart. More pictures help most; else "
+            f"{mirror}a smaller --latent-size, or narrower --widths."
         )
     return said
