@@ -105,7 +105,7 @@ def _int8(result: dict[str, Any], config: dict[str, Any]) -> str:
     """Bits a dimension that it loses, and how many times as fast it encodes and decodes 64 images."""
     training = result["manifest"]
     if "int8_elbo_loss_nats" not in training:
-        return "no faster"
+        return "none"
     lost = training["int8_elbo_loss_nats"] / math.prod(config["image_shape"]) / math.log(2)
     faster = (f"{training[f'int8_{verb}_speedup_batch_64']:.1f}" for verb in ("encode", "decode"))
     return f"{lost:+.3f}, {' and '.join(faster)} times"
