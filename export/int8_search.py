@@ -37,7 +37,7 @@ class Limits(NamedTuple):
 
 
 DEFAULT_LIMITS = Limits()
-BITS_PER_DIM = 0.01  # of a Gaussian model: what one per cent more noise in every pixel costs, and nobody sees
+BITS_PER_DIM = 0.01  # of a Gaussian model: what 0.7 per cent more noise in every pixel costs, and nobody sees
 
 
 def limits_for(config: Config, nats: float | None) -> Limits:

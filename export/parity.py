@@ -21,7 +21,7 @@ from train.config import Config
 from train.densities import gaussian_kl, log_normal
 from train.detector import Detector
 from train.networks import VAE as TorchVAE
-from train.prior import StandardNormal
+from train.prior import Flow, StandardNormal
 from train.sampling import prior_latents
 from vae_runtime import VAE, from_uint8, to_uint8
 from vae_runtime.maths.noise import standard_normal
@@ -53,6 +53,7 @@ class TorchNumbers(NamedTuple):
     iwae: npt.NDArray[np.float64]
     score: npt.NDArray[np.float64]
     sizes: npt.NDArray[np.float64]  # what the terms of these sums come to without their signs
+    latent_sizes: npt.NDArray[np.float64]  # of the KL's terms alone
 
 
 class Parity(NamedTuple):
@@ -87,6 +88,7 @@ def compare(model: TorchVAE, config: Config, vae: VAE, detector: Detector | None
         noise, ours_z = torch.from_numpy(eps), vae.prior.from_noise(eps, batch_size=64)
         z = model.prior.from_noise(noise)
         found.note("z", DRAWS_OF_PRIOR, ours_z, z, exact.prior.from_noise(noise.double()))
+        _compare_prior(found, model, exact, vae, z)
         images = vae.decode(z.numpy())
         found.note("images", DRAWS_OF_PRIOR, images, model.decode(z).sigmoid(), exact.decode(z.double()).sigmoid())
     images = likely_images(model, config, 16)
@@ -94,10 +96,30 @@ def compare(model: TorchVAE, config: Config, vae: VAE, detector: Detector | None
     elbo = vae.elbo(images, samples=DRAWS)
     terms = {"log_likelihood": elbo.log_likelihood, "kl": elbo.kl, "iwae": elbo.iwae, "score": vae.score(images)}
     for name, nats in terms.items():
-        probe = f"the {name.replace('_', '-')} of {PICTURES}"
-        found.note("nats", probe, nats, getattr(numbers, name), getattr(truths, name), sizes=truths.sizes)
+        probe, sizes = f"the {name.replace('_', '-')} of {PICTURES}", truths.sizes
+        if name == "kl":
+            sizes = truths.latent_sizes
+        found.note("nats", probe, nats, getattr(numbers, name), getattr(truths, name), sizes=sizes)
     _require_finite_far_out(config, vae)
     return found.all()
+
+
+def _compare_prior(found: _Errors, model: TorchVAE, exact: TorchVAE, vae: VAE, z: Tensor) -> None:
+    """The density of latents, and the noise that a flow finds for them: small beside the nats of an image's pixels."""
+    truth = exact.prior.log_prob(z.double())
+    sizes = truth.abs().numpy() + z.shape[1]
+    probe = f"the density of {DRAWS_OF_PRIOR}"
+    ours = vae.prior.log_prob(z.numpy(), batch_size=64)
+    found.note("nats", probe, ours, model.prior.log_prob(z), truth, sizes=sizes)
+    if isinstance(model.prior, Flow) and isinstance(exact.prior, Flow):
+        noise = vae.prior.to_noise(z.numpy(), batch_size=64)
+        found.note(
+            "z",
+            f"the noise of {DRAWS_OF_PRIOR}",
+            noise,
+            model.prior.to_noise(z)[0],
+            exact.prior.to_noise(z.double())[0],
+        )
 
 
 def require_parity(found: list[Parity]) -> None:
@@ -148,6 +170,7 @@ def torch_numbers(model: TorchVAE, images: npt.NDArray[np.float32], *, draws: in
         ((likelihoods + ratios).logsumexp(1) - math.log(draws)).numpy(),
         score.numpy(),
         (pixels + latents).numpy(),
+        latents.numpy(),
     )
 
 

@@ -3,11 +3,15 @@
 import dataclasses
 
 import numpy as np
+import onnx
 import pytest
 import torch
+from onnx import numpy_helper
 
+from export import folder
 from export.errors import ExportError
 from export.folder import export
+from export.graphs import finish
 from fuzz.exports import export_broken, random_run
 from train import checkpoint as checkpoints
 from train.checkpoint import Checkpoint, load_model
@@ -20,11 +24,11 @@ pytestmark = pytest.mark.usefixtures("operators_read_once")
 CPU = torch.device("cpu")
 
 
-def saved(folder, config, change=lambda model: None):
+def saved(place, config, change=lambda model: None):
     model = build(config, CPU)
     with torch.no_grad():
         change(model)
-    run = folder / "run"
+    run = place / "run"
     run.mkdir()
     (run / "config.json").write_text(config.to_json())
     checkpoints.save(run / checkpoints.BEST, Checkpoint(dict(model.state_dict()), {}))
@@ -42,14 +46,14 @@ def test_sound_models_of_any_kind_are_exported(tmp_path, seed):
 def test_broken_exports_are_refused(tmp_path, seed):
     random = np.random.default_rng(seed)
     for attempt in range(8):
-        folder = tmp_path / str(attempt)
-        folder.mkdir()
-        run, _ = random_run(folder, 100 * seed + attempt)
-        outcome, what = export_broken(run, folder / "model", random)
+        place = tmp_path / str(attempt)
+        place.mkdir()
+        run, _ = random_run(place, 100 * seed + attempt)
+        outcome, what = export_broken(run, place / "model", random)
         if outcome != "no effect":
             break
     assert outcome == "refused", what
-    assert not (folder / "model").exists()
+    assert not (place / "model").exists()
 
 
 def test_latents_that_a_flow_throws_far_out_are_no_reason_to_refuse(tmp_path):
@@ -60,9 +64,9 @@ def test_latents_that_a_flow_throws_far_out_are_no_reason_to_refuse(tmp_path):
 
     def stretch(model):
         for coupling in model.prior.couplings:
-            coupling.scale.weight.normal_(0, 0.3)
-            coupling.scale.bias.fill_(0.4)
-            coupling.shift.weight.normal_(0, 1)
+            coupling.scale.weight.normal_(0, 0.02)
+            coupling.scale.bias.fill_(2.6)
+            coupling.shift.weight.normal_(0, 0.1)
             coupling.shift.bias.normal_(0, 1)
 
     run = saved(tmp_path, config, stretch)
@@ -70,6 +74,33 @@ def test_latents_that_a_flow_throws_far_out_are_no_reason_to_refuse(tmp_path):
     with torch.no_grad():
         assert model.prior.from_noise(torch.full((1, 16), 10.0)).abs().max() > 1e4
     export(run, tmp_path / "model")
+
+
+@pytest.mark.parametrize("role", ["prior_sample", "prior_log_prob"])
+def test_a_weight_of_the_prior_is_not_drowned_by_the_nats_of_pixels(tmp_path, monkeypatch, role):
+    config = dataclasses.replace(
+        for_shape(PRESETS["conv"](), (3, 40, 40)), widths=(4, 6), blocks=0, latent_size=16, linear_pool=0
+    )
+
+    def waken(model):
+        for coupling in model.prior.couplings:
+            coupling.shift.weight.normal_(0, 0.1)
+
+    run = saved(tmp_path, config, waken)
+    usual = folder.export_graphs
+
+    def broken(*arguments, **options):
+        graphs, pair_id = usual(*arguments, **options)
+        graph = onnx.load_from_string(graphs[role])
+        (tensor,) = (each for each in graph.graph.initializer if each.name == "couplings.2.shift.weight")
+        values = numpy_helper.to_array(tensor).copy()
+        values[np.unravel_index(np.abs(values).argmax(), values.shape)] *= 1.01
+        tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
+        return {**graphs, role: finish(graph, role, {item.key: item.value for item in graph.metadata_props})}, pair_id
+
+    monkeypatch.setattr(folder, "export_graphs", broken)
+    with pytest.raises(ExportError, match=r"the exported graphs are another model: for .*draws from the prior"):
+        export(run, tmp_path / "model")
 
 
 def test_a_small_sigma_and_nats_of_both_signs_are_no_reason_to_refuse(tmp_path):

@@ -117,3 +117,8 @@ def test_every_link_leads_to_a_file(root):
         for target in re.findall(r"\]\(([^)#]+)\)", document.read_text(encoding="utf-8")):
             if "://" not in target:
                 assert (document.parent / target).exists(), f"{document.name} links to {target}"
+
+
+def test_no_document_has_a_gap_left_to_fill(root):
+    for document in [*root.glob("*.md"), *root.glob("docs/*.md")]:
+        assert "@@" not in document.read_text(encoding="utf-8"), document.name
