@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import onnx
-import torch
 
 import vae_runtime
 from train import checkpoint as checkpoints
@@ -22,17 +21,16 @@ from train.checkpoint import Checkpoint, load_model, weights_digest
 from train.config import Config
 from train.detection import FILE as DETECTOR_FILE
 from train.detection import load_detector
-from train.detector import Detector
 from train.networks import VAE as TorchVAE
 from train.networks import parameter_count
 from train.progress import epochs_run
 from train.sampling import noise_labels
-from vae_runtime import VAE, from_uint8, image_grid, read_images, standard_normal
+from vae_runtime import VAE, from_uint8, image_grid, read_images
 from vae_runtime.checks.calibrate import Calibration, calibration, tiled_calibration
 from vae_runtime.checks.verify import replay, verify
 from vae_runtime.errors import InputError, VAEError
 from vae_runtime.files import write_file
-from vae_runtime.maths.posterior import Posterior, reparameterise
+from vae_runtime.maths.posterior import reparameterise
 from vae_runtime.model import manifest as manifests
 from vae_runtime.model.gate import OPSET
 from vae_runtime.model.golden import GoldenVectors
@@ -45,20 +43,13 @@ from vae_runtime.pictures.writing import encode_image
 
 from .card import card
 from .errors import ExportError
+from .golden import GOLDEN_DRAWS, INT8_TOLERANCE, TOLERANCE, golden_vectors, scaled, tensor_sizes, tolerance_of
 from .graphs import MIN_ONNXRUNTIME, export_graphs, finish, tidy
 from .int8 import Recipe, quantise
-from .parity import Parity, compare, likely_images, require_parity, torch_numbers
+from .parity import Parity, compare, require_parity, torch_numbers
 from .strangers import Strangers, strangers_auc
 
 EVALUATION, RECIPE = "evaluation.json", "int8.json"
-GOLDEN_IMAGES, GOLDEN_DRAWS = 8, 4
-# What another processor, library version or provider may differ by: a tenth of a grey level, a hundredth of a nat.
-TOLERANCE = {"mean": 1e-4, "logvar": 1e-4, "z": 1e-4, "images": 1e-4, "nats": 1e-2}
-OTHER_MACHINES = 4.0  # times the error against float64 here: what another order of sums may give
-USUAL_SIZE = {"mean": 10.0, "logvar": 10.0, "z": 10.0, "images": 1.0, "nats": 1000.0}
-# A value at the edge between two integers may fall on either side, and move what follows by a step.
-INT8_TOLERANCE = {"mean": 0.05, "logvar": 0.05, "z": 1e-4, "images": 0.1, "nats": 1.0}
-
 FindRecipe = Callable[[VAE, Mapping[str, onnx.ModelProto], Config], Recipe | None]
 
 
@@ -96,7 +87,7 @@ def export(
     graphs, pair_id = export_graphs(model, config, detector=detector, metadata=_metadata(config, license))
     contents = {f"{role}.onnx": content for role, content in graphs.items()}
     golden = golden_vectors(model, config, detector)
-    sizes = _sizes(golden, nats=float(torch_numbers(model, golden.images, draws=GOLDEN_DRAWS).sizes.max()))
+    sizes = tensor_sizes(golden, nats=float(torch_numbers(model, golden.images, draws=GOLDEN_DRAWS).sizes.max()))
     contents["golden.npz"] = golden.to_bytes()
     manifest = Manifest(
         name=folder.absolute().name,
@@ -125,7 +116,7 @@ def export(
         vae = VAE.load(trial)
         found = compare(model, config, vae, detector)
         require_parity(found)
-        manifest = _with_tolerance(manifest, _tolerance(sizes, found))
+        manifest = _with_tolerance(manifest, tolerance_of(sizes, found))
         samples = image_grid(vae.sample(64, seed=0), columns=16)
         manifest = dataclasses.replace(manifest, calibration=_calibration_there(folder, pair_id))
         if calibrate:
@@ -138,7 +129,7 @@ def export(
         if int8:
             recipe = int8(VAE.load(trial, threads=1), _opened(contents), config) or recipe
     if recipe:
-        manifest, contents = _with_int8(manifest, contents, recipe, _scaled(INT8_TOLERANCE, sizes))
+        manifest, contents = _with_int8(manifest, contents, recipe, scaled(INT8_TOLERANCE, sizes))
     contents["samples.png"] = encode_image(samples)
     contents["README.md"] = card(manifest, {name: len(content) for name, content in contents.items()}, found).encode()
     manifest = _with_card(manifest, contents)
@@ -160,35 +151,6 @@ def export(
     else:
         (folder / "checkpoint" / RECIPE).unlink(missing_ok=True)
     return Exported(found, strangers)
-
-
-def golden_vectors(model: TorchVAE, config: Config, detector: Detector | None = None) -> GoldenVectors:
-    """What torch gives for a few images, so that any device can check itself without torch."""
-    images = likely_images(model, config, GOLDEN_IMAGES)
-    numbers = torch_numbers(model, images, draws=GOLDEN_DRAWS)
-    eps = standard_normal(GOLDEN_IMAGES, config.latent_size, seed=0)
-    z = reparameterise(Posterior(numbers.mean, numbers.logvar), eps)
-    with torch.inference_mode():
-        decoded = model.decode(torch.from_numpy(z)).sigmoid().numpy()
-        prior_z = model.prior.from_noise(torch.from_numpy(eps)).numpy()
-        faults = detector(torch.from_numpy(images)).numpy() if detector else None
-        prior_log_prob = model.prior.log_prob(torch.from_numpy(z)).double().numpy()
-    return GoldenVectors(
-        images=images,
-        mean=numbers.mean,
-        logvar=numbers.logvar,
-        eps=eps,
-        z=z,
-        prior_z=prior_z,
-        prior_log_prob=prior_log_prob,
-        decoded=decoded,
-        log_likelihood=numbers.log_likelihood,
-        kl=numbers.kl,
-        iwae=numbers.iwae,
-        score=numbers.score,
-        draws=np.array(GOLDEN_DRAWS, np.int64),
-        faults=faults,
-    )
 
 
 def _with_int8(
@@ -217,26 +179,6 @@ def _with_int8(
     golden = Golden(file=describe("golden.int8.npz", contents["golden.int8.npz"]), tolerance=tolerance)
     training = {**manifest.training, **{f"int8_{name}": figure for name, figure in recipe.measured.items()}}
     return dataclasses.replace(manifest, golden={**manifest.golden, "int8": golden}, training=training), contents
-
-
-def _sizes(golden: GoldenVectors, *, nats: float) -> dict[str, float]:
-    """How large the golden tensors are; nats: what the terms of their sums come to without their signs."""
-    arrays = {"mean": golden.mean, "logvar": golden.logvar, "z": golden.prior_z, "images": golden.decoded}
-    return {**{name: float(np.abs(array).max(initial=1.0)) for name, array in arrays.items()}, "nats": nats}
-
-
-def _scaled(tolerance: Mapping[str, float], sizes: Mapping[str, float]) -> dict[str, float]:
-    """Tolerances are of numbers of a usual size; of larger ones, float32 fixes a share only."""
-    return {name: allowed * max(1.0, sizes[name] / USUAL_SIZE[name]) for name, allowed in tolerance.items()}
-
-
-def _tolerance(sizes: Mapping[str, float], found: list[Parity]) -> dict[str, float]:
-    """What another machine may differ by from the golden vectors: never less than float32 leaves open here."""
-    scaled = _scaled(TOLERANCE, sizes)
-    for item in found:
-        error = max(item.ours, item.torchs) * max(1.0, sizes[item.tensor])
-        scaled[item.tensor] = max(scaled[item.tensor], OTHER_MACHINES * error)
-    return scaled
 
 
 def _with_tolerance(manifest: Manifest, tolerance: Mapping[str, float]) -> Manifest:

@@ -1,0 +1,74 @@
+"""The golden vectors of an export, and by how much another machine may differ from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+
+from train.config import Config
+from train.detector import Detector
+from train.networks import VAE as TorchVAE
+from vae_runtime import standard_normal
+from vae_runtime.maths.posterior import Posterior, reparameterise
+from vae_runtime.model.golden import GoldenVectors
+
+from .parity import Parity, likely_images, torch_numbers
+
+GOLDEN_IMAGES, GOLDEN_DRAWS = 8, 4
+# What another processor, library version or provider may differ by: a tenth of a grey level, a hundredth of a nat.
+TOLERANCE = {"mean": 1e-4, "logvar": 1e-4, "z": 1e-4, "images": 1e-4, "nats": 1e-2}
+OTHER_MACHINES = 4.0  # times the error against float64 here: what another order of sums may give
+USUAL_SIZE = {"mean": 10.0, "logvar": 10.0, "z": 10.0, "images": 1.0, "nats": 1000.0}
+# A value at the edge between two integers may fall on either side, and move what follows by a step.
+INT8_TOLERANCE = {"mean": 0.05, "logvar": 0.05, "z": 1e-4, "images": 0.1, "nats": 1.0}
+
+
+def golden_vectors(model: TorchVAE, config: Config, detector: Detector | None = None) -> GoldenVectors:
+    """What torch gives for a few images, so that any device can check itself without torch."""
+    images = likely_images(model, config, GOLDEN_IMAGES)
+    numbers = torch_numbers(model, images, draws=GOLDEN_DRAWS)
+    eps = standard_normal(GOLDEN_IMAGES, config.latent_size, seed=0)
+    z = reparameterise(Posterior(numbers.mean, numbers.logvar), eps)
+    with torch.inference_mode():
+        decoded = model.decode(torch.from_numpy(z)).sigmoid().numpy()
+        prior_z = model.prior.from_noise(torch.from_numpy(eps)).numpy()
+        faults = detector(torch.from_numpy(images)).numpy() if detector else None
+        prior_log_prob = model.prior.log_prob(torch.from_numpy(z)).double().numpy()
+    return GoldenVectors(
+        images=images,
+        mean=numbers.mean,
+        logvar=numbers.logvar,
+        eps=eps,
+        z=z,
+        prior_z=prior_z,
+        prior_log_prob=prior_log_prob,
+        decoded=decoded,
+        log_likelihood=numbers.log_likelihood,
+        kl=numbers.kl,
+        iwae=numbers.iwae,
+        score=numbers.score,
+        draws=np.array(GOLDEN_DRAWS, np.int64),
+        faults=faults,
+    )
+
+
+def tensor_sizes(golden: GoldenVectors, *, nats: float) -> dict[str, float]:
+    """How large the golden tensors are; nats: what the terms of their sums come to without their signs."""
+    arrays = {"mean": golden.mean, "logvar": golden.logvar, "z": golden.prior_z, "images": golden.decoded}
+    return {**{name: float(np.abs(array).max(initial=1.0)) for name, array in arrays.items()}, "nats": nats}
+
+
+def scaled(tolerance: Mapping[str, float], sizes: Mapping[str, float]) -> dict[str, float]:
+    """Tolerances are of numbers of a usual size; of larger ones, float32 fixes a share only."""
+    return {name: allowed * max(1.0, sizes[name] / USUAL_SIZE[name]) for name, allowed in tolerance.items()}
+
+
+def tolerance_of(sizes: Mapping[str, float], found: list[Parity]) -> dict[str, float]:
+    """What another machine may differ by from the golden vectors: never less than float32 leaves open here."""
+    allowed = scaled(TOLERANCE, sizes)
+    for item in found:
+        error = max(item.ours, item.torchs) * max(1.0, sizes[item.tensor])
+        allowed[item.tensor] = max(allowed[item.tensor], OTHER_MACHINES * error)
+    return allowed
