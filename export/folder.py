@@ -259,6 +259,7 @@ def _training(run: Path, model: TorchVAE, config: Config) -> dict[str, Any]:
         "targets": config.targets,
         "epochs": config.epochs,
         **({"started_from": config.started_from} if config.started_from else {}),
+        **({"picture_sizes": list(config.picture_sizes)} if config.picture_sizes else {}),
         "parameters": parameter_count(model),
         **rounded,
         **{f"probe_accuracy_{labels}": round(accuracy, 4) for labels, accuracy in probes.items()},

@@ -119,6 +119,9 @@ def test_a_folder_is_trained_resumed_measured_exported_and_scored(parts):
     export(run, model, calibrate=parts / "more")
     vae = VAE.load(model)
     assert len(vae.manifest.calibration["elbo"]) == 12
+    assert vae.manifest.training["picture_sizes"] == [50, 50, 40, 40]
+    quiet = vae_("score", parts / "parts", "-m", model, "--format", "csv")  # 50x40 for 32x28 images, as it learnt them
+    assert "unlike" not in quiet.stderr
     images = read_images(sorted((parts / "more").iterdir()), vae.manifest.image)
     np.testing.assert_array_equal(np.sort(vae.score(images)), vae.manifest.calibration["elbo"])
     Image.new("RGB", (50, 40), (250, 250, 250)).save(parts / "white.png")

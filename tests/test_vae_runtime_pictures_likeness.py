@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vae_runtime.pictures.likeness import BENT, COLOUR, LARGE, SMALL, unlikeness
+from vae_runtime.pictures.likeness import BENT, COLOUR, LARGE, SMALL, KnownSizes, unlikeness
 from vae_runtime.pictures.reading import read_picture
 from vae_runtime.spec import ImageSpec
 
@@ -64,3 +64,15 @@ def test_a_cropped_picture_is_seen_at_the_scale_of_its_shorter_side_a_padded_one
 
 def test_in_windows_only_colours_count():
     assert found((500, 300), windows=True) == () and found((5, 3), "RGB", windows=True) == (COLOUR,)
+
+
+def test_pictures_as_large_as_those_that_were_trained_on_are_like_them():
+    known = KnownSizes.of({"picture_sizes": [200, 600, 150, 400]})
+    assert found((500, 300)) == (LARGE, BENT) and found((500, 300), known=known) == ()
+    assert found((100, 75), known=known) == () and found((1200, 800), known=known) == ()
+    assert found((1300, 300), known=known) == (LARGE, BENT) and found((500, 300), "RGB", known=known) == (COLOUR,)
+
+
+@pytest.mark.parametrize("said", [None, 5, [1, 2, 3], [1, 2, 3, "4"], [0, 1, 1, 1], [1.5, 2, 2, 2], [True, 1, 1, 1]])
+def test_what_a_manifest_says_of_sizes_is_not_trusted(said):
+    assert KnownSizes.of({"picture_sizes": said}) is None and KnownSizes.of({}) is None

@@ -153,6 +153,7 @@ def fit(
     quiet = processes.rank > 0
     dataset = load(config, folder, directory=data_dir, pictures=pictures, say=(lambda text: None) if quiet else say)
     if pictures:
+        config = dataclasses.replace(config, picture_sizes=dataset.sizes)
         config = for_count(config, len(dataset.train_images), at_once=max(1, config.patches))
         config = dataclasses.replace(config, **changes)
         if config.linear_pool:  # of the stages that --widths gives

@@ -46,6 +46,7 @@ class Config:
     targets: Literal["binarised", "grey"] = "binarised"
     # The share of each batch that stays grey although the targets are binarised: people give a model grey pictures.
     grey_share: float = 0.0
+    picture_sizes: tuple[int, ...] = ()  # before they were fitted: least and greatest width, then height
     # Of pictures (train/folders.py, train/augment.py): random crops of each, and random changes of each image seen.
     patches: int = 0
     augment: tuple[str, ...] = ()
@@ -87,7 +88,7 @@ class Config:
         """Read what `to_json` wrote; an unknown or missing key is an InputError."""
         try:
             fields: dict[str, Any] = json.loads(text)
-            for name in ("image_shape", "widths", "augment"):
+            for name in ("image_shape", "widths", "augment", "picture_sizes"):
                 fields[name] = tuple(fields.get(name, ()))
             return cls(**fields)
         except (ValueError, KeyError, TypeError) as error:

@@ -42,6 +42,7 @@ class Dataset(NamedTuple):
     test_images: npt.NDArray[np.uint8]
     test_labels: npt.NDArray[np.uint8]
     classes: tuple[str, ...] = ()  # names of the labels 0, 1 …, where they have some
+    sizes: tuple[int, ...] = ()  # of pictures, before they were fitted: least and greatest width, then height
 
 
 def load(name: str, directory: Path | None = None) -> Dataset:

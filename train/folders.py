@@ -33,7 +33,7 @@ from vae_runtime.spec import ImageSpec
 from .data import Dataset
 
 UNUSED_DAYS = 30  # after which a decoded folder is removed
-REPORT = 2  # version of what is kept of a decoded folder
+REPORT = 3  # version of what is kept of a decoded folder
 HELD_OUT = 0.1  # share of the pictures that test, where no other folder does
 SHOWN_ERRORS = 5
 
@@ -79,7 +79,8 @@ def load_folder(
     images = np.memmap(place.with_suffix(".bytes"), np.uint8, "c", shape=(count, *spec.shape))
     labels = np.array(report["labels"], np.uint8)
     split = report["train"]
-    return Dataset(images[:split], labels[:split], images[split:], labels[split:], tuple(report["classes"]))
+    classes, extent = tuple(report["classes"]), tuple(report["extent"])
+    return Dataset(images[:split], labels[:split], images[split:], labels[split:], classes, extent)
 
 
 def _paths(folder: Path) -> list[str]:
@@ -147,6 +148,7 @@ def _decode(
         "smallest": areas[0],
         "largest": areas[-1],
         "sizes": len(sizes),
+        "extent": [choose(size[axis] for size in sizes) for axis in (0, 1) for choose in (min, max)],
         "modes": dict(modes),
         "duplicates": sum(count - 1 for count in digests.values()),
         "classes": list(names) if len(names) <= 256 else [*list(names)[:255], "all others"],

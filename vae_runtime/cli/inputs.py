@@ -50,7 +50,10 @@ class Pictures:
         shard: tuple[int, int] = (1, 1),
         errors: str | None = None,
     ) -> None:
+        from ..pictures.likeness import KnownSizes
+
         self._spec, self._errors, self._unlike = manifest.image, errors, Unlike(manifest, built_in=built_in)
+        self._known = KnownSizes.of(manifest.training)
         arguments = tuple(arguments)
         self._folders = [Path(argument) for argument in arguments if Path(argument).is_dir()]
         self._paths, self._failures = expand(arguments)
@@ -146,7 +149,8 @@ class Pictures:
 
         try:
             picture = read_picture(standard_input() if path == "-" else path)
-            return _Read(fit_picture(picture, self._spec), [], unlikeness(picture, self._spec), picture.size)
+            apart = unlikeness(picture, self._spec, known=self._known)
+            return _Read(fit_picture(picture, self._spec), [], apart, picture.size)
         except InputError as error:
             return error
 
@@ -177,7 +181,7 @@ class Pictures:
 def read_each(arguments: Iterable[str], manifest: Manifest, *, built_in: bool) -> list[npt.NDArray[np.float32]]:
     """Read arguments that are one picture each: [1, channels, height, width]."""
     from ..pictures.fitting import fit_picture
-    from ..pictures.likeness import unlikeness
+    from ..pictures.likeness import KnownSizes, unlikeness
     from ..pictures.pixels import from_uint8
     from ..pictures.reading import read_picture
 
@@ -186,7 +190,8 @@ def read_each(arguments: Iterable[str], manifest: Manifest, *, built_in: bool) -
         if Path(argument).is_dir():
             raise InputError(f"{argument} is a folder; expected one picture.")
         picture = read_picture(standard_input() if argument == "-" else argument)
-        unlike.note(unlikeness(picture, manifest.image), picture.size)
+        known = KnownSizes.of(manifest.training)
+        unlike.note(unlikeness(picture, manifest.image, known=known), picture.size)
         images.append(from_uint8(fit_picture(picture, manifest.image)[None]))
     unlike.say_model()
     unlike.say(len(images))

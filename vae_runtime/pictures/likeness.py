@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
 from PIL import Image, ImageChops
 
 from ..spec import ImageSpec
@@ -12,13 +15,38 @@ GREY_LEVELS = 8  # by which the channels of a grey picture may differ: lossy for
 COLOUR, LARGE, SMALL, BENT = "in colour", "much larger", "much smaller", "of another aspect ratio"
 
 
-def unlikeness(picture: Image.Image, spec: ImageSpec, *, windows: bool = False) -> tuple[str, ...]:
+class KnownSizes(NamedTuple):
+    """The least and greatest width and height of the pictures that a model was trained on."""
+
+    widths: tuple[int, int]
+    heights: tuple[int, int]
+
+    @classmethod
+    def of(cls, training: Mapping[str, Any]) -> KnownSizes | None:
+        """What a manifest's training says of them; None where it says nothing, or nothing sensible."""
+        found = training.get("picture_sizes")
+        if not (isinstance(found, list) and len(found) == 4 and all(type(side) is int and side > 0 for side in found)):
+            return None
+        return cls((found[0], found[1]), (found[2], found[3]))
+
+    def are_like(self, size: tuple[int, int]) -> bool:
+        """Whether a picture of [width, height] is about as large as one of them may have been."""
+        return all(
+            least / SCALE <= side <= most * SCALE
+            for side, (least, most) in zip(size, (self.widths, self.heights), strict=True)
+        )
+
+
+def unlikeness(
+    picture: Image.Image, spec: ImageSpec, *, windows: bool = False, known: KnownSizes | None = None
+) -> tuple[str, ...]:
     """What sets an "L" or "RGB" picture apart from the model's: any of COLOUR, LARGE, SMALL, BENT; deterministic.
 
-    windows: the picture is cut at full resolution, where only its colours count.
+    windows: the picture is cut at full resolution, where only its colours count. known: sizes that the model was
+    trained on; what is about as large is like them, however much smaller the model's images are.
     """
     found = [COLOUR] if spec.mode == "L" and picture.mode == "RGB" and _coloured(picture) else []
-    if windows:
+    if windows or (known and known.are_like(picture.size)):
         return tuple(found)
     _, height, width = spec.shape
     across, down = picture.width / width, picture.height / height
