@@ -75,8 +75,8 @@ def export(
     calibrate: a folder of normal pictures, not trained on, whose scores tell how rare a score is. Nothing is left at
     `folder` unless every check passed. int8: finds how to quantise; without it, or where it finds no way, a checkpoint
     that carries a recipe is quantised by that. held_out: images uint8 [batch, channels, height, width] that the model
-    was not fitted to; they tell how well its scores know strangers. replace: the model may take the
-    place of another one.
+    was not fitted to; they tell how well its scores know strangers. replace: the model may take the place of
+    another one.
     """
     meant = f"to keep both, python -m export {shlex.quote(str(run))} {shlex.quote(str(_free(folder)))}"
     check_target(folder, replace=replace, meant=meant)

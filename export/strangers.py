@@ -18,8 +18,7 @@ from vae_runtime.maths.smoothing import window_means
 MOST_PICTURES = 200
 PATCHES = 4  # of each side, shuffled
 BLIND = 0.8  # an AUROC below is said
-FACES = ("elbo", "reconstruction", "kl", "complexity")  # scores of the whole picture, the default first
-
+METHODS = ("elbo", "reconstruction", "kl", "complexity")  # of the whole picture, the default first
 FEWEST = 20  # pictures that advice can be built on
 NOTICEABLE = 1 / 255  # mean difference of a pixel: strangers that differ by less are none
 
@@ -43,7 +42,7 @@ def strangers_auc(vae: VAE, pictures: npt.NDArray[np.uint8]) -> Strangers:
 
     some = np.linspace(0, len(pictures) - 1, min(len(pictures), MOST_PICTURES)).astype(int)
     normal = from_uint8(np.ascontiguousarray(pictures[some]))
-    methods = [method for method in FACES if method in vae.manifest.scores]
+    methods = [method for method in METHODS if method in vae.manifest.scores]
     known = {method: vae.score(normal, method=method) for method in methods}
     kinds = np.repeat([0, 1], len(normal))
     found: dict[str, dict[str, float]] = {}

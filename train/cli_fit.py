@@ -93,7 +93,7 @@ def fit(
     dry_run: bool,
     **changes: Any,
 ) -> None:
-    """Train a preset, or go on with a run.
+    """Train on a folder of pictures or a data set, or go on with a run.
 
     Ctrl-C saves and prints the line that resumes. Under torchrun the processes share each batch, --batch-size images
     each, and the first one writes; a run goes on with any number of processes.
@@ -102,12 +102,12 @@ def fit(
     Examples:
       python -m train fit --preset conv --data mnist --out runs/conv
       python -m train fit --resume runs/conv --epochs 120
-      python -m train fit --preset conv --data photos/ --size 64 --mode RGB --out runs/photos
+      python -m train fit --data photos/ --minutes 10 --out runs/photos
       torchrun --nproc-per-node 8 -m train fit --preset conv --out runs/conv
     """
     from .checkpoint import read_config, require_new_run
     from .devices import choose_device, resolve_precision
-    from .sources import NAMES, begin, load
+    from .sources import NAMES, begin, load, require_outside
 
     changes = {name: change for name, change in changes.items() if change not in (None, ())}
     if "epochs" in changes and "minutes" in changes:
@@ -124,10 +124,15 @@ def fit(
             PRESETS[preset or "conv"](), data or "mnist", val=val, size=size, mode=mode, changes=changes
         )
         folder = out
+        if pictures:
+            require_outside(folder, pictures)
         if not dry_run:
             require_new_run(folder)
     else:
-        raise InputError("say which --preset to train and the --out folder of the run, or give --resume RUN.")
+        raise InputError(
+            "say which --preset to train, or give a folder of pictures as --data, and the --out folder of the run; "
+            "or give --resume RUN."
+        )
     if start:
         whole = start.resolve()  # only its name is kept: a model carries no path of the machine that made it
         changes["started_from"] = whole.parent.name if whole.name == "checkpoint" else whole.name

@@ -69,6 +69,16 @@ def begin(
     return config, Pictures(Path(data), val)
 
 
+def require_outside(out: Path, pictures: Pictures) -> None:
+    """Refuse a run inside its own data: its snapshots would be trained on."""
+    for folder in (pictures.folder, pictures.validation):
+        if folder and folder.resolve() in (out.resolve(), *out.resolve().parents):
+            raise InputError(
+                f"--out {out} lies in the folder of pictures {folder}, and what a run draws would be trained on; "
+                "choose an --out elsewhere."
+            )
+
+
 def parse_size(text: str) -> tuple[int, int]:
     """Width and height of "64" or "48x64"."""
     match = re.fullmatch(r"(\d{1,4})(?:x(\d{1,4}))?", text)

@@ -77,6 +77,7 @@ def decode(latents: str, output: str, **choice: Any) -> None:
     model = ModelChoice(**choice)
     vae = model.open()
     z = check_latents(z, vae.latent_size)
+    outputs.spare([latents], outputs.targets(output, len(z)))
     if model.built_in:
         say_built_in(vae.manifest)
     images = _in_parts(lambda first, n: vae.decode(z[first : first + n]), len(z), "images")
@@ -105,6 +106,7 @@ def vary(image: str, count: int, seed: int, output: str, **choice: Any) -> None:
     outputs.check(output)
     model = ModelChoice(**choice)
     vae = model.open()
+    outputs.spare([image], outputs.targets(output, count))
     (original,) = read_each([image], vae.manifest, built_in=model.built_in)
     posterior = vae.encode(original)
     images = _in_parts(lambda first, n: vae.decode(posterior.draws(first, n, seed=seed)[0]), count, "variations")
@@ -136,6 +138,7 @@ def interpolate(start: str, end: str, steps: int, way: str, output: str, **choic
     outputs.check(output)
     model = ModelChoice(**choice)
     vae = model.open()
+    outputs.spare([start, end], outputs.targets(output, steps))
     ends = read_each([start, end], vae.manifest, built_in=model.built_in)
     images = vae.interpolate(*ends, steps=steps, path=way)
     if outputs.is_many(output):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from ..errors import InputError
 from ..files import write_file
+from . import outputs
 from .outputs import say
 from .progress import progress
 from .unlike import Unlike
@@ -122,6 +123,10 @@ class Pictures:
             raise InputError("there is no picture in this part.")
         return [name for names, _ in batches for name in names], np.concatenate([images for _, images in batches])
 
+    def spare(self, output: str) -> None:
+        """Refuse an -o that would overwrite one of these pictures."""
+        outputs.spare(self._paths, outputs.targets(output, len(self._paths)))
+
     def mirrored(self, folder: str, suffix: str = ".png") -> dict[str, Path]:
         """For each input the file of the same relative path under `folder`, with this suffix added if it has not."""
         places: dict[str, Path] = {}
@@ -134,6 +139,7 @@ class Pictures:
         if len(set(places.values())) < len(set(places)):
             taken = Counter(places.values()).most_common(1)[0][0]
             raise InputError(f"two inputs would both be written to {taken}; give the folder that they share.")
+        outputs.spare(self._paths, places.values())
         return places
 
     def finish(self) -> None:

@@ -61,6 +61,8 @@ def encode(
     model = ModelChoice(**choice)
     vae = model.open()
     pictures = Pictures(images, vae.manifest, built_in=model.built_in, shard=shard, errors=errors)
+    if not many:
+        pictures.spare(output)
     if many:
         places = pictures.mirrored(output, ".npz")
         if skip_existing:
@@ -123,6 +125,8 @@ def reconstruct(
     model = ModelChoice(**choice)
     vae = model.open()
     pictures = Pictures(images, vae.manifest, built_in=model.built_in, shard=shard, errors=errors)
+    if not outputs.is_folder(output):
+        pictures.spare(output)
     if not outputs.is_many(output):
         if skip_existing:
             raise InputError("--skip-existing is for a folder of pictures: -o DIR/.")

@@ -87,6 +87,37 @@ def write_grid(
         write_image(output, grid, text=text)
 
 
+def spare(inputs: Iterable[str], places: Iterable[Path]) -> None:
+    """Refuse, before anything is read, to write where an input lies: it would be gone."""
+    known = {_identity(path) for path in inputs if path != "-"} - {None}
+    for place in places:
+        if _identity(place) in known:
+            raise InputError(f"{place} is one of the inputs, and would be overwritten; write elsewhere.")
+
+
+def targets(output: str, count: int) -> Iterator[Path]:
+    """The files that -o asks for where `count` images are written."""
+    if is_many(output):
+        yield from (_numbered(output, index) for index in range(count))
+    elif output != "-":
+        yield Path(output)
+
+
+def _identity(path: str | Path) -> tuple[int, int] | None:
+    """What file it is, by whatever name or link; None where there is none."""
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _numbered(output: str, index: int) -> Path:
+    """The index-th file of a folder, or of a name such as img-%04d.png."""
+    path = Path(output) if _PATTERN.search(Path(output).name) else Path(output) / "%06d.png"
+    return path.with_name(_PATTERN.sub(lambda match: match.group() % index, path.name, count=1))
+
+
 def write_each(
     output: str,
     images: Iterable[npt.NDArray[np.float32]],
@@ -97,11 +128,8 @@ def write_each(
     """One file an image, numbered from `first`."""
     if not _PATTERN.search(Path(output).name):
         Path(output).mkdir(parents=True, exist_ok=True)
-        output = str(Path(output) / "%06d.png")
-    folder, pattern = Path(output).parent, Path(output).name
     for index, image in enumerate(images, start=first):
-        name = _PATTERN.sub(lambda match, number=index: match.group() % number, pattern, count=1)  # type: ignore[misc]
-        _write_one_of_many(folder / name, image, text=text(index) if text else None)
+        _write_one_of_many(_numbered(output, index), image, text=text(index) if text else None)
 
 
 def write_at(path: Path, image: npt.NDArray[np.float32]) -> None:
