@@ -39,9 +39,12 @@ def open_model(
     for role, graph in manifest.graphs.items():
         file = graph.get(precision, graph["float32"])  # graphs that gain nothing from it stay float32
         content, (inputs, outputs) = read_file(folder, file), _signature(role, manifest)
-        check_graph(content, file.file, inputs=inputs, outputs=outputs, stamps=stamps(role, manifest.pair_id))
+        stamped = stamps(role, manifest.pair_id)
+        kernels = check_graph(content, file.file, inputs=inputs, outputs=outputs, stamps=stamped)
         reopen = partial(read_file, folder.absolute(), file)
-        sessions[role] = Session(content, file.file, providers=providers, threads=threads, reopen=reopen)
+        sessions[role] = Session(
+            content, file.file, providers=providers, threads=threads, kernels=kernels, reopen=reopen
+        )
     flow = Flow(sessions["prior_sample"], sessions["prior_log_prob"]) if manifest.prior == "flow" else None
     return Model(manifest, sessions["encoder"], sessions["decoder"], flow, sessions.get(DETECTOR))
 

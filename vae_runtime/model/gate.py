@@ -16,6 +16,7 @@ import numpy as np
 
 from ..errors import IntegrityError
 from . import shapes
+from .kernels import Kernels, kernels
 from .shapes import FLOAT32, TYPES, GraphError, Shape, Value
 from .wire import ForeignError, Message, WireError, producer, read_message
 
@@ -30,16 +31,19 @@ _KINDS = {_FLOAT: "f", _INTEGER: "i", _TEXT: "s", _INTEGERS: "ints"}
 
 def check_graph(
     content: bytes, name: str, *, inputs: Mapping[str, Shape], outputs: Mapping[str, Shape], stamps: Mapping[str, str]
-) -> None:
+) -> Kernels:
     """Refuse, with an IntegrityError that names the file, bytes that are no graph of this format, deterministic.
 
-    inputs, outputs: shapes by name, the first side `BATCH`. stamps: what its metadata must say.
+    inputs, outputs: shapes by name, the first side `BATCH`. stamps: what its metadata must say. Returns how a session
+    must run it.
     """
     try:
         model = read_message(content)
         _check_stamps(_metadata(model), name, stamps)
         _check_versions(model)
-        _check_nodes(_required(model, "graph", "ModelProto"), inputs, outputs)
+        graph = _required(model, "graph", "ModelProto")
+        _check_nodes(graph, inputs, outputs)
+        return kernels(graph)
     except (WireError, GraphError) as error:
         # Names in the graph are whoever made it's: no lines, and not many letters.
         reason = "".join(mark if mark.isprintable() else ascii(mark)[1:-1] for mark in str(error)[:300])
