@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import math
 import os
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -41,9 +42,17 @@ def in_threads(work: Callable[[int], None], items: Sequence[int], *, threads: in
         return
     from concurrent.futures import ThreadPoolExecutor  # only here: most programs never need it
 
-    pool = ThreadPoolExecutor(min(threads, len(items)))
-    try:
-        for done in [pool.submit(contextvars.copy_context().run, work, item) for item in items]:
+    failed = threading.Event()
+
+    def guarded(item: int) -> None:
+        if failed.is_set():
+            return
+        try:
+            work(item)
+        except BaseException:
+            failed.set()
+            raise
+
+    with ThreadPoolExecutor(min(threads, len(items))) as pool:
+        for done in [pool.submit(contextvars.copy_context().run, guarded, item) for item in items]:
             done.result()
-    finally:
-        pool.shutdown(cancel_futures=True)

@@ -14,6 +14,7 @@ from ..model import manifest as manifests
 from ..model.golden import GoldenVectors, read_golden
 from ..model.integrity import read_file, unlisted_files
 from ..vae import VAE
+from .equality import Equality, equality
 
 
 class TensorCheck(NamedTuple):
@@ -36,6 +37,7 @@ class Report(NamedTuple):
     unlisted: list[str]
     provider: str
     tensors: list[TensorCheck]
+    bits: Equality | None  # on the CPU
 
     @property
     def passed(self) -> bool:
@@ -52,7 +54,11 @@ def verify(
     manifest = manifests.read(folder, digest=digest)
     for file in manifest.files:
         read_file(folder, file)
-    vae = VAE.load(folder, providers=providers, threads=threads, precision=precision, digest=manifest.digest)
+
+    def load(threads: int | None) -> VAE:
+        return VAE.load(folder, providers=providers, threads=threads, precision=precision, digest=manifest.digest)
+
+    vae = load(threads)
     expected = manifest.golden[precision]
     golden = read_golden(folder, expected)
     try:
@@ -62,7 +68,8 @@ def verify(
     tolerance = {"eps": 1e-6, **expected.tolerance}
     tensors = [TensorCheck(name, difference, tolerance[name]) for name, difference in found.items()]
     unlisted = unlisted_files(folder, manifest)
-    return Report(manifest.digest, len(manifest.files) + 1, unlisted, vae.providers[0], tensors)
+    bits = equality(load, golden) if vae.providers[0] == "CPUExecutionProvider" else None
+    return Report(manifest.digest, len(manifest.files) + 1, unlisted, vae.providers[0], tensors, bits)
 
 
 def replay(vae: VAE, golden: GoldenVectors) -> GoldenVectors:
