@@ -225,7 +225,7 @@ def test_golden_vectors_with_and_without_faults_are_not_mixed(trained):
     from vae_runtime.model.golden import read_golden
 
     _, model = trained
-    golden = read_golden(model, manifests.read(model).golden["float32"])
+    golden = read_golden(model, manifests.read(model), "float32")
     found = checks.replay(VAE.load(model), golden)
     assert checks._differences(found, golden)["nats"] < 1e-2
     assert checks._differences(found, golden._replace(faults=golden.faults + 1))["nats"] == pytest.approx(1, abs=1e-3)

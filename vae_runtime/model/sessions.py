@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import math
 import os
 import sys
 import threading
@@ -24,9 +23,7 @@ from .providers import INSTALL, OPTIONS
 
 Float32 = npt.NDArray[np.float32]
 
-# The CPU works on at most so many pixels at once: onnxruntime keeps the working memory of its largest run, about 100
-# bytes a pixel here, and larger runs are no faster.
-PIXELS_AT_ONCE = 64 * 28 * 28
+OTHER_DEVICES = 32  # times as many rows at once as the CPU
 
 
 class Session:
@@ -43,9 +40,11 @@ class Session:
         *,
         providers: tuple[str, ...],
         threads: int | None,
+        rows: int = 64,
         reopen: Callable[[], bytes] | None = None,
     ) -> None:
-        """Open `model`, the bytes of the file `name`, on exactly these providers."""
+        """Open `model`, the bytes of the file `name`, on exactly these providers; rows: what the CPU runs at once."""
+        self._rows = rows
         self.name, self._asked, self._threads, self._reopen = name, providers, threads, reopen
         self._lock, self._forked = threading.Lock(), False
         self._open(model)
@@ -82,13 +81,13 @@ class Session:
         missing = [provider for provider in providers if provider not in self.providers]
         if missing:
             raise ProviderError(_not_opened(missing[0], self.providers, "its device or a library it needs is missing"))
-        self._at_once = PIXELS_AT_ONCE // self._widest() or 1 if self.providers[0] == "CPUExecutionProvider" else 2**31
+        self._at_once = self._rows * (1 if self.providers[0] == "CPUExecutionProvider" else OTHER_DEVICES)
 
     def run(self, array: Float32, outputs: tuple[str, ...], *, batch_size: int) -> tuple[Float32, ...]:
         """Run the one-input graph over axis 0 in batches; returns the named outputs, each [batch, …], deterministic.
 
-        Small batches keep the memory of a big call small: batch_size is the most, and the CPU may take fewer large
-        images at once. One batch is returned as it comes, several are written into place, not concatenated.
+        Small batches keep the memory of a big call small: batch_size is the most, and fewer rows of a graph that needs
+        much for each are run at once. One batch is returned as it comes, several are written into place.
         """
         if not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
             raise InputError(f"batch_size is {batch_size!r}; expected a whole number from 1.")
@@ -130,12 +129,6 @@ class Session:
         """In the child of a fork: never run the inherited session again, nor end it, for both may wait for ever."""
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._session))
         self._lock, self._forked = threading.Lock(), True
-
-    def _widest(self) -> int:
-        """How many numbers one row of the graph's largest input or output has; 1 where a shape is open."""
-        shapes = [item.shape[1:] for item in (*self._inputs, *self._outputs)]
-        sizes: list[int] = [math.prod(shape) for shape in shapes if all(isinstance(size, int) for size in shape)]
-        return max([1, *sizes])
 
 
 _open_sessions: weakref.WeakSet[Session] = weakref.WeakSet()
