@@ -90,7 +90,7 @@ class Node(NamedTuple):
         """The int64 numbers of an input that is a constant list."""
         found = self.constant(place)
         self.need(found.ndim == 1 and found.dtype == np.int64, f"input {place} is no list of int64")
-        return found.tolist()
+        return [int(number) for number in found]
 
     def floats(self, *places: int) -> None:
         """Refuse inputs of another type than float32."""
