@@ -65,8 +65,13 @@ def read_npz(
                 members = {name: members[name] for name in [name for name in first_of if name in members][:1]}
                 if not members:
                     raise ArraysError(f"it holds {there!a}; expected an array named {' or '.join(first_of)}")
+            odd = [member.filename for member in members.values() if not member.filename.endswith(".npy")]
+            if odd:
+                raise ArraysError(f"it holds {odd[0][:100]!a}, which is no .npy file")
             if stored and any(member.compress_type != zipfile.ZIP_STORED for member in members.values()):
                 raise ArraysError("its arrays are compressed; expected them as they are")
+            if stored and (archive.comment or min((member.header_offset for member in members.values()), default=0)):
+                raise ArraysError("there is more in it than arrays")
             if sum(member.file_size for member in members.values()) > limit:
                 raise ArraysError(f"its arrays have more than {limit:,} bytes")
             return {name: read_npy(archive.read(member)) for name, member in members.items()}

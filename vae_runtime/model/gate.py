@@ -25,6 +25,7 @@ IR_VERSION, OPSET = 8, 18
 PRODUCER = "vae-runtime"  # what this project's exporter calls itself
 # What takes as long as so many multiplications at worst: a byte that is written, a node that is begun.
 _WRITTEN, _BEGUN = 8, 2**16
+_EACH = 2**12  # bytes that an engine keeps about a node or a constant
 _INTEGER, _FLOAT, _TEXT, _INTEGERS = 2, 1, 3, 7  # AttributeProto.AttributeType
 _KINDS = {_FLOAT: "f", _INTEGER: "i", _TEXT: "s", _INTEGERS: "ints"}
 
@@ -125,6 +126,7 @@ def _footprint(
     """What the graph costs, nodes and results side by side."""
     constants = [value for value in known.values() if BATCH not in value.shape]
     weights = sum(value.size * TYPES[value.type].itemsize for value in constants)
+    weights += _EACH * (len(constants) + len(nodes))
     steps = [
         Step(node["input"], node["output"][0], result.value.bytes)
         for node, result in zip(nodes, results, strict=True)

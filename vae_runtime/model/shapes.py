@@ -7,6 +7,7 @@ rules are of ONNX's operators at opset 18, narrowed to what this project's expor
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +17,8 @@ from .values import BATCH, FLOAT32, INT8, INT32, UINT8, GraphError, Node, Result
 QUANTISED = (UINT8, INT8)
 LARGEST_SIDE = 2**24
 LARGEST_KERNEL = 64
-_EACH_MATRIX = 1024  # what one product of many small ones takes at least, in multiplications
+# What each of many small products of matrices takes at least, and each of many short rows of sums, in multiplications.
+_EACH_MATRIX, _EACH_RUN = 1024, 128
 
 
 def infer(operator: str, inputs: list[Value], attributes: dict[str, Any]) -> Result:
@@ -44,7 +46,19 @@ def _unary(node: Node) -> Result:
 
 def _binary(node: Node) -> Result:
     node.floats()
-    return Result(Value(FLOAT32, _broadcast(node, node.inputs[0].shape, node.inputs[1].shape)))
+    left, right = (value.shape for value in node.inputs)
+    value = Value(FLOAT32, _broadcast(node, left, right))
+    return Result(value, _EACH_RUN * value.size // _run(left, right))
+
+
+def _run(left: Shape, right: Shape) -> int:
+    """How many numbers an engine adds at once: over the last sides along which one of both shapes, or neither, is 1."""
+    rank = max(len(left), len(right))
+    pairs = zip(((1,) * rank + left)[: -rank - 1 : -1], ((1,) * rank + right)[: -rank - 1 : -1], strict=True)
+    sides = [(one, other) for one, other in pairs if (one, other) != (1, 1) and BATCH not in (one, other)]
+    kinds = [(one == 1, other == 1) for one, other in sides]
+    same = itertools.takewhile(lambda pair: pair[0] == kinds[0], zip(kinds, sides, strict=True))
+    return math.prod(max(int(one), int(other)) for _, (one, other) in same)
 
 
 def _clip(node: Node) -> Result:
