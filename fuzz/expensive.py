@@ -6,6 +6,7 @@ Some are refused, others are just within the limits; all must be cheap (`python 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
@@ -18,7 +19,7 @@ ONES = np.ones(1, np.float32)
 PICK: Weights = {"st": np.array([0]), "en": np.array([6]), "ax": np.array([1]), "sp": np.array([1])}
 
 
-def N(operator: str, inputs: str, output: str, **attributes: object) -> NodeProto:
+def N(operator: str, inputs: str, output: str, **attributes: Any) -> NodeProto:
     """A node of inputs in one text."""
     return helper.make_node(operator, inputs.split(), [output], **attributes)
 
@@ -28,7 +29,9 @@ def decoder(nodes: list[NodeProto], weights: Weights) -> bytes:
     model = sound.LinearGaussian.make()
     own = {"w": model.weights.T.astype("f4"), "b": model.offset.astype("f4"), "shape": np.array([-1, *sound.SHAPE])}
     ends = [N("Slice", "more st en ax sp", "k"), N("Gemm", "z w b", "x0"), N("Add", "x0 k", "x1")]
-    return graph([*nodes, *ends, N("Reshape", "x1 shape", "images")], {**own, **PICK, **weights}).SerializeToString()
+    ends.append(N("Reshape", "x1 shape", "images"))
+    content: bytes = graph([*nodes, *ends], {**own, **PICK, **weights}).SerializeToString()
+    return content
 
 
 def graph(nodes: list[NodeProto], weights: Weights) -> ModelProto:
@@ -169,7 +172,8 @@ def text(count: int) -> bytes:
     """So many letters of which one takes four bytes, and so all do."""
     model = graph([], {})
     model.doc_string = "\U0001f600" + "x" * count
-    return model.SerializeToString()
+    content: bytes = model.SerializeToString()
+    return content
 
 
 GRAPHS: dict[str, Callable[[], bytes]] = {

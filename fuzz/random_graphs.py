@@ -25,7 +25,7 @@ class _Draft:
     def weight(self, *sides: int) -> str:
         """A constant, often one that is there already."""
         name = f"c{'x'.join(map(str, sides))}_{int(self.random.integers(2))}"
-        self.weights[name] = np.full(sides, 0.01, "f4")
+        self.weights[name] = np.broadcast_to(np.array(0.01, "f4"), sides)  # takes no memory yet
         return name
 
     def add(self, operator: str, inputs: str, sides: tuple[int, ...], **attributes: object) -> str:
@@ -43,7 +43,7 @@ class _Draft:
 
     def add_images(self, name: str, size: int) -> None:
         """Images of any size, made by a matrix and a product along their last side."""
-        channels, height, width = self.number(64), self.number(512), self.number(512)
+        channels, height, width = self.number(64), self.number(256), self.number(2**14)
         rows = self.add("Gemm", f"{name} {self.weight(size, channels * height)}", (channels * height,))
         self.add("Mul", f"{self.reshape(rows, channels, height, 1)} {self.weight(width)}", (channels, height, width))
 
@@ -88,9 +88,9 @@ class _Draft:
 
     def constants(self, size: int) -> None:
         """Work on constants alone, once in a while."""
-        if self.random.random() < 0.8:
+        if self.random.random() < 0.5:
             return
-        side = self.number(8192)
+        side = int(2 ** self.random.uniform(9, 14))
         name = self.add("Add", f"{self.weight(side, 1)} {self.weight(1, side)}", ())
         made = [name, *(self.add("Tanh", f"t{len(self.nodes) - 1}", ()) for _ in range(self.number(40)))]
         for name in made:
@@ -98,11 +98,13 @@ class _Draft:
 
 
 def random_decoder(seed: int) -> bytes:
-    """A decoder of the sound model with a random graph beside it."""
+    """A decoder of the sound model with a random graph beside it; nothing where it would be a file of over 128 MiB."""
     draft = _Draft(np.random.default_rng(seed))
-    for _ in range(draft.number(12)):
+    for _ in range(draft.number(24)):
         draft.grow()
     name, sides = draft.any()
     flat = draft.reshape(name, int(np.prod(sides)))
     last = draft.add("Gemm", f"{flat} {draft.weight(int(np.prod(sides)), 6)}", (6,))
+    if sum(values.nbytes for values in draft.weights.values()) > 2**27:
+        return b""
     return decoder([*draft.nodes, N("Relu", last, "more")], draft.weights)

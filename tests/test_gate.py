@@ -29,9 +29,8 @@ SHIPPED = [
 
 def check(folder, role, content):
     manifest = manifests.read(folder)
-    inputs, outputs = folders._signature(role, manifest)
-    stamps = folders.stamps(role, manifest.pair_id)
-    gate.check_graph(content, f"{role}.onnx", inputs=inputs, outputs=outputs, stamps=stamps)
+    shape, latent_size = manifest.image.shape, manifest.latent_size
+    return folders.check_role(content, f"{role}.onnx", role, shape, latent_size, manifest.pair_id)
 
 
 def same(found, expected):

@@ -170,7 +170,6 @@ def _together(images: Iterator[Any], count: int, shape: tuple[int, int, int]) ->
 def _read_latents(path: str) -> Any:
     from ..files import read_stream
     from ..model.limits import LATENTS_BYTES
-    from ..npz import ArraysError, read_npy, read_npz
 
     try:
         with nullcontext(standard_input()) if path == "-" else open(path, "rb") as file:
@@ -179,14 +178,22 @@ def _read_latents(path: str) -> Any:
         raise InputError(f"{path} cannot be read ({error.strerror}).") from None
     if len(content) > LATENTS_BYTES:
         raise InputError(f"{path} has more than {LATENTS_BYTES:,} bytes, the limit for latents; decode them in parts.")
+    return latents_in(content, path)
+
+
+def latents_in(content: bytes, name: str) -> Any:
+    """The array of latents in the bytes of an .npy or .npz file, or an InputError that names it."""
+    from ..model.limits import LATENTS_BYTES
+    from ..npz import ArraysError, read_npy, read_npz
+
     if not content.startswith(_ARRAYS):
         picture = content.startswith((b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"BM"))
         advice = " It looks like a picture: vae encode makes latents of it." if picture else ""
-        raise InputError(f"{path} is not an .npz or .npy file of latents.{advice}")
+        raise InputError(f"{name} is not an .npz or .npy file of latents.{advice}")
     try:
         if content.startswith(_ARRAYS[0]):
             return read_npy(content)
         (latents,) = read_npz(content, LATENTS_BYTES, first_of=("z", "mean")).values()
         return latents
     except ArraysError as error:
-        raise InputError(f"{path} is not an .npz or .npy file of latents ({error}).") from None
+        raise InputError(f"{name} is not an .npz or .npy file of latents ({error}).") from None

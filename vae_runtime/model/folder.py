@@ -60,15 +60,24 @@ def _checked(folder: Path, manifest: Manifest, precision: str) -> Iterator[tuple
     footprints: list[Footprint] = []
     for role, graph in manifest.graphs.items():
         file = graph.get(precision, graph["float32"])  # graphs that gain nothing from it stay float32
-        content, (inputs, outputs) = read_file(folder, file), _signature(role, manifest)
-        marks = stamps(role, manifest.pair_id)
-        footprints.append(check_graph(content, file.file, inputs=inputs, outputs=outputs, stamps=marks))
+        content = read_file(folder, file)
+        footprints.append(
+            check_role(content, file.file, role, manifest.image.shape, manifest.latent_size, manifest.pair_id)
+        )
         if needed(footprints) > MOST_MEMORY:
             raise IntegrityError(
                 f"the graphs of {folder} need up to {needed(footprints):,} bytes of memory together, more than "
                 f"{MOST_MEMORY:,}; they were not opened. Train and export a smaller model."
             )
         yield role, file, content, footprints[-1]
+
+
+def check_role(
+    content: bytes, name: str, role: str, shape: tuple[int, int, int], latent_size: int, pair_id: str
+) -> Footprint:
+    """Check the graph of a role of a model with such images and latents, deterministic; an IntegrityError names it."""
+    inputs, outputs = _signature(role, shape, latent_size)
+    return check_graph(content, name, inputs=inputs, outputs=outputs, stamps=stamps(role, pair_id))
 
 
 def stamps(role: str, pair_id: str) -> dict[str, str]:
@@ -88,14 +97,14 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split(".")[:2])
 
 
-def _signature(role: str, manifest: Manifest) -> tuple[dict[str, Shape], dict[str, Shape]]:
+def _signature(role: str, shape: tuple[int, int, int], latent_size: int) -> tuple[dict[str, Shape], dict[str, Shape]]:
     """Inputs and outputs of a graph by name."""
-    images: Shape = (BATCH, *manifest.image.shape)
-    latents: Shape = (BATCH, manifest.latent_size)
+    images: Shape = (BATCH, *shape)
+    latents: Shape = (BATCH, latent_size)
     expected: dict[str, tuple[dict[str, Shape], dict[str, Shape]]] = {
         "encoder": ({"images": images}, {"mean": latents, "logvar": latents}),
         "decoder": ({"z": latents}, {"images": images}),
-        DETECTOR: ({"images": images}, {"faults": (BATCH, *manifest.image.shape[1:])}),
+        DETECTOR: ({"images": images}, {"faults": (BATCH, *shape[1:])}),
         "prior_sample": ({"eps": latents}, {"z": latents}),
         "prior_log_prob": ({"z": latents}, {"eps": latents, "log_prob": (BATCH,)}),
     }

@@ -13,8 +13,9 @@ BASE = 96 * 2**20  # bytes of Python, numpy, Pillow, onnxruntime and the arrays 
 # of its largest run, about 100 bytes a pixel here, and larger runs are no faster.
 PIXELS_AT_ONCE = 64 * 28 * 28
 BYTES_AT_ONCE = 32 * 2**20
-_LOADING = 3  # copies of the weights while a graph is opened: the file, its parts, and these in the engine's own layout
-_RUNNING = 2  # copies of the tensors of a run: some are in the engine's own layout too, and its arena leaves gaps
+_KEPT = 1.25  # of the weights of an open graph; one of the two copies that are counted is often given back
+_LOADING = 2  # of the weights while a graph is opened, beside these: the file, and its parts
+_RUNNING = 2  # of the tensors of a run: some are in the engine's own layout too, and its arena leaves gaps
 
 
 class Footprint(NamedTuple):
@@ -24,11 +25,6 @@ class Footprint(NamedTuple):
     row: int  # bytes of the tensors that are there at once, for each row of the batch
     work: int  # multiplications, or what takes as long, for each row of the batch
     rows: int  # of the batch that the CPU runs at once
-
-    @property
-    def memory(self) -> int:
-        """Bytes of the graph, open and run."""
-        return _LOADING * self.weights + _RUNNING * self.rows * self.row
 
 
 class Step(NamedTuple):
@@ -40,8 +36,12 @@ class Step(NamedTuple):
 
 
 def needed(footprints: Iterable[Footprint]) -> int:
-    """Bytes that a process with these graphs open needs at most, one call at a time on the CPU."""
-    return BASE + sum(footprint.memory for footprint in footprints)
+    """Bytes that a process needs at most that opens these graphs and then runs them, one call at a time on the CPU."""
+    graphs = list(footprints)
+    kept = _KEPT * sum(graph.weights for graph in graphs)
+    opening = _LOADING * max(graph.weights for graph in graphs)
+    running = _RUNNING * sum(graph.rows * graph.row for graph in graphs)  # each keeps what its largest run took
+    return BASE + int(kept) + max(opening, running)
 
 
 def rows_at_once(row: int, widest: int) -> int:
