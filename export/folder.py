@@ -33,6 +33,7 @@ from vae_runtime.errors import InputError, VAEError
 from vae_runtime.files import write_file
 from vae_runtime.maths.posterior import reparameterise
 from vae_runtime.model import manifest as manifests
+from vae_runtime.model.folder import check_role
 from vae_runtime.model.gate import OPSET
 from vae_runtime.model.golden import GoldenVectors
 from vae_runtime.model.manifest import FILE_NAME, Golden, Label, Likelihood, Manifest
@@ -45,7 +46,7 @@ from vae_runtime.spec import ImageSpec
 
 from .card import card
 from .errors import ExportError
-from .golden import GOLDEN_DRAWS, INT8_TOLERANCE, TOLERANCE, golden_vectors, scaled, tensor_sizes, tolerance_of
+from .golden import INT8_TOLERANCE, TOLERANCE, golden_size, golden_vectors, scaled, tensor_sizes, tolerance_of
 from .graphs import MIN_ONNXRUNTIME, export_graphs, finish, tidy
 from .int8 import Recipe, quantise
 from .parity import Parity, compare, require_parity, torch_numbers
@@ -89,8 +90,15 @@ def export(
     detector = detection.detector if detection else None
     graphs, pair_id = export_graphs(model, config, detector=detector, metadata=_metadata(config, license))
     contents = {f"{role}.onnx": content for role, content in graphs.items()}
-    golden = golden_vectors(model, config, detector)
-    sizes = tensor_sizes(golden, nats=float(torch_numbers(model, golden.images, draws=GOLDEN_DRAWS).sizes.max()))
+    count, draws = golden_size(
+        config,
+        {
+            role: check_role(content, f"{role}.onnx", role, config.image_shape, config.latent_size, pair_id)
+            for role, content in graphs.items()
+        },
+    )
+    golden = golden_vectors(model, config, detector, count=count, draws=draws)
+    sizes = tensor_sizes(golden, nats=float(torch_numbers(model, golden.images, draws=draws).sizes.max()))
     contents["golden.npz"] = golden.to_bytes()
     manifest = Manifest(
         name=folder.absolute().name,

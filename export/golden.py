@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -11,12 +12,15 @@ from train.config import Config
 from train.detector import Detector
 from train.networks import VAE as TorchVAE
 from vae_runtime import standard_normal
+from vae_runtime.checks.verify import replay_work
 from vae_runtime.maths.posterior import Posterior, reparameterise
 from vae_runtime.model.golden import GoldenVectors
+from vae_runtime.model.limits import GOLDEN_BYTES, MOST_REPLAY
+from vae_runtime.model.memory import Footprint
 
 from .parity import Parity, likely_images, torch_numbers
 
-GOLDEN_IMAGES, GOLDEN_DRAWS = 8, 4
+SIZES = ((8, 4), (4, 4), (4, 2), (2, 2), (2, 1), (1, 1))  # images and draws: the first that a check has the time for
 # What another processor, library version or provider may differ by: a tenth of a grey level, a hundredth of a nat.
 TOLERANCE = {"mean": 1e-4, "logvar": 1e-4, "z": 1e-4, "images": 1e-4, "nats": 1e-2}
 OTHER_MACHINES = 4.0  # times the error against float64 here: what another order of sums may give
@@ -25,11 +29,22 @@ USUAL_SIZE = {"mean": 10.0, "logvar": 10.0, "z": 10.0, "images": 1.0, "nats": 10
 INT8_TOLERANCE = {"mean": 0.05, "logvar": 0.05, "z": 1e-4, "images": 0.1, "nats": 1.0}
 
 
-def golden_vectors(model: TorchVAE, config: Config, detector: Detector | None = None) -> GoldenVectors:
-    """What torch gives for a few images, so that any device can check itself without torch."""
-    images = likely_images(model, config, GOLDEN_IMAGES)
-    numbers = torch_numbers(model, images, draws=GOLDEN_DRAWS)
-    eps = standard_normal(GOLDEN_IMAGES, config.latent_size, seed=0)
+def golden_size(config: Config, footprints: Mapping[str, Footprint]) -> tuple[int, int]:
+    """Images and draws of the golden vectors of these graphs; int8 graphs, which take longer, may follow them."""
+    for images, draws in SIZES:
+        work = replay_work(footprints, config.image_shape, config.latent_size, images, draws)
+        if 2 * work <= MOST_REPLAY and 3 * images * 4 * math.prod(config.image_shape) <= GOLDEN_BYTES:
+            break
+    return images, draws
+
+
+def golden_vectors(
+    model: TorchVAE, config: Config, detector: Detector | None = None, *, count: int = 8, draws: int = 4
+) -> GoldenVectors:
+    """What torch gives for `count` images, so that any device can check itself without torch."""
+    images = likely_images(model, config, count)
+    numbers = torch_numbers(model, images, draws=draws)
+    eps = standard_normal(count, config.latent_size, seed=0)
     z = reparameterise(Posterior(numbers.mean, numbers.logvar), eps)
     with torch.inference_mode():
         decoded = model.decode(torch.from_numpy(z)).sigmoid().numpy()
@@ -49,7 +64,7 @@ def golden_vectors(model: TorchVAE, config: Config, detector: Detector | None = 
         kl=numbers.kl,
         iwae=numbers.iwae,
         score=numbers.score,
-        draws=np.array(GOLDEN_DRAWS, np.int64),
+        draws=np.array(draws, np.int64),
         faults=faults,
     )
 

@@ -116,8 +116,8 @@ class _Loss:
 
     def _open(self, role: str, keep: tuple[str, ...]) -> Session:
         graph = quantise(self._graphs[role], self._ranges[role], keep)
-        name = f"{role}.int8.onnx"
-        return Session(graph.SerializeToString(), name, providers=("CPUExecutionProvider",), threads=1)
+        name, rows = f"{role}.int8.onnx", self._vae._model.footprints[role].rows
+        return Session(graph.SerializeToString(), name, providers=("CPUExecutionProvider",), threads=1, rows=rows)
 
 
 def _spare(

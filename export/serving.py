@@ -19,7 +19,7 @@ from vae_runtime.files import sync_directory, write_file
 from vae_runtime.model import integrity
 from vae_runtime.model import manifest as manifests
 from vae_runtime.model.manifest import Manifest
-from vae_runtime.model.sessions import PIXELS_AT_ONCE
+from vae_runtime.model.memory import PIXELS_AT_ONCE
 
 from .errors import ExportError
 from .triton import FILE_NAME as CONFIG

@@ -1,14 +1,19 @@
-"""Fuzz by coverage, with atheris (pip install atheris): the manifest's reader, the gate before graphs, pictures.
+"""Fuzz by coverage, with atheris (pip install atheris): manifests, graphs, golden vectors, latents, pictures.
 
     python -m fuzz.guided gate --seconds 600
 
-What the gate lets through is opened and run by onnxruntime in this very process: a crash of it is a find.
+What the gate lets through is opened and run by onnxruntime in this very process: a crash of it is a find, and so are
+ten seconds and a gigabyte.
 """
 
 from __future__ import annotations
 
+import io
+import resource
 import sys
 import tempfile
+import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,13 +22,16 @@ import click
 
 with atheris.instrument_imports(include=["vae_runtime"]):
     from vae_runtime import ImageSpec, InputError, IntegrityError, ManifestError, read_images
-    from vae_runtime.model import gate, manifest
+    from vae_runtime.cli.generate import latents_in
+    from vae_runtime.model import gate, golden, manifest
 
 import numpy as np
 import onnxruntime
 
 from .pictures import pictures
-from .seeds import INPUTS, OUTPUTS, graph
+from .seeds import INPUTS, OUTPUTS, archives, graphs
+
+SECONDS, BYTES = 10.0, 2**30
 
 
 def of_manifests(content: bytes) -> None:
@@ -36,16 +44,41 @@ def of_manifests(content: bytes) -> None:
 
 
 def of_graphs(content: bytes) -> None:
-    """What passes the gate is opened, and gives the shape that was inferred."""
+    """What passes the gate is opened soon, with little memory, and gives the shape that was inferred."""
     try:
         gate.check_graph(content, "x.onnx", inputs=INPUTS, outputs=OUTPUTS, stamps={})
     except IntegrityError:
         return
+    begun, before = time.monotonic(), _peak()
     options = onnxruntime.SessionOptions()
     options.log_severity_level, options.intra_op_num_threads = 4, 1
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     (found,) = session.run(["out"], {"images": np.ones((3, 1, 4, 4), np.float32)})
     assert found.shape == (3, 4) and found.dtype == np.float32
+    assert time.monotonic() - begun < SECONDS and _peak() - before < BYTES
+
+
+def of_golden(content: bytes) -> None:
+    """What is read as golden vectors of the built-in model is an archive to the letter, or an error that says why."""
+    try:
+        vectors = golden.GoldenVectors.from_bytes(content)
+        golden._require_fit(vectors, BUILT_IN)
+    except ValueError:
+        return
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        members = archive.infolist()
+    assert len({member.filename for member in members}) == len(members) == 13
+    assert all(member.compress_type == zipfile.ZIP_STORED for member in members)
+    assert 1 <= len(vectors.images) <= 64 and all(np.isfinite(array).all() for array in vectors if array is not None)
+
+
+def of_latents(content: bytes) -> None:
+    """Bytes are an array that they have room for, or an InputError; compressed ones within the limit."""
+    try:
+        found = latents_in(content, "latents")
+    except InputError:
+        return
+    assert isinstance(found, np.ndarray) and found.nbytes <= 2**28 and not found.dtype.hasobject
 
 
 def of_pictures(content: bytes) -> None:
@@ -56,12 +89,20 @@ def of_pictures(content: bytes) -> None:
         return
 
 
+def _peak() -> int:
+    """Bytes of memory that this process had at most."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+BUILT_IN = manifest.read(Path("artifacts/mnist-2d"))
 TARGETS: dict[str, tuple[Callable[[bytes], None], Callable[[], dict[str, bytes]]]] = {
     "manifest": (
         of_manifests,
         lambda: {path.parent.name: path.read_bytes() for path in Path("artifacts").glob("*/manifest.json")},
     ),
-    "gate": (of_graphs, lambda: {"every operator": graph().SerializeToString()}),
+    "gate": (of_graphs, graphs),
+    "golden": (of_golden, archives),
+    "latents": (of_latents, archives),
     "picture": (of_pictures, pictures),
 }
 

@@ -57,7 +57,7 @@ def main(model: Path, pythons: tuple[str, ...]) -> None:
     """Print a table of largest differences; exit with 1 if any is more than the manifest allows."""
     manifest, bad = manifests.read(model), 0
     for precision in manifest.precisions:
-        golden = read_golden(model, manifest.golden[precision])
+        golden = read_golden(model, manifest, precision)
         tolerance = manifest.golden[precision].tolerance
         for name, (package, engine) in ENGINES.items():
             if importlib.util.find_spec(package) is None:

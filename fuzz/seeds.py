@@ -1,6 +1,10 @@
-"""A small graph with every operator of the format, to begin from."""
+"""What the guided fuzzer begins from: small graphs with every operator of the format, and archives of arrays."""
 
 from __future__ import annotations
+
+import io
+import itertools
+from pathlib import Path
 
 import numpy as np
 from onnx import ModelProto, TensorProto, helper, numpy_helper
@@ -9,6 +13,37 @@ from vae_runtime.model.gate import IR_VERSION, OPSET
 
 INPUTS = {"images": ("batch", 1, 4, 4)}
 OUTPUTS = {"out": ("batch", 4)}
+
+
+def graphs() -> dict[str, bytes]:
+    """One graph of every operator, sound; and the same beside work that an engine would do while it opens it."""
+    folded = graph()
+    sides = {"column": (2048, 1), "row": (1, 2048)}
+    folded.graph.initializer.extend(
+        numpy_helper.from_array(np.full(shape, 0.1, np.float32), name) for name, shape in sides.items()
+    )
+    names = ["wide", *(f"wide_{number}" for number in range(100))]
+    folded.graph.node.append(helper.make_node("Add", ["column", "row"], ["wide"]))
+    folded.graph.node.extend(helper.make_node("Tanh", [one], [next]) for one, next in itertools.pairwise(names))
+    return {"every operator": graph().SerializeToString(), "constants": folded.SerializeToString()}
+
+
+def archives() -> dict[str, bytes]:
+    """Golden vectors, sound and not, and latents in each form."""
+    one, packed, whole = io.BytesIO(), io.BytesIO(), Path("artifacts/mnist-2d/golden.npz").read_bytes()
+    np.save(one, np.zeros((2, 2), np.float32))
+    np.savez_compressed(packed, z=np.zeros((2, 2), np.float32))
+    arrays = dict(np.load(io.BytesIO(whole)))
+    small = {name: array[:1] if array.ndim else array for name, array in arrays.items()}
+    found = {"one": one.getvalue(), "packed": packed.getvalue()}
+    for name, form in (
+        ("small", small),
+        ("of no image", {name: array[:0] for name, array in arrays.items() if array.ndim}),
+    ):
+        buffer = io.BytesIO()
+        np.savez(buffer, **{**small, **form})
+        found[name] = buffer.getvalue()
+    return found
 
 
 def graph() -> ModelProto:

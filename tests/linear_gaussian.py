@@ -14,6 +14,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from vae_runtime.maths.noise import standard_normal
 from vae_runtime.model.folder import stamps
 from vae_runtime.model.golden import GoldenVectors
 from vae_runtime.model.manifest import Golden, Likelihood, Manifest
@@ -63,6 +64,42 @@ class LinearGaussian(NamedTuple):
         z, noise = random.normal(size=(n, LATENTS)), random.normal(size=(n, PIXELS))
         return np.clip(z @ self.weights.T + self.offset + SIGMA * noise, 0, 1).astype(np.float32).reshape(n, *SHAPE)
 
+    def golden(self) -> GoldenVectors:
+        """Golden vectors of two images and one draw, by the formulas."""
+        images = self.draw(2, 3)
+        mean, eps = self.posterior_mean(images).astype(np.float32), standard_normal(2, LATENTS, seed=0)
+        logvar = np.tile(self.posterior_logvar + self.logvar_error, (2, 1)).astype(np.float32)
+        z = mean + np.exp(logvar / 2) * eps
+        kl = 0.5 * (np.square(mean) + np.exp(logvar) - 1 - logvar).sum(axis=1, dtype=np.float64)
+        at_z, at_mean = (self._log_ratio(images, point, mean, logvar) for point in (z, mean))
+        return GoldenVectors(
+            images=images,
+            mean=mean,
+            logvar=logvar,
+            eps=eps,
+            z=z,
+            prior_z=eps,
+            prior_log_prob=_log_normal(z, 0.0, np.zeros(LATENTS)),
+            decoded=self._decoded(z),
+            log_likelihood=self._log_likelihood(images, z),
+            kl=kl,
+            iwae=at_z,
+            score=-at_mean,
+            draws=np.array(1, np.int64),
+        )
+
+    def _decoded(self, z: np.ndarray) -> np.ndarray:
+        return (z @ self.weights.T + self.offset).astype(np.float32).reshape(-1, *SHAPE)
+
+    def _log_likelihood(self, images: np.ndarray, z: np.ndarray) -> np.ndarray:
+        decoded = self._decoded(z).reshape(-1, PIXELS)
+        return _log_normal(images.reshape(-1, PIXELS), decoded, np.full(PIXELS, 2 * np.log(SIGMA)))
+
+    def _log_ratio(self, images: np.ndarray, z: np.ndarray, mean: np.ndarray, logvar: np.ndarray) -> np.ndarray:
+        """The log importance weight of z."""
+        prior = _log_normal(z, 0.0, np.zeros(LATENTS))
+        return self._log_likelihood(images, z) + prior - _log_normal(z, mean, logvar)
+
     def write(self, folder: Path, **changes: object) -> Path:
         """Write it as a model folder; `changes` replace fields of the manifest."""
         encode = self.weights / self.precision
@@ -100,7 +137,7 @@ class LinearGaussian(NamedTuple):
             ),
         }
         contents = {f"{role}.onnx": graph for role, graph in graphs.items()}
-        contents["golden.npz"] = _golden().to_bytes()
+        contents["golden.npz"] = self.golden().to_bytes()
         fields: dict = {
             "name": "ppca",
             "license": "Apache-2.0",
@@ -127,6 +164,12 @@ class LinearGaussian(NamedTuple):
         return folder
 
 
+def _log_normal(x: np.ndarray, mean: np.ndarray | float, logvar: np.ndarray) -> np.ndarray:
+    """Of each row, in double precision."""
+    squares = np.square(x.astype(np.float64) - mean) * np.exp(-logvar.astype(np.float64))
+    return -0.5 * (squares + logvar + np.log(2 * np.pi)).sum(axis=1)
+
+
 def _graph(role: str, nodes: list, inputs: dict, outputs: dict, weights: dict) -> bytes:
     def values(tensors: dict) -> list:
         return [
@@ -140,11 +183,3 @@ def _graph(role: str, nodes: list, inputs: dict, outputs: dict, weights: dict) -
     helper.set_model_props(model, stamps(role, PAIR_ID))
     onnx.checker.check_model(model, full_check=True)
     return model.SerializeToString()
-
-
-def _golden() -> GoldenVectors:
-    """Empty vectors: these tests know the answers without them."""
-    images, latents, nats = np.empty((0, *SHAPE), "f4"), np.empty((0, LATENTS), "f4"), np.empty(0)
-    return GoldenVectors(
-        images, latents, latents, latents, latents, latents, nats, images, nats, nats, nats, nats, np.array(1, np.int64)
-    )

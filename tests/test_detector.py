@@ -1,5 +1,6 @@
 """Faults: drawn into normal images, found by a network that is trained on them, exported, scored without torch."""
 
+import dataclasses
 import json
 import signal
 
@@ -222,12 +223,17 @@ def test_a_model_without_a_detector_says_so(vae, images):
 
 def test_golden_vectors_with_and_without_faults_are_not_mixed(trained):
     from vae_runtime.checks import verify as checks
-    from vae_runtime.model.golden import read_golden
+    from vae_runtime.model import golden as golden_files
+    from vae_runtime.npz import ArraysError
 
     _, model = trained
-    golden = read_golden(model, manifests.read(model).golden["float32"])
+    golden = golden_files.read_golden(model, manifests.read(model), "float32")
     found = checks.replay(VAE.load(model), golden)
     assert checks._differences(found, golden)["nats"] < 1e-2
     assert checks._differences(found, golden._replace(faults=golden.faults + 1))["nats"] == pytest.approx(1, abs=1e-3)
-    with pytest.raises(ValueError, match="faults"):
-        checks._differences(found, golden._replace(faults=None))
+    for manifest, vectors in (
+        (manifests.read(model), golden._replace(faults=None)),
+        (dataclasses.replace(manifests.read(model), graphs={}), golden),
+    ):
+        with pytest.raises(ArraysError, match="faults are of a model with a detector, and of no other"):
+            golden_files._require_fit(vectors, manifest)

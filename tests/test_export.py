@@ -269,7 +269,7 @@ def test_the_command_line_says_in_one_line_what_is_wrong(tmp_path):
 def test_golden_vectors_are_made_of_the_models_own_samples(artifact):
     from vae_runtime.model.golden import read_golden
 
-    golden = read_golden(artifact, manifests.read(artifact).golden["float32"])
+    golden = read_golden(artifact, manifests.read(artifact), "float32")
     assert golden.images.shape[0] == 8
     np.testing.assert_array_equal(golden.images, np.rint(golden.images * 255).astype(np.float32) / np.float32(255))
     np.testing.assert_array_equal(golden.eps, standard_normal(8, golden.eps.shape[1], seed=0))

@@ -122,7 +122,7 @@ def test_an_ensemble_samples_what_the_runtime_samples(served_model, server):
 def test_an_ensemble_reconstructs_what_the_runtime_reconstructs(served_model, server):
     model, _ = served_model
     vae, name = VAE.load(model, threads=1), manifests.read(model).name
-    images = read_golden(model, vae.manifest.golden["float32"]).images
+    images = read_golden(model, vae.manifest, "float32").images
     found = server.infer(f"{name}_reconstruct", {"images": images})
     assert found.keys() == {"reconstruction"}
     np.testing.assert_allclose(found["reconstruction"], vae.reconstruct(images), atol=1e-6, rtol=0)
@@ -132,7 +132,7 @@ def test_log_prob_has_an_axis_of_its_own_for_clients(served_model, server):
     model, _ = served_model
     manifest = manifests.read(model)
     if manifest.prior == "flow":
-        z = read_golden(model, manifest.golden["float32"]).z
+        z = read_golden(model, manifest, "float32").z
         found = server.infer(f"{manifest.name}_prior_log_prob", {"z": z})
         assert found["log_prob"].shape == (len(z), 1) and found["eps"].shape == z.shape
 
@@ -150,7 +150,7 @@ def test_an_engine_gives_the_golden_vectors_of_the_served_graphs(served_model, e
     if engine == "OpenVINO":
         pytest.importorskip("openvino")
         run = ENGINES["OpenVINO"][1]
-    golden, tolerance = read_golden(model, manifest.golden["float32"]), manifest.golden["float32"].tolerance
+    golden, tolerance = read_golden(model, manifest, "float32"), manifest.golden["float32"].tolerance
     found = dict(differences(model, manifest, golden, "float32", run))
     assert {"mean", "logvar", "images"} <= found.keys()
     for kind, difference in found.items():

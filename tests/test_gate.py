@@ -29,9 +29,8 @@ SHIPPED = [
 
 def check(folder, role, content):
     manifest = manifests.read(folder)
-    inputs, outputs = folders._signature(role, manifest)
-    stamps = folders.stamps(role, manifest.pair_id)
-    gate.check_graph(content, f"{role}.onnx", inputs=inputs, outputs=outputs, stamps=stamps)
+    shape, latent_size = manifest.image.shape, manifest.latent_size
+    return folders.check_role(content, f"{role}.onnx", role, shape, latent_size, manifest.pair_id)
 
 
 def same(found, expected):
@@ -118,10 +117,13 @@ def test_work_is_what_the_multiplications_are():
     weight = np.zeros((5, 3, 3, 3), np.float32)
     value = shapes.Value(shapes.FLOAT32, weight.shape, weight)
     found = shapes.infer("Conv", [images, value], {"pads": [1, 1, 1, 1], "strides": [2, 2]})
-    assert found.value.shape == ("batch", 5, 4, 5) and found.work == 5 * 4 * 5 * 3 * 9
+    assert (
+        found.value.shape == ("batch", 5, 4, 5) and found.multiplications == 16 * 4 * 5 * 3 * 9
+    )  # channels come in blocks
     flat = shapes.Value(shapes.FLOAT32, ("batch", 100))
     matrix = shapes.Value(shapes.FLOAT32, (7, 100), np.zeros((7, 100), np.float32))
-    assert shapes.infer("Gemm", [flat, matrix], {"transB": 1}) == (shapes.Value(1, ("batch", 7)), 700)
+    found = shapes.infer("Gemm", [flat, matrix], {"transB": 1})
+    assert found == (shapes.Value(1, ("batch", 7)), 700, 4 * 16 * 100, 0)
 
 
 def test_shapes_that_do_not_fit_are_refused():

@@ -25,9 +25,18 @@ def read_file(path: str | os.PathLike[str], limit: int) -> bytes:
     """At most `limit` + 1 bytes of a file; a pipe or device, which may never end or never begin, is an OSError."""
     wait_for_nobody = getattr(os, "O_NONBLOCK", 0)
     with open(path, "rb", opener=lambda name, flags: os.open(name, flags | wait_for_nobody)) as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode):
             raise OSError(errno.EINVAL, "it is no plain file", str(path))
-        return file.read(limit + 1)
+        return file.read(min(limit, found.st_size) + 1)  # Python takes the memory for all that it is asked for
+
+
+def read_stream(file: BinaryIO, limit: int) -> bytes:
+    """At most `limit` + 1 bytes of an open file; a pipe may give them in pieces, and memory is taken as they come."""
+    content = bytearray()
+    while len(content) <= limit and (part := file.read(min(2**20, limit + 1 - len(content)))):
+        content += part
+    return bytes(content)
 
 
 def write_file(path: str | os.PathLike[str], data: bytes, *, synced: bool = True) -> None:

@@ -33,7 +33,8 @@ from .model.scores import Place, calibration, require_score
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 
-AT_ONCE = 1024  # latents: what a big call holds beside its results
+AT_ONCE = 1024  # latents: what a big call holds beside its results,
+NUMBERS_AT_ONCE = 2**20  # as long as they, and their images, have no more numbers
 
 
 class VAE:
@@ -53,6 +54,8 @@ class VAE:
         self._encoder, self._decoder = model.encoder, model.decoder
         prior: Prior = model.flow or StandardNormal()
         self._labels = _noise_labels(model.manifest)
+        widest = max(math.prod(self.image_shape), self.latent_size)
+        self._at_once = min(AT_ONCE, NUMBERS_AT_ONCE // widest) or 1
         self.prior: Prior = LabelledPrior(prior, self._labels) if self._labels else prior
 
     @classmethod
@@ -126,11 +129,11 @@ class VAE:
             raise InputError(f"temperature is {temperature}; expected a number from 0 to 1000; 1 is the model's own.")
         if n >= 2**31:
             raise InputError(f"n is {n}; expected fewer than 2^31 at once. Draw them in parts, with start=.")
-        if n <= AT_ONCE:
+        if n <= self._at_once:
             return self._sample(n, label, seed, start, temperature, batch_size)
         images = np.empty((n, *self.image_shape), np.float32)
-        for begin in range(0, n, AT_ONCE):
-            count = min(AT_ONCE, n - begin)
+        for begin in range(0, n, self._at_once):
+            count = min(self._at_once, n - begin)
             images[begin : begin + count] = self._sample(count, label, seed, start + begin, temperature, batch_size)
         return images
 
@@ -202,8 +205,8 @@ class VAE:
         require_score(self.manifest, method, self._place)
         images = check_images(images, self.image_shape)
         scores = np.empty(len(images))
-        for begin in range(0, len(images), AT_ONCE):
-            rows = slice(begin, begin + AT_ONCE)
+        for begin in range(0, len(images), self._at_once):
+            rows = slice(begin, begin + self._at_once)
             if method == "faults":
                 scores[rows] = self._faults(images[rows], batch_size).max(axis=(1, 2))
             else:
@@ -228,8 +231,8 @@ class VAE:
             raise InputError(f"window is {window}; expected an odd number of pixels, for it has a middle.")
         images = check_images(images, self.image_shape)
         family, found = self.manifest.likelihood, np.empty((len(images), *self.image_shape[1:]), np.float32)
-        for begin in range(0, len(images), AT_ONCE):
-            rows = slice(begin, begin + AT_ONCE)
+        for begin in range(0, len(images), self._at_once):
+            rows = slice(begin, begin + self._at_once)
             if method == "faults":
                 nats = self._faults(images[rows], batch_size)
             else:
@@ -297,7 +300,7 @@ class VAE:
     ) -> tuple[Float64, Float64]:
         """log p(x|z) and log p(z)/q(z|x) of every draw, each [batch, samples]; few latents at a time."""
         likelihoods, ratios = (np.empty((len(images), samples)) for _ in range(2))
-        at_once = max(1, AT_ONCE // len(images))
+        at_once = max(1, self._at_once // len(images))
         for first in range(0, samples, at_once):
             columns = slice(first, min(first + at_once, samples))
             z = posterior.draws(first, columns.stop - first, seed=seed, start=start)

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..errors import VAEError
+
 if TYPE_CHECKING:
     from ..model.manifest import Manifest
 
@@ -43,11 +45,23 @@ def _rows(manifest: Manifest, folder: Path) -> Iterator[Row]:
     for role, graph in manifest.graphs.items():
         for precision, file in graph.items():
             yield f"  {role} {precision}", f"{file.bytes:,} bytes"
+    yield "memory at most", "of a process with the model open, one call at a time on the CPU"
+    for precision in manifest.precisions:
+        yield f"  {precision}", _memory(folder, manifest, precision)
     yield "calibration", "" if manifest.calibration else "none: no p-values, no --false-alarm-rate"
     for method, scores in manifest.calibration.items():
         yield f"  {method}", f"{len(scores):,} picture{'s' * (len(scores) > 1)}"
     yield "training", "" if manifest.training else "nothing is noted"
     yield from _nested(manifest.training)
+
+
+def _memory(folder: Path, manifest: Manifest, precision: str) -> str:
+    from ..model.folder import memory
+
+    try:
+        return f"{memory(folder, manifest, precision) / 1e6:,.0f} MB"
+    except VAEError as error:  # the rest of the table is true all the same
+        return f"unknown: {error}"
 
 
 def _nested(figures: Mapping[str, Any], depth: int = 1, units: tuple[str, ...] = ()) -> Iterator[Row]:

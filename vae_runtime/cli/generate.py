@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import click
@@ -167,29 +168,32 @@ def _together(images: Iterator[Any], count: int, shape: tuple[int, int, int]) ->
 
 
 def _read_latents(path: str) -> Any:
-    import io
-    from pathlib import Path
-
-    import numpy as np
+    from ..files import read_stream
+    from ..model.limits import LATENTS_BYTES
 
     try:
-        content = standard_input().read() if path == "-" else Path(path).read_bytes()
+        with nullcontext(standard_input()) if path == "-" else open(path, "rb") as file:
+            content = read_stream(file, LATENTS_BYTES)
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}).") from None
-    if content and not content.startswith(_ARRAYS):  # numpy takes it for a pickle, and says how to run it
+    if len(content) > LATENTS_BYTES:
+        raise InputError(f"{path} has more than {LATENTS_BYTES:,} bytes, the limit for latents; decode them in parts.")
+    return latents_in(content, path)
+
+
+def latents_in(content: bytes, name: str) -> Any:
+    """The array of latents in the bytes of an .npy or .npz file, or an InputError that names it."""
+    from ..model.limits import LATENTS_BYTES
+    from ..npz import ArraysError, read_npy, read_npz
+
+    if not content.startswith(_ARRAYS):
         picture = content.startswith((b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"BM"))
         advice = " It looks like a picture: vae encode makes latents of it." if picture else ""
-        raise InputError(f"{path} is not an .npz or .npy file of latents.{advice}")
+        raise InputError(f"{name} is not an .npz or .npy file of latents.{advice}")
     try:
-        content = np.load(io.BytesIO(content), allow_pickle=False)
-        if isinstance(content, np.ndarray):
-            return content
-        with content as arrays:
-            names = [name for name in ("z", "mean") if name in arrays]
-            if not names:
-                raise InputError(f"{path} holds {', '.join(arrays) or 'nothing'}; expected an array named z or mean.")
-            return arrays[names[0]]
-    except InputError:
-        raise
-    except Exception as error:  # damage comes as whatever zipfile, zlib, tokenize or numpy met first
-        raise InputError(f"{path} is not an .npz or .npy file of latents ({error}).") from None
+        if content.startswith(_ARRAYS[0]):
+            return read_npy(content)
+        (latents,) = read_npz(content, LATENTS_BYTES, first_of=("z", "mean")).values()
+        return latents
+    except ArraysError as error:
+        raise InputError(f"{name} is not an .npz or .npy file of latents ({error}).") from None

@@ -15,7 +15,7 @@ from .options import ModelChoice, model_options
 @click.option("--json", "as_json", is_flag=True, help="The manifest, as it is.")
 @model_options
 def info(as_json: bool, **choice: Any) -> None:
-    """Say what the model is, from its manifest; opens no graph.
+    """Say what the model is, from its manifest, and how much memory it needs at most; opens no graph.
 
     \b
     Example:

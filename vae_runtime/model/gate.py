@@ -16,45 +16,47 @@ import numpy as np
 
 from ..errors import IntegrityError
 from . import shapes
-from .kernels import Kernels, kernels
-from .shapes import FLOAT32, TYPES, GraphError, Shape, Value
+from .kernels import kernels
+from .limits import MOST_MEMORY, MOST_NODES, MOST_WORK
+from .memory import Footprint, Step, live, needed, rows_at_once
+from .values import BATCH, FLOAT32, TYPES, GraphError, Result, Shape, TooMuchError, Value
 from .wire import ForeignError, Message, WireError, producer, read_message
 
 IR_VERSION, OPSET = 8, 18
 PRODUCER = "vae-runtime"  # what this project's exporter calls itself
-MOST_NODES = 4096
-LARGEST_TENSOR = 2**26  # numbers, for each row of the batch
-MOST_WORK = 2**38  # multiplications, for each row of the batch
+# What takes as long as so many multiplications at worst: a byte that is written, a node that is begun.
+_WRITTEN, _BEGUN = 8, 2**16
+_EACH = 2**12  # bytes that an engine keeps about a node or a constant
 _INTEGER, _FLOAT, _TEXT, _INTEGERS = 2, 1, 3, 7  # AttributeProto.AttributeType
 _KINDS = {_FLOAT: "f", _INTEGER: "i", _TEXT: "s", _INTEGERS: "ints"}
 
 
 def check_graph(
     content: bytes, name: str, *, inputs: Mapping[str, Shape], outputs: Mapping[str, Shape], stamps: Mapping[str, str]
-) -> Kernels:
+) -> Footprint:
     """Refuse, with an IntegrityError that names the file, bytes that are no graph of this format, deterministic.
 
-    inputs, outputs: shapes by name, the first side `BATCH`. stamps: what its metadata must say. Returns how a session
-    must run it.
+    inputs, outputs: shapes by name, the first side `BATCH`. stamps: what its metadata must say. Returns what the graph
+    costs at most, and how it may be run.
     """
     try:
         model = read_message(content)
         _check_stamps(_metadata(model), name, stamps)
         _check_versions(model)
-        graph = _required(model, "graph", "ModelProto")
-        _check_nodes(graph, inputs, outputs)
-        return kernels(graph)
+        return _check_nodes(_required(model, "graph", "ModelProto"), inputs, outputs)
     except (WireError, GraphError) as error:
         # Names in the graph are whoever made it's: no lines, and not many letters.
         reason = "".join(mark if mark.isprintable() else ascii(mark)[1:-1] for mark in str(error)[:300])
         damaged = isinstance(error, WireError) and not isinstance(error, ForeignError)
-        advice = "Copy or download the model again." if damaged else _advice(content)
+        advice = "Copy or download the model again." if damaged else _advice(content, error)
         raise IntegrityError(f"{name} is no graph of this format ({reason}); it was not opened. {advice}") from error
 
 
-def _advice(content: bytes) -> str:
+def _advice(content: bytes, error: Exception) -> str:
     """What to do with a graph that can be read: the manifest's checksum was right, so no copy of it will be better."""
     maker = producer(content)
+    if isinstance(error, TooMuchError):
+        return "Train and export a smaller model, or ask who made it."
     if maker in ("", PRODUCER):
         return "This project's exporter writes no such graph: export it again (python -m export), or ask who made it."
     return f"It is of another exporter ({maker[:40]!a}): export the model with this one, python -m export RUN MODEL."
@@ -86,32 +88,61 @@ def _check_stamps(metadata: Mapping[str, str], name: str, stamps: Mapping[str, s
             )
 
 
-def _check_nodes(graph: Message, inputs: Mapping[str, Shape], outputs: Mapping[str, Shape]) -> None:
+def _check_nodes(graph: Message, inputs: Mapping[str, Shape], outputs: Mapping[str, Shape]) -> Footprint:
     known = _declared(graph, "input", inputs)
     _declared(graph, "output", outputs)
     for tensor in graph.get("initializer", []):
         _add(known, tensor.get("name", ""), _constant(tensor))
-    nodes, work = graph.get("node", []), 0
+    nodes = graph.get("node", [])
     if len(nodes) > MOST_NODES:
-        raise GraphError(f"it has {len(nodes)} nodes, more than {MOST_NODES}")
-    for node in nodes:
-        operator = node.get("op_type", "")
-        missing = [name for name in node.get("input", []) if name not in known]
-        if missing:
-            raise GraphError(f"{operator} takes {missing[0]!r} before it is there")
-        result = shapes.infer(operator, [known[name] for name in node.get("input", [])], _attributes(node))
-        if result.value.size > LARGEST_TENSOR:
-            raise GraphError(f"{operator} gives {result.value.size:,} numbers a row, more than {LARGEST_TENSOR:,}")
-        work += result.work
-        names = node.get("output", [])
-        if len(names) != 1:
-            raise GraphError(f"{operator} has {len(names)} outputs")
-        _add(known, names[0], result.value)
-    if work > MOST_WORK:
-        raise GraphError(f"a row takes {work:,} multiplications, more than {MOST_WORK:,}")
+        raise TooMuchError(f"it has {len(nodes):,} nodes, more than {MOST_NODES:,}")
+    results = [_check_node(node, known) for node in nodes]
     for name, shape in outputs.items():
         if name not in known or known[name][:2] != (FLOAT32, shape):
             raise GraphError(f"{name} is not computed as {_text(shape)}")
+    cost = _footprint(graph, results, known, list(inputs), list(outputs))
+    if cost.work > MOST_WORK:
+        raise TooMuchError(f"a row takes {cost.work:,} multiplications, more than {MOST_WORK:,}")
+    if needed([cost]) > MOST_MEMORY:
+        raise TooMuchError(f"it needs up to {needed([cost]):,} bytes of memory, more than {MOST_MEMORY:,}")
+    return cost
+
+
+def _check_node(node: Message, known: dict[str, Value]) -> Result:
+    """Check a node and add its output to what is known."""
+    operator, names = node.get("op_type", ""), node.get("output", [])
+    missing = [name for name in node.get("input", []) if name not in known]
+    if missing:
+        raise GraphError(f"{operator} takes {missing[0]!r} before it is there")
+    result = shapes.infer(operator, [known[name] for name in node.get("input", [])], _attributes(node))
+    if len(names) != 1:
+        raise GraphError(f"{operator} has {len(names)} outputs")
+    _add(known, names[0], result.value)
+    return result
+
+
+def _footprint(
+    graph: Message, results: list[Result], known: Mapping[str, Value], inputs: list[str], outputs: list[str]
+) -> Footprint:
+    """What the graph costs; results: of its nodes, in their order."""
+    nodes = graph.get("node", [])
+    constants = [value for value in known.values() if BATCH not in value.shape]
+    weights = sum(value.size * TYPES[value.type].itemsize for value in constants)
+    weights += _EACH * (len(constants) + len(nodes))
+    steps = [
+        Step(node["input"], node["output"][0], result.value.bytes)
+        for node, result in zip(nodes, results, strict=True)
+        if BATCH in result.value.shape
+    ]
+    row = live({name: known[name].bytes for name in inputs}, steps, outputs)
+    row += max((result.workspace for result in results), default=0)
+    return Footprint(
+        weights=weights + sum(result.packed for result in results),
+        row=row,
+        work=sum(_BEGUN + _WRITTEN * result.value.bytes + result.multiplications for result in results),
+        rows=rows_at_once(row, max(known[name].size for name in (*inputs, *outputs))),
+        kernels=kernels(graph),
+    )
 
 
 def _declared(graph: Message, side: str, expected: Mapping[str, Shape]) -> dict[str, Value]:

@@ -29,6 +29,9 @@ class Kernels(NamedTuple):
     any_batch: bool = True  # they are the same bits for any number of rows in one run, on one thread
 
 
+UNKNOWN = Kernels()
+
+
 def kernels(graph: Message, machine: str = "") -> Kernels:
     """What holds for a GraphProto that the gate let through; machine: as of `platform.machine()`."""
     products = _Products(graph)
@@ -36,7 +39,7 @@ def kernels(graph: Message, machine: str = "") -> Kernels:
         products.convolution(node, blocks=(machine or platform.machine()).lower() in _BLOCKS_ON)
         if node["op_type"] == "Conv"
         else products.matrices(node)
-        for node in graph["node"]
+        for node in graph.get("node", [])
         if node["op_type"] in ("Conv", "Gemm", "MatMul")
     ]
     return Kernels(all(one.any_threads for one in found), all(one.any_batch for one in found))
@@ -47,9 +50,10 @@ class _Products:
 
     def __init__(self, graph: Message) -> None:
         self._weights: dict[str, Message] = {tensor["name"]: tensor for tensor in graph.get("initializer", [])}
-        self._makers = {name: node["op_type"] for node in graph["node"] for name in node["output"]}
+        nodes = graph.get("node", [])
+        self._makers = {name: node["op_type"] for node in nodes for name in node["output"]}
         self._users: dict[str, list[Message]] = {}
-        for node in graph["node"]:
+        for node in nodes:
             for name in node["input"]:
                 self._users.setdefault(name, []).append(node)
 
@@ -87,7 +91,7 @@ class _Products:
     def _begins_at_zero(self, user: Message | None) -> bool:
         if user is None or user["op_type"] != "QuantizeLinear":
             return False
-        return not any(self._weights[user["input"][2]]["raw_data"])
+        return len(user["input"]) == 3 and not any(self._weights[user["input"][2]]["raw_data"])
 
     def _stays_sums(self, name: str) -> bool:
         """Whether an integer Gemm may give its float32 sums: nothing follows that is made part of a float32 one."""

@@ -18,6 +18,7 @@ from typing import Any
 from .. import files
 from ..errors import InputError, IntegrityError, ManifestError
 from ..spec import ImageSpec
+from .limits import FILE_BYTES, FILES_BYTES, GOLDEN_BYTES
 from .strict_json import Reader, read_object
 
 FORMAT, FORMAT_VERSION = "vae-onnx", 1
@@ -232,6 +233,9 @@ def _parse(top: Reader) -> Manifest:
     names = [FILE_NAME, "checkpoint", *(file.file.lower() for file in manifest.files)]
     if len(set(names)) != len(names):
         raise ManifestError("the manifest names one file twice.")
+    total = sum(file.bytes for file in manifest.files)
+    if total > FILES_BYTES:
+        raise ManifestError(f"the manifest's files have {total:,} bytes together; a model has at most {FILES_BYTES:,}.")
     return manifest
 
 
@@ -304,16 +308,16 @@ def _golden(reader: Reader) -> Golden:
     tolerances = reader.object("tolerance")
     tolerance = {name: tolerances.positive(name) for name in GOLDEN_TENSORS}
     tolerances.end()
-    return Golden(file=_file(reader), tolerance=MappingProxyType(tolerance))
+    return Golden(file=_file(reader, GOLDEN_BYTES), tolerance=MappingProxyType(tolerance))
 
 
-def _file(reader: Reader) -> ModelFile:
+def _file(reader: Reader, limit: int = FILE_BYTES) -> ModelFile:
     # No separator, no drive, no dot at either end: no way out of the folder.
     file = ModelFile(
         file=reader.matching(
             "file", r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,98}[A-Za-z0-9_])?", "a plain file name inside the folder"
         ),
-        bytes=reader.size("bytes", minimum=0),
+        bytes=reader.size("bytes", minimum=0, limit=limit),
         sha256=reader.matching("sha256", r"[0-9a-f]{64}", "64 hexadecimal digits"),
     )
     reader.end()

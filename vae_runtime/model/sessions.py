@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import math
 import os
 import sys
 import threading
@@ -19,15 +18,13 @@ import numpy.typing as npt
 from ..deadlines import ending, seconds_left
 from ..errors import InputError, IntegrityError, ProviderError, VAEError
 from ..threads import available_processors, in_threads
-from .kernels import Kernels
+from .kernels import UNKNOWN, Kernels
 from .plugins import devices
 from .providers import INSTALL, OPTIONS
 
 Float32 = npt.NDArray[np.float32]
 
-# The CPU works on at most so many pixels at once: onnxruntime keeps the working memory of its largest run, about 100
-# bytes a pixel here, and larger runs are no faster.
-PIXELS_AT_ONCE = 64 * 28 * 28
+OTHER_DEVICES = 32  # times as many rows at once as the CPU
 
 
 class Session:
@@ -44,16 +41,17 @@ class Session:
         *,
         providers: tuple[str, ...],
         threads: int | None,
-        kernels: Kernels = Kernels(),  # noqa: B008 a constant
+        rows: int = 64,
+        kernels: Kernels = UNKNOWN,
         reopen: Callable[[], bytes] | None = None,
     ) -> None:
         """Open `model`, the bytes of the file `name`, on exactly these providers.
 
         threads: how many work on the CPU at once, on one run where `kernels` says that its numbers stay the same, on
-        rows of their own where not.
+        rows of their own where not. rows: what the CPU runs at once.
         """
         self.name, self._asked, self._reopen = name, providers, reopen
-        self._threads, self._kernels = _thread_count(threads), kernels
+        self._threads, self._rows, self._kernels = _thread_count(threads), rows, kernels
         self._lock, self._forked = threading.Lock(), False
         self._open(model)
         _open_sessions.add(self)
@@ -91,17 +89,16 @@ class Session:
         if missing:
             raise ProviderError(_not_opened(missing[0], self.providers, "its device or a library it needs is missing"))
         on_cpu = self.providers[0] == "CPUExecutionProvider"
-        self._workers = 1 if self._kernels.any_threads or not on_cpu else self._threads
-        self._at_once = PIXELS_AT_ONCE // self._workers // self._widest() or 1 if on_cpu else 2**31
-        if on_cpu and not self._kernels.any_batch:
-            self._at_once = 1
+        self._workers = 1 if self._kernels.any_threads or not on_cpu else min(self._threads, self._rows)
+        together = self._rows // self._workers if self._kernels.any_batch else 1
+        self._at_once = together if on_cpu else self._rows * OTHER_DEVICES
 
     def run(self, array: Float32, outputs: tuple[str, ...], *, batch_size: int) -> tuple[Float32, ...]:
         """Run the one-input graph over axis 0 in batches; returns the named outputs, each [batch, …], deterministic.
 
-        Small batches keep the memory of a big call small: batch_size is the most, and the CPU may take fewer large
-        images at once. On the CPU a row's bits depend on neither (model/kernels.py). One batch is returned as it comes,
-        several are written into place, not concatenated.
+        Small batches keep the memory of a big call small: batch_size is the most, and fewer rows of a graph that needs
+        much for each are run at once. On the CPU a row's bits depend on neither (model/kernels.py). One batch is
+        returned as it comes, several are written into place.
         """
         if not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
             raise InputError(f"batch_size is {batch_size!r}; expected a whole number from 1.")
@@ -146,12 +143,6 @@ class Session:
         """In the child of a fork: never run the inherited session again, nor end it, for both may wait for ever."""
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._session))
         self._lock, self._forked = threading.Lock(), True
-
-    def _widest(self) -> int:
-        """How many numbers one row of the graph's largest input or output has; 1 where a shape is open."""
-        shapes = [item.shape[1:] for item in (*self._inputs, *self._outputs)]
-        sizes: list[int] = [math.prod(shape) for shape in shapes if all(isinstance(size, int) for size in shape)]
-        return max([1, *sizes])
 
 
 _open_sessions: weakref.WeakSet[Session] = weakref.WeakSet()

@@ -7,82 +7,18 @@ rules are of ONNX's operators at opset 18, narrowed to what this project's expor
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
-import numpy.typing as npt
+from .values import BATCH, FLOAT32, INT8, INT32, UINT8, GraphError, Node, Result, Shape, Side, Value, in_blocks
 
-BATCH = "batch"  # the first side of every tensor that follows from the input
-Side = int | str
-Shape = tuple[Side, ...]
-FLOAT32, UINT8, INT8, INT32, INT64 = 1, 2, 3, 6, 7  # TensorProto.DataType
-TYPES: dict[int, np.dtype[Any]] = {
-    FLOAT32: np.dtype("<f4"),
-    UINT8: np.dtype("u1"),
-    INT8: np.dtype("i1"),
-    INT32: np.dtype("<i4"),
-    INT64: np.dtype("<i8"),
-}
 QUANTISED = (UINT8, INT8)
 LARGEST_SIDE = 2**24
 LARGEST_KERNEL = 64
-
-
-class GraphError(ValueError):
-    """A graph that is none of this format."""
-
-
-class Value(NamedTuple):
-    """What is known of a tensor before anything runs; `constant` of those that come with the graph."""
-
-    type: int
-    shape: Shape
-    constant: npt.NDArray[Any] | None = None
-
-    @property
-    def size(self) -> int:
-        """How many numbers it has, for each row of the batch."""
-        return math.prod(side for side in self.shape if isinstance(side, int))
-
-
-class Result(NamedTuple):
-    """The output of a node, and how many multiplications it takes for each row of the batch."""
-
-    value: Value
-    work: int
-
-
-class Node(NamedTuple):
-    """One node: attributes by name, inputs by place."""
-
-    operator: str
-    inputs: list[Value]
-    attributes: dict[str, Any]
-
-    def need(self, holds: bool, what: str) -> None:
-        """Refuse a node for which this does not hold."""
-        if not holds:
-            raise GraphError(f"{self.operator}: {what}")
-
-    def attribute(self, name: str, default: Any, allowed: Callable[[Any], bool]) -> Any:
-        """Take an attribute out; what is left in the end is unknown."""
-        value = self.attributes.pop(name, default)
-        self.need(type(value) is type(default) and allowed(value), f"{name} is {value!r}, which is outside its range")
-        return value
-
-    def constant(self, place: int) -> npt.NDArray[Any]:
-        """The number or numbers of an input that comes with the graph."""
-        found = self.inputs[place].constant
-        if found is None:
-            raise GraphError(f"{self.operator}: input {place} is computed; expected a constant")
-        return found
-
-    def floats(self, *places: int) -> None:
-        """Refuse inputs of another type than float32."""
-        for place in places or range(len(self.inputs)):
-            self.need(self.inputs[place].type == FLOAT32, f"input {place} is of type {self.inputs[place].type}")
+# What each of many small products of matrices takes at least, and each of many short rows of sums, in multiplications.
+_EACH_MATRIX, _EACH_RUN = 1024, 128
 
 
 def infer(operator: str, inputs: list[Value], attributes: dict[str, Any]) -> Result:
@@ -92,6 +28,11 @@ def infer(operator: str, inputs: list[Value], attributes: dict[str, Any]) -> Res
     counts, rule = _RULES[operator]
     node = Node(operator, inputs, attributes)
     node.need(len(inputs) in counts, f"it has {len(inputs)} inputs")
+    # An engine computes such a node while it loads the graph, however long that takes; weights in 8 bits must be.
+    weights = operator == "DequantizeLinear" and inputs[0].constant is not None
+    node.need(
+        weights or any(BATCH in value.shape for value in inputs), "its inputs are constants, which exporters fold"
+    )
     result = rule(node)
     node.need(not node.attributes, f"it has the attribute {next(iter(node.attributes), '')!r}")
     node.need(all(side == BATCH or 0 < int(side) <= LARGEST_SIDE for side in result.value.shape), "a side is too large")
@@ -100,13 +41,24 @@ def infer(operator: str, inputs: list[Value], attributes: dict[str, Any]) -> Res
 
 def _unary(node: Node) -> Result:
     node.floats()
-    return Result(Value(FLOAT32, node.inputs[0].shape), node.inputs[0].size)
+    return Result(Value(FLOAT32, node.inputs[0].shape))
 
 
 def _binary(node: Node) -> Result:
     node.floats()
-    value = Value(FLOAT32, _broadcast(node, node.inputs[0].shape, node.inputs[1].shape))
-    return Result(value, value.size)
+    left, right = (value.shape for value in node.inputs)
+    value = Value(FLOAT32, _broadcast(node, left, right))
+    return Result(value, _EACH_RUN * value.size // _run(left, right))
+
+
+def _run(left: Shape, right: Shape) -> int:
+    """How many numbers an engine adds at once: over the last sides along which one of both shapes, or neither, is 1."""
+    rank = max(len(left), len(right))
+    pairs = zip(((1,) * rank + left)[: -rank - 1 : -1], ((1,) * rank + right)[: -rank - 1 : -1], strict=True)
+    sides = [(one, other) for one, other in pairs if (one, other) != (1, 1) and BATCH not in (one, other)]
+    kinds = [(one == 1, other == 1) for one, other in sides]
+    same = itertools.takewhile(lambda pair: pair[0] == kinds[0], zip(kinds, sides, strict=True))
+    return math.prod(max(int(one), int(other)) for _, (one, other) in same)
 
 
 def _clip(node: Node) -> Result:
@@ -133,8 +85,14 @@ def _conv(node: Node) -> Result:
         (int(side) + pads[axis] + pads[axis + 2] - kernel[axis]) // strides[axis] + 1 for axis, side in enumerate(x[2:])
     ]
     node.need(min(sides) > 0, "its kernel is larger than its input")
-    value = Value(FLOAT32, (BATCH, outputs, *sides))
-    return Result(value, value.size * channels * math.prod(kernel))
+    taps, places = math.prod(kernel), math.prod(sides)
+    return Result(
+        Value(FLOAT32, (BATCH, outputs, *sides)),
+        multiplications=in_blocks(outputs) * places * channels * taps,
+        packed=4 * in_blocks(outputs) * in_blocks(channels) * taps,
+        # In 8 bits, which computed weights mean: every input of every place side by side, or the addresses of them.
+        workspace=places * taps * max(channels, 8) if node.inputs[1].constant is None else 0,
+    )
 
 
 def _depth_to_space(node: Node) -> Result:
@@ -144,7 +102,7 @@ def _depth_to_space(node: Node) -> Result:
     shape = node.inputs[0].shape
     node.need(len(shape) == 4 and shape[0] == BATCH and int(shape[1]) % block**2 == 0, f"its input is {list(shape)}")
     _, channels, height, width = shape
-    return Result(Value(FLOAT32, (BATCH, int(channels) // block**2, int(height) * block, int(width) * block)), 0)
+    return Result(Value(FLOAT32, (BATCH, int(channels) // block**2, int(height) * block, int(width) * block)))
 
 
 def _gemm(node: Node) -> Result:
@@ -158,7 +116,8 @@ def _gemm(node: Node) -> Result:
     units, size = weight if turned else weight[::-1]
     node.need(x[1] == size, f"its matrix is of rows of {size}, its input's have {x[1]}")
     node.need(len(node.inputs) < 3 or node.inputs[2].shape == (units,), "its bias is of another size")
-    return Result(Value(FLOAT32, (x[0], units)), int(units) * int(size))
+    count = int(units) * int(size)
+    return Result(Value(FLOAT32, (x[0], units)), count, packed=4 * in_blocks(int(units)) * int(size))
 
 
 def _matmul(node: Node) -> Result:
@@ -167,33 +126,36 @@ def _matmul(node: Node) -> Result:
     node.need(min(len(left), len(right)) >= 2 and BATCH not in (*left[-2:], *right[-2:]), "it is not of matrices")
     node.need(left[-1] == right[-2], f"its matrices are {list(left[-2:])} and {list(right[-2:])}")
     value = Value(FLOAT32, (*_broadcast(node, left[:-2], right[:-2]), left[-2], right[-1]))
-    return Result(value, value.size * int(left[-1]))
+    constants = (found for found in node.inputs if BATCH not in found.shape)
+    return Result(
+        value,
+        multiplications=value.size * int(left[-1]) + _EACH_MATRIX * math.prod(map(int, value.shape[1:-2])),
+        packed=sum(4 * found.size // int(found.shape[-1]) * in_blocks(int(found.shape[-1])) for found in constants),
+    )
 
 
 def _reshape(node: Node) -> Result:
     node.floats(0)
     node.attribute("allowzero", 0, lambda value: value in (0, 1))
-    wanted, shape = node.constant(1), node.inputs[0].shape
-    node.need(wanted.ndim == 1 and wanted.dtype == np.int64 and 1 <= len(wanted) <= 6, "its shape is no list of sides")
-    sides = wanted.tolist()
+    sides, shape = node.integers(1), node.inputs[0].shape
+    node.need(len(sides) <= 6, f"its shape has {len(sides)} sides")
     node.need(shape[0] == BATCH and sides[0] == -1 and min(sides[1:], default=1) > 0, f"its shape is {sides}")
     node.need(math.prod(sides[1:]) == node.inputs[0].size, f"{list(shape)} does not become {sides}")
-    return Result(Value(FLOAT32, (BATCH, *sides[1:])), 0)
+    return Result(Value(FLOAT32, (BATCH, *sides[1:])))
 
 
 def _slice(node: Node) -> Result:
     node.floats(0)
-    starts, ends, axes, steps = (node.constant(place) for place in (1, 2, 3, 4))
+    starts, ends, axes, steps = (node.integers(place) for place in (1, 2, 3, 4))
+    node.need(len(starts) == len(ends) == len(axes) == len(steps) == len(set(axes)), "its lists do not fit together")
     shape = list(node.inputs[0].shape)
-    for start, end, axis, step in zip(
-        *(part.reshape(-1).tolist() for part in (starts, ends, axes, steps)), strict=True
-    ):
+    for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
         node.need(0 < axis < len(shape) and step == 1, f"axis {axis} in steps of {step}")
         size = int(shape[axis])
         end = min(end, size)
         node.need(0 <= start < end, f"{start} to {end} of {size}")
         shape[axis] = end - start
-    return Result(Value(FLOAT32, tuple(shape)), 0)
+    return Result(Value(FLOAT32, tuple(shape)))
 
 
 def _quantise(node: Node) -> Result:
@@ -203,7 +165,7 @@ def _quantise(node: Node) -> Result:
         scale.shape == zero.shape == () and node.inputs[2].type in QUANTISED and bool(scale > 0),
         "its scale is no number",
     )
-    return Result(Value(node.inputs[2].type, node.inputs[0].shape), node.inputs[0].size)
+    return Result(Value(node.inputs[2].type, node.inputs[0].shape))
 
 
 def _dequantise(node: Node) -> Result:
@@ -213,7 +175,7 @@ def _dequantise(node: Node) -> Result:
     node.floats(1)
     sides = () if scale.ndim == 0 else (x.shape[axis],)
     node.need(scale.shape == zero.shape == sides and bool((scale > 0).all()), "its scales do not fit its input")
-    return Result(Value(FLOAT32, x.shape), x.size)
+    return Result(Value(FLOAT32, x.shape))
 
 
 def _broadcast(node: Node, left: Shape, right: Shape) -> Shape:

@@ -50,10 +50,10 @@ class Reader:
             self.refuse(key, found, f"one of {', '.join(known)}{newer}")
         return found
 
-    def size(self, key: str, minimum: int = 1) -> int:
+    def size(self, key: str, minimum: int = 1, limit: int = 2**31 - 1) -> int:
         found: int = self.get(key, int)
-        if not minimum <= found < 2**31:
-            self.refuse(key, found, f"a whole number from {minimum} to 2^31 - 1")
+        if not minimum <= found <= limit:
+            self.refuse(key, found, f"a whole number from {minimum} to {limit:,}")
         return found
 
     def positive(self, key: str) -> float:

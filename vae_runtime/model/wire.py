@@ -13,6 +13,7 @@ import struct
 from typing import Any, NoReturn
 
 from .fields import FOREIGN, FOREIGN_KINDS, REFUSED, SCHEMA, Field
+from .limits import MOST_FIELDS, MOST_TEXT
 
 Message = dict[str, Any]  # fields by name; a repeated one is a list, one that is not there is not there
 
@@ -24,24 +25,25 @@ class WireError(ValueError):
 
 
 class ForeignError(WireError):
-    """A field that ONNX has and this format has not: another program's graph, not a damaged one."""
+    """What ONNX may have and this format may not: another program's graph, not a damaged one."""
 
 
 def read_message(content: bytes, kind: str = "ModelProto") -> Message:
     """Read one message, deterministic; raw bytes inside are memoryviews of `content`, not copies."""
-    return _message(memoryview(content), 0, len(content), kind)
+    reader = _Reader(content)
+    return reader.message(0, len(reader.data), kind)
 
 
 def producer(content: bytes) -> str:
     """Who says to have written an ONNX file, by its first fields; "" for what does not say, or is no ONNX."""
-    data, at = memoryview(content), 0
+    reader, at = _Reader(content), 0
     try:
-        while at < len(data):
-            tag, at = _varint(data, at, len(data))
+        while at < len(reader.data):
+            tag, at = _varint(reader.data, at, len(reader.data))
             field = SCHEMA["ModelProto"].get(tag >> 3)
             if field is None or field.kind not in ("int", "text"):
                 break
-            found, at = _value(data, at, len(data), tag & 7, field, "ModelProto")
+            found, at = reader.value(at, len(reader.data), tag & 7, field, "ModelProto")
             if field.name == "producer_name":
                 return str(found)
     except WireError:
@@ -49,56 +51,74 @@ def producer(content: bytes) -> str:
     return ""
 
 
-def _refuse(data: memoryview, at: int, end: int, tag: int, kind: str) -> NoReturn:
-    """A ForeignError for what ONNX knows and stands there whole, a WireError for the rest."""
-    number = tag >> 3
-    if name := FOREIGN.get(kind, {}).get(number):
-        _value(data, at, end, tag & 7, Field(name, FOREIGN_KINDS.get(name, "bytes")), kind)
-        words = REFUSED.get((kind, number))
-        raise ForeignError(f"it has {words}" if words else f"{kind} has {name}, which is ONNX, but not of this format")
-    raise WireError(f"{kind} has the unknown field {number}")
+class _Reader:
+    """Reads the messages of one file, as long as they are no more than an exporter writes: each costs whoever reads."""
 
+    def __init__(self, content: bytes) -> None:
+        self.data = memoryview(content)
+        self._fields, self._text = MOST_FIELDS, MOST_TEXT  # that may still come
 
-def _message(data: memoryview, at: int, end: int, kind: str) -> Message:
-    fields = SCHEMA[kind]
-    found: Message = {}
-    while at < end:
-        tag, at = _varint(data, at, end)
-        field = fields.get(tag >> 3)
-        if field is None:
-            _refuse(data, at, end, tag, kind)
-        value, at = _value(data, at, end, tag & 7, field, kind)
-        if field.repeated:
-            found.setdefault(field.name, []).append(value)
-        elif field.name in found:
-            raise WireError(f"{kind} has {field.name} twice")
-        else:
-            found[field.name] = value
-    return found
+    def message(self, at: int, end: int, kind: str) -> Message:
+        """The fields between two places, by name."""
+        fields, data = SCHEMA[kind], self.data
+        found: Message = {}
+        while at < end:
+            tag, at = _varint(data, at, end)
+            field = fields.get(tag >> 3)
+            if field is None:
+                self._refuse(at, end, tag, kind)
+            value, at = self.value(at, end, tag & 7, field, kind)
+            if field.repeated:
+                found.setdefault(field.name, []).append(value)
+            elif field.name in found:
+                raise WireError(f"{kind} has {field.name} twice")
+            else:
+                found[field.name] = value
+        return found
 
-
-def _value(data: memoryview, at: int, end: int, wire: int, field: Field, kind: str) -> tuple[Any, int]:
-    expected = {"int": VARINT, "float": FIXED32}.get(field.kind, BYTES)
-    if wire != expected:
-        raise WireError(f"{kind} has {field.name} of wire type {wire}; expected {expected}")
-    if wire == VARINT:
-        number, at = _varint(data, at, end)
-        return number - 2**64 if number >= 2**63 else number, at
-    if wire == FIXED32:
-        if at + 4 > end:
+    def value(self, at: int, end: int, wire: int, field: Field, kind: str) -> tuple[Any, int]:
+        """The value of a field after its tag, and the place behind it."""
+        self._fields -= 1
+        if self._fields < 0:
+            raise ForeignError(f"it has more than {MOST_FIELDS:,} fields")
+        expected = {"int": VARINT, "float": FIXED32}.get(field.kind, BYTES)
+        if wire != expected:
+            raise WireError(f"{kind} has {field.name} of wire type {wire}; expected {expected}")
+        if wire == VARINT:
+            number, at = _varint(self.data, at, end)
+            return number - 2**64 if number >= 2**63 else number, at
+        if wire == FIXED32:
+            if at + 4 > end:
+                raise WireError(f"{kind} is cut off")
+            return struct.unpack_from("<f", self.data, at)[0], at + 4
+        size, at = _varint(self.data, at, end)
+        if at + size > end:
             raise WireError(f"{kind} is cut off")
-        return struct.unpack_from("<f", data, at)[0], at + 4
-    size, at = _varint(data, at, end)
-    if at + size > end:
-        raise WireError(f"{kind} is cut off")
-    if field.kind == "bytes":
-        return data[at : at + size], at + size
-    if field.kind == "text":
+        if field.kind == "bytes":
+            return self.data[at : at + size], at + size
+        if field.kind == "text":
+            return self._text_at(at, size, f"{kind} has {field.name}"), at + size
+        return self.message(at, at + size, field.kind), at + size
+
+    def _text_at(self, at: int, size: int, where: str) -> str:
+        self._text -= size
+        if self._text < 0:
+            raise ForeignError(f"it has more than {MOST_TEXT:,} bytes of text")
         try:
-            return str(data[at : at + size], "utf-8"), at + size
+            return str(self.data[at : at + size], "utf-8")
         except UnicodeDecodeError:
-            raise WireError(f"{kind} has {field.name} that is not UTF-8") from None
-    return _message(data, at, at + size, field.kind), at + size
+            raise WireError(f"{where} that is not UTF-8") from None
+
+    def _refuse(self, at: int, end: int, tag: int, kind: str) -> NoReturn:
+        """A ForeignError for what ONNX knows and stands there whole, a WireError for the rest."""
+        number = tag >> 3
+        if name := FOREIGN.get(kind, {}).get(number):
+            self.value(at, end, tag & 7, Field(name, FOREIGN_KINDS.get(name, "bytes")), kind)
+            words = REFUSED.get((kind, number))
+            raise ForeignError(
+                f"it has {words}" if words else f"{kind} has {name}, which is ONNX, but not of this format"
+            )
+        raise WireError(f"{kind} has the unknown field {number}")
 
 
 def _varint(data: memoryview, at: int, end: int) -> tuple[int, int]:

@@ -1,0 +1,103 @@
+"""What is known of a graph's tensors and nodes before anything runs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+BATCH = "batch"  # the first side of every tensor that follows from the input, and of no other
+Side = int | str
+Shape = tuple[Side, ...]
+FLOAT32, UINT8, INT8, INT32, INT64 = 1, 2, 3, 6, 7  # TensorProto.DataType
+TYPES: dict[int, np.dtype[Any]] = {
+    FLOAT32: np.dtype("<f4"),
+    UINT8: np.dtype("u1"),
+    INT8: np.dtype("i1"),
+    INT32: np.dtype("<i4"),
+    INT64: np.dtype("<i8"),
+}
+_BLOCK = 16  # numbers that engines compute side by side; onnxruntime rounds channels up to it, and rows of weights
+
+
+class GraphError(ValueError):
+    """A graph that is none of this format."""
+
+
+class TooMuchError(GraphError):
+    """A graph of this format that needs more than a model may."""
+
+
+class Value(NamedTuple):
+    """What is known of a tensor before anything runs; `constant` of those that come with the graph."""
+
+    type: int
+    shape: Shape
+    constant: npt.NDArray[Any] | None = None
+
+    @property
+    def size(self) -> int:
+        """How many numbers it has, for each row of the batch."""
+        return math.prod(side for side in self.shape if isinstance(side, int))
+
+    @property
+    def bytes(self) -> int:
+        """How many bytes an engine holds of it, for each row of the batch: images have their channels rounded up."""
+        size = self.size
+        if len(self.shape) == 4:
+            size = size // int(self.shape[1]) * in_blocks(int(self.shape[1]))
+        return size * TYPES[self.type].itemsize
+
+
+class Result(NamedTuple):
+    """The output of a node and what it costs: the last three are bounds, for each row of the batch but for `packed`."""
+
+    value: Value
+    multiplications: int = 0
+    packed: int = 0  # bytes of the copy of its weights that an engine makes for itself
+    workspace: int = 0  # bytes beside its inputs and its output
+
+
+class Node(NamedTuple):
+    """One node: attributes by name, inputs by place."""
+
+    operator: str
+    inputs: list[Value]
+    attributes: dict[str, Any]
+
+    def need(self, holds: bool, what: str) -> None:
+        """Refuse a node for which this does not hold."""
+        if not holds:
+            raise GraphError(f"{self.operator}: {what}")
+
+    def attribute(self, name: str, default: Any, allowed: Callable[[Any], bool]) -> Any:
+        """Take an attribute out; what is left in the end is unknown."""
+        value = self.attributes.pop(name, default)
+        self.need(type(value) is type(default) and allowed(value), f"{name} is {value!r}, which is outside its range")
+        return value
+
+    def constant(self, place: int) -> npt.NDArray[Any]:
+        """The number or numbers of an input that comes with the graph."""
+        found = self.inputs[place].constant
+        if found is None:
+            raise GraphError(f"{self.operator}: input {place} is computed; expected a constant")
+        return found
+
+    def integers(self, place: int) -> list[int]:
+        """The int64 numbers of an input that is a constant list."""
+        found = self.constant(place)
+        self.need(found.ndim == 1 and found.dtype == np.int64, f"input {place} is no list of int64")
+        return [int(number) for number in found]
+
+    def floats(self, *places: int) -> None:
+        """Refuse inputs of another type than float32."""
+        for place in places or range(len(self.inputs)):
+            self.need(self.inputs[place].type == FLOAT32, f"input {place} is of type {self.inputs[place].type}")
+
+
+def in_blocks(count: int) -> int:
+    """Rounded up to the blocks that engines compute in."""
+    return -(-count // _BLOCK) * _BLOCK
