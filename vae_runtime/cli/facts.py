@@ -45,7 +45,7 @@ def _rows(manifest: Manifest, folder: Path) -> Iterator[Row]:
             yield f"  {role} {precision}", f"{file.bytes:,} bytes"
     yield "calibration", "" if manifest.calibration else "none: no p-values, no --false-alarm-rate"
     for method, scores in manifest.calibration.items():
-        yield f"  {method}", f"{len(scores):,} picture{'s' * (len(scores) > 1)}"
+        yield f"  {method}", f"{len(scores):,} score{'s' * (len(scores) > 1)}"
     yield "training", "" if manifest.training else "nothing is noted"
     yield from _nested(manifest.training)
 

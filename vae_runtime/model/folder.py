@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import InputError, ProviderError
 from . import manifest as manifests
 from .gate import check_graph
-from .integrity import read_file
+from .integrity import HeldFile, read_file
 from .manifest import DETECTOR, FORMAT_VERSION, Manifest
 from .prior import Flow
 from .sessions import Session, import_onnxruntime
 from .shapes import BATCH, Shape
+from .steady import again_if_replaced
 
 
 class Model(NamedTuple):
@@ -30,23 +30,38 @@ def open_model(
     folder: Path, *, providers: tuple[str, ...], threads: int | None, precision: str, digest: str | None = None
 ) -> Model:
     """Open the model of a folder on exactly these providers; digest: the sha256 that its manifest must have."""
+    manifest, graphs = again_if_replaced(folder, lambda: _read(folder, precision, digest))
+    sessions = {}
+    for role in manifest.graphs:
+        graph, (inputs, outputs) = graphs.pop(role), _signature(role, manifest)
+        stamped = stamps(role, manifest.pair_id)
+        kernels = check_graph(graph.content, graph.name, inputs=inputs, outputs=outputs, stamps=stamped)
+        sessions[role] = Session(
+            graph.content, graph.name, providers=providers, threads=threads, kernels=kernels, reopen=graph.held.read
+        )
+    flow = Flow(sessions["prior_sample"], sessions["prior_log_prob"]) if manifest.prior == "flow" else None
+    return Model(manifest, sessions["encoder"], sessions["decoder"], flow, sessions.get(DETECTOR))
+
+
+class _Graph(NamedTuple):
+    name: str
+    content: bytes
+    held: HeldFile
+
+
+def _read(folder: Path, precision: str, digest: str | None) -> tuple[Manifest, dict[str, _Graph]]:
+    """The manifest and its graphs by role; all are read before the first is opened, which takes longer."""
     manifest = manifests.read(folder, digest=digest)
     _require_version(manifest)
     if precision not in manifest.precisions:
         there = ", ".join(manifest.precisions)
         raise InputError(f"the model {manifest.name!r} has no graphs of precision {precision!r}; it has {there}.")
-    sessions = {}
-    for role, graph in manifest.graphs.items():
-        file = graph.get(precision, graph["float32"])  # graphs that gain nothing from it stay float32
-        content, (inputs, outputs) = read_file(folder, file), _signature(role, manifest)
-        stamped = stamps(role, manifest.pair_id)
-        kernels = check_graph(content, file.file, inputs=inputs, outputs=outputs, stamps=stamped)
-        reopen = partial(read_file, folder.absolute(), file)
-        sessions[role] = Session(
-            content, file.file, providers=providers, threads=threads, kernels=kernels, reopen=reopen
-        )
-    flow = Flow(sessions["prior_sample"], sessions["prior_log_prob"]) if manifest.prior == "flow" else None
-    return Model(manifest, sessions["encoder"], sessions["decoder"], flow, sessions.get(DETECTOR))
+    graphs = {}
+    for role, precisions in manifest.graphs.items():
+        file = precisions.get(precision, precisions["float32"])  # graphs that gain nothing from it stay float32
+        held = HeldFile(folder, file)
+        graphs[role] = _Graph(file.file, read_file(folder, file), held)
+    return manifest, graphs
 
 
 def stamps(role: str, pair_id: str) -> dict[str, str]:
