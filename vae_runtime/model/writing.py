@@ -12,7 +12,6 @@ import hashlib
 import json
 import os
 import re
-import secrets
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -150,9 +149,9 @@ def _replace(folder: Path, manifest: Manifest, contents: Mapping[str, bytes], *,
             if FILE_NAME not in new:
                 with open(note, "xb") as copy:
                     copy.write(read_file(folder / FILE_NAME, LIMIT_BYTES))
-            for name in names.keys() - cards:
+            for name in (name for name in names if name not in cards):
                 write_file(folder / names[name], contents[name])
-            for name in cards:
+            for name in sorted(cards):
                 _put(written.enter_context(new_file(folder / names[name])), contents[name])
     except BaseException:
         if manifests.digest_of(folder) != hashlib.sha256(text).hexdigest():
