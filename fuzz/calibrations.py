@@ -3,8 +3,8 @@
     python -m fuzz.calibrations --rounds 100
 
 Each round takes a shipped model, calibrates it one to three times with 0 to 20,000 synthetic scores of each method, and
-reads it. A model that cannot be read, a p-value below the one against all the scores that were given (if that is below 1/2), or a
-list thinned below 2,400 is a find.
+reads it. Finds are a model that cannot be read, a p-value below the one against all the scores that were given (if that
+is below 1/2), and a list thinned to fewer than 2,400.
 """
 
 from __future__ import annotations
@@ -64,7 +64,11 @@ def _round(models: Path, scratch: Path, random: np.random.Generator) -> Iterator
             given |= {f"{method}_tiled" if tiled else method: numbers for method, numbers in scores.items()}
         except VAEError as error:
             same = (folder / manifests.FILE_NAME).read_bytes() == before
-            yield "" if same and not count else f"{count} scores: {error}; the manifest {'stayed' if same else 'is another'}"
+            yield (
+                ""
+                if same and not count
+                else f"{count} scores: {error}; the manifest {'stayed' if same else 'is another'}"
+            )
             continue
         try:
             yield _wrong(_read(folder), given, random)
