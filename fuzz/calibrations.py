@@ -86,7 +86,7 @@ def _calibration(folder: Path, scores: Scores, *, tiled: bool) -> Any:
         return np.array([next(order[method]) for _ in images])
 
     vae: Any = SimpleNamespace(manifest=manifests.read(folder), score=score)
-    return (tiled_calibration if tiled else calibration)(vae, (np.empty(1) for _ in range(count)))
+    return (tiled_calibration if tiled else calibration)(vae, (np.empty(1, np.float32) for _ in range(count)))
 
 
 def _read(folder: Path) -> Manifest:

@@ -28,7 +28,7 @@ from vae_runtime.model.writing import write_model
 
 Model = tuple[manifests.Manifest, dict[str, bytes]]
 Contents = dict[str, bytes]
-FOREIGN = (
+FOREIGN: tuple[object, ...] = (
     {"manifest_version": 3, "name": "A browser extension", "version": "1.0"},
     {"short_name": "App", "icons": [], "display": "standalone"},
     {"format": "vae-page", "format_version": 1},
