@@ -55,7 +55,7 @@ def _round(models: Path, scratch: Path, random: np.random.Generator) -> Iterator
     shutil.copytree(models / random.choice(MODELS), folder)
     methods = manifests.read(folder).scores
     for _ in range(int(random.integers(1, 4))):
-        count = int(random.choice([0, random.integers(1, 20), random.integers(20, 5000), random.integers(5000, 20001)]))
+        count = int(random.integers(*[(0, 1), (1, 20), (20, 5000), (5000, 20001)][random.integers(4)]))
         tiled = bool(random.integers(2))
         scores = {method: random.normal(size=count) * 10.0 ** random.integers(-3, 6) for method in methods}
         before = (folder / manifests.FILE_NAME).read_bytes()
