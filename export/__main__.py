@@ -111,6 +111,8 @@ def main(
             click.echo(line)
     else:
         click.echo("How well it tells strangers was not measured: the data are not at hand; give them as --data-dir.")
+    if found.thinning:
+        click.echo(found.thinning)
     click.echo(f"Wrote {folder}. Next: vae verify -m {shlex.quote(str(folder))}")
 
 

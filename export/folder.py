@@ -17,7 +17,7 @@ import onnx
 
 import vae_runtime
 from train import checkpoint as checkpoints
-from train.checkpoint import Checkpoint, load_model, weights_digest
+from train.checkpoint import Checkpoint, is_config, load_model, weights_digest
 from train.config import Config
 from train.detection import FILE as DETECTOR_FILE
 from train.detection import load_detector
@@ -26,16 +26,18 @@ from train.networks import parameter_count
 from train.progress import epochs_run
 from train.sampling import noise_labels
 from vae_runtime import VAE, from_uint8, image_grid, read_images
-from vae_runtime.checks.calibrate import Calibration, calibration, tiled_calibration
+from vae_runtime.checks.calibrate import calibration, tiled_calibration
 from vae_runtime.checks.equality import Equality
 from vae_runtime.checks.verify import replay, verify
-from vae_runtime.errors import InputError, VAEError
+from vae_runtime.errors import InputError, IntegrityError, VAEError
 from vae_runtime.files import write_file
 from vae_runtime.maths.posterior import reparameterise
 from vae_runtime.model import manifest as manifests
+from vae_runtime.model.calibration import Calibration, calibrated, thinning
 from vae_runtime.model.folder import check_role
 from vae_runtime.model.gate import OPSET
 from vae_runtime.model.golden import GoldenVectors
+from vae_runtime.model.lock import held_alone
 from vae_runtime.model.manifest import FILE_NAME, Golden, Label, Likelihood, Manifest
 from vae_runtime.model.writing import check_target, describe, write_model
 from vae_runtime.pictures.reading import open_picture
@@ -62,6 +64,7 @@ class Exported(NamedTuple):
     parity: list[Parity]
     strangers: Strangers | None
     bits: dict[str, Equality]  # by precision
+    thinning: str  # a sentence on calibration scores that were not kept; "" where all were
 
 
 def export(
@@ -84,6 +87,8 @@ def export(
     """
     meant = f"to keep both, python -m export {shlex.quote(str(run))} {shlex.quote(str(_free(folder)))}"
     check_target(folder, replace=replace, meant=meant)
+    check_checkpoint(folder / "checkpoint")
+    there = manifests.digest_of(folder)
     model, config = load_model(run)
     config = dataclasses.replace(config, epochs=epochs_run(run, config.epochs))
     detection = load_detector(run, config.image_shape)
@@ -129,10 +134,10 @@ def export(
         require_parity(found)
         manifest = _with_tolerance(manifest, tolerance_of(sizes, found))
         samples = image_grid(vae.sample(64, seed=0), columns=16)
-        manifest = dataclasses.replace(manifest, calibration=_calibration_there(folder, pair_id))
+        known = dict(_calibration_there(folder, pair_id))
         if calibrate:
-            known = _calibration(vae, calibrate, tiled=config.patches > 0)
-            manifest = dataclasses.replace(manifest, calibration={**manifest.calibration, **known})
+            known |= _calibration(vae, calibrate, tiled=config.patches > 0)
+        manifest = calibrated(manifest, known)
         if held_out is not None:
             strangers = strangers_auc(vae, held_out)
             asked = {"strangers_auc": strangers.auc, "strangers_pictures": strangers.pictures}
@@ -154,17 +159,20 @@ def export(
             bits[precision] = report.bits
             if not report.passed:
                 raise ExportError(f"the runtime does not reproduce the {precision} golden vectors: {report.tensors}")
-    write_model(folder, manifest, contents, replace=replace, meant=meant)
-    write_checkpoint(folder / "checkpoint", run, model, config)
-    if detection:
-        detection.save(folder / "checkpoint")
-    else:
-        (folder / "checkpoint" / DETECTOR_FILE).unlink(missing_ok=True)
-    if recipe:
-        write_file(folder / "checkpoint" / RECIPE, recipe.to_json().encode())
-    else:
-        (folder / "checkpoint" / RECIPE).unlink(missing_ok=True)
-    return Exported(found, strangers, bits)
+    write_model(folder, manifest, contents, replace=replace, meant=meant, expected=there)
+    with held_alone(folder):
+        if manifests.read(folder).pair_id != pair_id:
+            raise IntegrityError(f"{folder} was replaced by another model as soon as it was written.")
+        write_checkpoint(folder / "checkpoint", run, model, config)
+        if detection:
+            detection.save(folder / "checkpoint")
+        else:
+            (folder / "checkpoint" / DETECTOR_FILE).unlink(missing_ok=True)
+        if recipe:
+            write_file(folder / "checkpoint" / RECIPE, recipe.to_json().encode())
+        else:
+            (folder / "checkpoint" / RECIPE).unlink(missing_ok=True)
+    return Exported(found, strangers, bits, thinning(known, manifest.calibration))
 
 
 def _with_int8(
@@ -239,6 +247,12 @@ def _opened(contents: Mapping[str, bytes]) -> dict[str, onnx.ModelProto]:
         for name, content in contents.items()
         if name.endswith(".onnx") and not name.endswith(".int8.onnx")
     }
+
+
+def check_checkpoint(folder: Path) -> None:
+    """Refuse, before any work is done, a folder of this name that no export has written."""
+    if folder.exists() and not (folder.is_dir() and (not any(folder.iterdir()) or is_config(folder / "config.json"))):
+        raise InputError(f"{folder} is not the checkpoint of an export, which would be written there; move it first.")
 
 
 def write_checkpoint(folder: Path, run: Path, model: TorchVAE, config: Config) -> None:

@@ -20,6 +20,7 @@ from vae_runtime.model import integrity
 from vae_runtime.model import manifest as manifests
 from vae_runtime.model.manifest import Manifest
 from vae_runtime.model.memory import PIXELS_AT_ONCE
+from vae_runtime.model.steady import again_if_replaced
 
 from .errors import ExportError
 from .triton import FILE_NAME as CONFIG
@@ -38,13 +39,18 @@ def write_repository(model: Path, target: Path, *, storage_uri: str | None = Non
     exchange two folders in one step, and a server reads when it likes.
     """
     check_target(target)
+    manifest, contents = again_if_replaced(model, lambda: _checked(model, storage_uri))
+    _write_folder(target, contents)
+    return manifest
+
+
+def _checked(model: Path, storage_uri: str | None) -> tuple[Manifest, dict[str, bytes]]:
     report = verify(model, providers="cpu", threads=None, precision="float32")
     failed = [check.tensor for check in report.tensors if not check.passed]
     if failed:
         raise ExportError(f"{model} does not reproduce its golden vectors ({', '.join(failed)}); export it again.")
     manifest = manifests.read(model, digest=report.digest)
-    _write_folder(target, _contents(model, manifest, storage_uri or f"pvc://models/{manifest.name}"))
-    return manifest
+    return manifest, _contents(model, manifest, storage_uri or f"pvc://models/{manifest.name}")
 
 
 def check_target(target: Path) -> None:

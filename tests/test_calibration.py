@@ -1,6 +1,9 @@
 """False-alarm rates: p-values by counting, a rate that holds, models calibrated without torch, exit codes."""
 
+import contextlib
 import json
+import re
+import shutil
 
 import numpy as np
 import pytest
@@ -9,7 +12,10 @@ from tests.commands import vae_
 from tests.folders import edit
 from vae_runtime import VAE, InputError, ManifestError, write_image
 from vae_runtime.checks.calibrate import calibration, write_calibrated
-from vae_runtime.maths.conformal import conformal_p_values
+from vae_runtime.cli.score import _require_calibration
+from vae_runtime.maths.conformal import conformal_p_values, rounded_outwards, thinned
+from vae_runtime.model import manifest as manifests
+from vae_runtime.model.calibration import thinning
 from vae_runtime.model.manifest import SCORES
 
 
@@ -102,16 +108,83 @@ def test_what_a_calibration_cannot_say(folder, pictures):
         calibration(VAE.load(folder), [])
 
 
-def test_very_many_scores_are_thinned_evenly(folder, monkeypatch):
-    from vae_runtime.checks import calibrate
+@pytest.mark.parametrize("n", [1, 2, 3, 10, 99, 100, 101, 400])
+def test_thinned_scores_make_no_p_value_smaller_and_none_much_larger(n):
+    """Every place that a score can have among 1 .. n, for every number of them that may be kept."""
+    known = tuple(2.0 * k for k in range(1, n + 1))
+    scores = np.arange(1.0, 2 * n + 3)
+    one, two = (conformal_p_values(scores, known, two_sided=both) for both in (False, True))
+    for most in {2, 3, 7, 50, n, n + 1} | {n - 1} - {0, 1}:
+        kept = thinned(known, most)
+        assert set(kept) <= set(known) and list(kept) == sorted(kept)
+        assert len(kept) == n if most >= n else most // 2 <= len(kept) <= most
+        gaps = 1 / (len(kept) + 1)
+        thin, thin_two = (conformal_p_values(scores, kept, two_sided=both) for both in (False, True))
+        assert (thin >= np.minimum(one, 0.5) - 1e-12).all() and (thin <= one + (1 + one) * gaps + 1e-12).all()
+        assert (thin_two >= two - 1e-12).all() and (thin_two <= two + (2 + two) * gaps + 1e-12).all()
 
-    monkeypatch.setattr(calibrate, "CALIBRATION_LIMIT", 5)
+
+def test_rounded_scores_make_no_p_value_smaller():
+    for seed in range(20):
+        random = np.random.default_rng(seed)
+        known = tuple(np.sort(random.normal(size=41) * 10.0 ** random.integers(-8, 8)).tolist())
+        kept = rounded_outwards(known)
+        assert max(len(f"{score:e}".rstrip("0")) for score in kept) < 20 and rounded_outwards(kept) == kept
+        scores = np.concatenate([known, np.array(known) * (1 + 1e-9), np.array(known) * (1 - 1e-9)])
+        assert (conformal_p_values(scores, kept) >= np.minimum(0.5, conformal_p_values(scores, known))).all()
+        two, all_two = (conformal_p_values(scores, numbers, two_sided=True) for numbers in (kept, known))
+        assert (two >= all_two).all()
+    assert rounded_outwards((0.1, 83.512345678, 83.512345678, 0.3e9)) == (0.1, 83.51234, 83.51235, 0.3e9)
+
+
+@pytest.mark.parametrize("model", ["mnist", "mnist-conditional"])
+def test_ten_thousand_pictures_plain_and_tiled_are_a_model_that_is_read(root, tmp_path, model):
+    folder, random = tmp_path / "model", np.random.default_rng(0)
+    shutil.copytree(root / "artifacts" / model, folder, ignore=shutil.ignore_patterns("checkpoint"))
+    methods = manifests.read(folder).scores
+    for kind, kept in (("", 10_000), ("_tiled", 4_999)):
+        scores = {method + kind: tuple(np.sort(random.normal(100, 20, 10_000)).tolist()) for method in methods}
+        before, after = write_calibrated(folder, folder, scores)
+        found = VAE.load(folder, threads=1).manifest.calibration
+        assert found == after.calibration and {len(numbers) for numbers in found.values()} == {kept}
+        assert bool(thinning({**before.calibration, **scores}, found)) == (kept < 10_000)
+    assert (folder / "manifest.json").stat().st_size < 2**19
+    assert "4,999 of 10,000 (elbo)" in thinning({**before.calibration, **scores}, found)
+    with pytest.raises(InputError, match=r"0.0001 needs 9,999 calibration pictures or more, .* place .* 6,250"):
+        _require_calibration(VAE.load(folder), "elbo", 1e-4, str(folder))
+
+
+def test_the_verb_says_that_scores_were_thinned(folder, pictures, monkeypatch):
+    monkeypatch.setattr("vae_runtime.model.calibration.CALIBRATION_LIMIT", 20)
+    said = vae_("calibrate", pictures / "normal", "-m", folder).stderr
+    assert "keeps 19 of 40 (elbo), 19 of 40 (reconstruction)" in said and "the smallest is 1 / 20" in said
+    assert len(VAE.load(folder).manifest.calibration["elbo"]) == 19
+
+
+@pytest.mark.parametrize("rate", [0.5, 0.3, 0.07, 0.05, 0.003, 1 / 3])
+def test_as_many_pictures_as_a_rate_is_said_to_need_are_enough(folder, pictures, rate):
+    vae_("calibrate", pictures / "normal" / "00.png", "-m", folder)
     vae = VAE.load(folder)
-    images = np.clip(vae.sample(9), 0, 1)
-    found = calibration(vae, [images[:4], images[4:]])
-    np.testing.assert_array_equal(found["elbo"], np.sort(vae.score(images)[[0, 2, 4, 6, 8]]))
-    write_calibrated(folder, folder, found)
-    assert VAE.load(folder).manifest.calibration == found
+    needed = 1
+    with contextlib.suppress(InputError):
+        _require_calibration(vae, "elbo", rate, str(folder))
+        assert rate == 0.5
+    if rate < 0.5:
+        with pytest.raises(InputError) as refusal:
+            _require_calibration(vae, "elbo", rate, str(folder))
+        needed = int(re.search(r"needs ([\d,]+) calibration", str(refusal.value))[1].replace(",", ""))
+    for count, enough in ((needed, True), (needed - 1, False)):
+        if count:
+            write_calibrated(folder, folder, {"elbo": tuple(map(float, range(count)))})
+            assert (VAE.load(folder).p_value(1e9).item() <= rate) == enough
+
+
+def test_scores_that_are_no_numbers_are_refused_and_nothing_is_written(folder):
+    before = (folder / "manifest.json").read_bytes()
+    for scores in ((1.0, float("inf")), (float("nan"),), ()):
+        with pytest.raises((InputError, ManifestError)):
+            write_calibrated(folder, folder, {"elbo": scores})
+    assert (folder / "manifest.json").read_bytes() == before
 
 
 @pytest.mark.parametrize(

@@ -252,10 +252,19 @@ def test_a_place_that_is_taken_is_refused_before_the_work(small, tmp_path):
 
 
 def test_a_model_that_cannot_be_read_is_refused_before_the_work(small, tmp_path, monkeypatch):
-    (tmp_path / "manifest.json").write_text("torn")
+    (tmp_path / "manifest.json").write_text('{"format": "vae-onnx", "for')
     monkeypatch.setattr(exporting, "load_model", None)
     with pytest.raises(InputError, match=r"holds a model that cannot be read .* or add --replace"):
         export(small, tmp_path)
+
+
+def test_a_checkpoint_folder_that_no_export_wrote_is_not_written_into(small, root, tmp_path):
+    model = shutil.copytree(root / "artifacts" / "mnist-2d", tmp_path / "model")
+    (model / "checkpoint" / "config.json").write_text('{"architectures": ["BertModel"]}')
+    before = {path: path.read_bytes() for path in model.rglob("*") if path.is_file()}
+    with pytest.raises(InputError, match="is not the checkpoint of an export"):
+        export(small, model)
+    assert {path: path.read_bytes() for path in model.rglob("*") if path.is_file()} == before
 
 
 def test_the_command_line_says_in_one_line_what_is_wrong(tmp_path):

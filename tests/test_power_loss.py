@@ -85,7 +85,8 @@ def states(before, events, final):
         for number, event in enumerate(events[:end]):
             inode = f"{event.name}#{number}"
             if event.kind == "sync":
-                synced.add(next(op[2] for op in reversed(pending) if op[0] == "create" and op[1] == event.name))
+                made = (op[2] for op in reversed(pending) if op[0] == "create" and op[1] == event.name)
+                synced.add(next(made, names.get(event.name)))
             elif event.kind == "sync folder":
                 names, pending = applied(names, pending), []
             elif event.kind == "create":

@@ -108,14 +108,16 @@ def test_a_new_run_takes_nobodys_place(cli, tmp_path):
         ("manifest.json", "holds a model"),
         ("model.safetensors", "holds a model"),
         ("letter.txt", "is not empty and holds no run"),
+        ("config.json", "is not empty and holds no run"),
+        ("data.json", "is not empty and holds no run"),
         (LAST, "is a run already"),
     ):
         folder = tmp_path / name.partition(".")[0]
         folder.mkdir()
-        (folder / name).write_text("mine")
+        (folder / name).write_text('{"mine": 1}')
         result = cli("fit", "--preset", "mlp-2d", "--data", "digits", "--out", folder)
         assert result.exit_code == 2 and words in result.output
-        assert [path.name for path in folder.iterdir()] == [name] and (folder / name).read_text() == "mine"
+        assert [path.name for path in folder.iterdir()] == [name] and (folder / name).read_text() == '{"mine": 1}'
 
 
 def test_a_run_that_failed_before_its_first_checkpoint_can_be_begun_again(tmp_path):

@@ -117,9 +117,10 @@ def test_a_place_that_no_file_can_have_is_refused_beforehand(tmp_path):
 
 def test_what_killed_writers_left_is_swept_and_nothing_else(tmp_path):
     left = [".last.safetensors.0123abcd.tmp", ".config.json.ffffffff.tmp"]
-    kept = ["last.safetensors", ".hidden.tmp", "x.0123abcd.tmp", ".x.0123ABCD.tmp"]
+    kept = ["last.safetensors", ".hidden.tmp", "config.json.0123abcd.tmp", ".config.json.0123ABCD.tmp"]
+    kept += [".notes.0123abcd.tmp", ".my.config.json.0123abcd.tmp"]  # somebody else's
     for name in (*left, *kept):
         (tmp_path / name).touch()
     (tmp_path / ".folder.0123abcd.tmp").mkdir()
-    files.sweep(tmp_path)
+    files.sweep(tmp_path, ["last.safetensors", "config.json", "folder"])
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*kept, ".folder.0123abcd.tmp"])

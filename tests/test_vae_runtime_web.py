@@ -16,6 +16,9 @@ from click.testing import CliRunner
 from tests.linear_gaussian import LinearGaussian
 from vae_runtime import VAE, Posterior, standard_normal, write_image
 from vae_runtime.cli import main
+from vae_runtime.model import manifest as manifests
+from vae_runtime.model.integrity import read_file
+from vae_runtime.model.writing import write_model
 from vae_runtime.web import engine
 from vae_runtime.web.bundle import SOURCES, page_files
 from vae_runtime.web.latents import Encoded, describe_latents
@@ -115,7 +118,11 @@ def test_an_earlier_page_is_replaced_whole_and_nothing_else_is(package, tmp_path
     (target / "mine.txt").write_text("mine")
     (tmp_path / "link").symlink_to(target)
     (package / "package.json").write_text('{"version": "9.9.10"}')
+    (target / page_of(target)["model"] / "notes.txt").write_text("mine")
+    kept = target / page_of(target)["model"]
     web(tmp_path / "link", "-m", LABELLED, "--ort", package, "--replace")
+    assert [path.name for path in kept.iterdir()] == ["notes.txt"]
+    shutil.rmtree(kept)
     assert (tmp_path / "link").is_symlink() and (target / "mine.txt").read_text() == "mine"
     folders = {path.name for path in target.iterdir() if path.is_dir()}
     assert folders == {"vae", page_of(target)["model"], "engine-9.9.10"}
@@ -208,3 +215,23 @@ def test_one_file_is_for_models_of_dense_layers_and_needs_no_engine(package, tmp
     assert "give --ort" in web(tmp_path / "x.html", "-m", FLAT, "--single-file", "--ort", package, code=2)
     assert "is a directory" in web(tmp_path, "-m", FLAT, "--single-file", code=2)
     assert list(tmp_path.glob("*.html")) == []
+
+
+def test_a_page_of_a_model_that_is_replaced_meanwhile_is_of_one_of_the_two(package, tmp_path, monkeypatch):
+    model = LinearGaussian.make().write(tmp_path / "model")
+    other = LinearGaussian.make(logvar_error=1.0).write(tmp_path / "other")
+    usual, done = VAE.load, []
+
+    def load(*arguments, **options):
+        vae = usual(*arguments, **options)
+        if not done:
+            done.append(True)
+            manifest = manifests.read(other)
+            write_model(model, manifest, {file.file: read_file(other, file) for file in manifest.files})
+        return vae
+
+    monkeypatch.setattr(VAE, "load", load)
+    web(tmp_path / "page", "-m", model, "--ort", package)
+    page = page_of(tmp_path / "page")
+    assert done and page["digest"] == manifests.read(tmp_path / "page" / page["model"]).digest
+    assert page["digest"] == manifests.read(model).digest

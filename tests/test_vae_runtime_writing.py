@@ -3,11 +3,12 @@
 import dataclasses
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
 from tests.linear_gaussian import LinearGaussian
-from vae_runtime import VAE, InputError
+from vae_runtime import VAE, InputError, IntegrityError, ManifestError
 from vae_runtime.model import manifest as manifests
 from vae_runtime.model import writing
 from vae_runtime.model.integrity import read_file
@@ -58,20 +59,115 @@ def test_a_model_folder_that_is_replaced_is_the_old_model_or_the_new_at_every_st
     )
 
 
-def test_a_replacement_cleans_up_after_an_interrupted_one(tmp_path):
-    """Files of a model that never came or lost its manifest, and a damaged file under the name of good content."""
+@pytest.mark.parametrize("there", [True, False])
+def test_a_replacement_cleans_up_after_one_that_was_killed(tmp_path, there):
+    """At each rename and removal in turn, in the place of a model or in an empty folder; strangers' files stay."""
+    _, manifest, contents = model_at(LinearGaussian.make(logvar_error=1.0).write(tmp_path / "new"))
+    for calls in range(12):
+        target = tmp_path / f"target-{calls}"
+        target.mkdir()
+        if there:
+            LinearGaussian.make().write(target)
+            (target / "decoder-notes.onnx").write_text("mine")
+        child = os.fork()
+        if child == 0:
+            _exit_after(calls)
+            writing.write_model(target, manifest, contents)
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        assert os.waitstatus_to_exitcode(status) in (0, 9)
+        LinearGaussian.make(logvar_error=0.5).write(target)
+        VAE.load(target, threads=1)
+        names = {"manifest.json", *(file.file for file in manifests.read(target).files)}
+        assert {item.name for item in target.iterdir()} == names | ({"decoder-notes.onnx"} if there else set())
+    assert os.waitstatus_to_exitcode(status) == 0
+
+
+def _exit_after(calls):
+    """End this process, as a kill does, at a later call that changes a name."""
+
+    def counted(usual):
+        def call(*arguments, **options):
+            nonlocal calls
+            calls -= 1
+            if calls < 0:
+                os._exit(9)
+            return usual(*arguments, **options)
+
+        return call
+
+    os.replace, Path.unlink = counted(os.replace), counted(Path.unlink)
+
+
+@pytest.mark.parametrize("size", [900, 10**6])
+def test_a_damaged_model_is_replaced_and_nobody_elses_files_are(tmp_path, size):
     _, manifest, contents = model_at(LinearGaussian.make(logvar_error=1.0).write(tmp_path / "new"))
     target = LinearGaussian.make().write(tmp_path / "target")
-    for name in ("encoder-0123456789ab.onnx", "golden-0123456789ab.npz", ".decoder.onnx.12ab34cd.tmp"):
-        (target / name).write_bytes(b"left behind")
-    damaged = manifest.graphs["encoder"]["float32"]
-    (target / f"encoder-{damaged.sha256[:12]}.onnx").write_bytes(b"damaged")
-    (target / "notes.txt").write_text("mine")
-    (target / "manifest.json").write_text("torn")
+    old = {file.file for file in manifests.read(target).files}
+    theirs = ("encoder-notes.md", "decoder.py", "golden.backup.tar", "samples-of-my-fridge.jpg", "README.md", ".x.tmp")
+    for name in (*theirs, "encoder-0123456789ab.onnx", "prior_sample.onnx", ".notes.12ab34cd.tmp"):
+        (target / name).write_text("mine")
+    text = (target / "manifest.json").read_text()
+    (target / "manifest.json").write_text(
+        (text.rstrip().removesuffix("}") + ', "more": ' + "1" * 2**20)[: size or None]
+    )
+    with pytest.raises(InputError, match=r"cannot be read .* add --replace"):
+        writing.write_model(target, manifest, contents)
     writing.write_model(target, manifest, contents, replace=True)
-    VAE.load(target)
-    names = {item.name for item in target.iterdir()}
-    assert names == {"manifest.json", "notes.txt", *(file.file for file in manifests.read(target).files)}
+    assert VAE.load(target, threads=1).manifest.pair_id == manifest.pair_id
+    names = {file.file for file in manifests.read(target).files}
+    mine = {item.name for item in target.iterdir() if item.read_bytes() == b"mine"}
+    assert mine == {*theirs, "encoder-0123456789ab.onnx", "prior_sample.onnx", ".notes.12ab34cd.tmp"}
+    if size > 900:  # all that the old one says of its files can be read
+        assert {item.name for item in target.iterdir()} == {"manifest.json", *mine, *names} and not old & mine
+
+
+@pytest.mark.parametrize(
+    "text", ['{"manifest_version": 3}', "[]", "", "torn", '{"format": "vae-page"}', '{"about": "vae-onnx"}', "\xff"]
+)
+def test_another_programs_manifest_is_no_model_to_replace(tmp_path, text):
+    _, manifest, contents = model_at(LinearGaussian.make().write(tmp_path / "new"))
+    folder = tmp_path / "extension"
+    folder.mkdir()
+    (folder / "manifest.json").write_text(text)
+    (folder / "decoder.js").write_text("mine")
+    for replace in (False, True):
+        with pytest.raises(InputError, match=r"holds no model: its manifest\.json is another program's"):
+            writing.write_model(folder, manifest, contents, replace=replace)
+    assert {item.name: item.read_text() for item in folder.iterdir()} == {"manifest.json": text, "decoder.js": "mine"}
+
+
+def test_a_card_does_not_go_over_a_file_that_the_old_model_does_not_name(tmp_path):
+    folder, manifest, contents = model_at(LinearGaussian.make().write(tmp_path / "model"))
+    (folder / "README.md").write_text("mine")
+    contents = {**contents, "README.md": b"the card"}
+    card = (writing.describe("README.md", b"the card"),)
+    writing.write_model(folder, dataclasses.replace(manifest, card=card), contents)
+    (written,) = manifests.read(folder).card
+    assert (folder / "README.md").read_text() == "mine" and (folder / written.file).read_bytes() == b"the card"
+    assert read_file(folder, written) == b"the card"
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"training": {"figure": float("nan")}}, ManifestError),
+        ({"training": {"note": "x" * 2**20}}, ManifestError),
+        ({"calibration": {"elbo": (2.0, 1.0)}}, ManifestError),
+        ({"name": "two words"}, ManifestError),
+        ({"latent_size": 0}, ManifestError),
+        ({}, IntegrityError),
+    ],
+)
+def test_nothing_is_written_that_would_not_read_back(folder, tmp_path, change, error):
+    _, manifest, contents = model_at(folder)
+    if not change:
+        contents["decoder.onnx"] = b"other"
+    before = {item.name: item.read_bytes() for item in folder.iterdir()}
+    for place in (folder, tmp_path / "new"):
+        with pytest.raises(error):
+            writing.write_model(place, dataclasses.replace(manifest, **change), contents)
+    assert {item.name: item.read_bytes() for item in folder.iterdir()} == before and not (tmp_path / "new").exists()
 
 
 def test_a_new_model_folder_appears_whole_or_not_at_all(tmp_path, monkeypatch):

@@ -26,6 +26,8 @@ from .errors import TrainingError
 from .networks import VAE, build
 
 LAST, PREVIOUS, BEST = "last.safetensors", "previous.safetensors", "best.safetensors"
+# All that writers of a run write whole, and may leave under a temporary name.
+FILES = (LAST, PREVIOUS, BEST, "config.json", "data.json", "metrics.csv", "evaluation.json", "bounds.npz")
 
 
 class Checkpoint(NamedTuple):
@@ -120,8 +122,26 @@ def require_new_run(folder: Path) -> None:
         raise InputError(f"{folder} is a run already; choose another --out, or go on with --resume {quoted}.")
     if names & {"manifest.json", "model.safetensors"}:
         raise InputError(f"{folder} holds a model, which a run would overwrite; choose another --out.")
-    if names and not names & {"config.json", "data.json"}:  # a run that failed before its first checkpoint has those
+    # A run that failed before its first checkpoint has left these; other programs have a config.json and data.json too.
+    if names and not (is_config(folder / "config.json") or _is_place(folder / "data.json")):
         raise InputError(f"{folder} is not empty and holds no run; choose another --out.")
+
+
+def is_config(path: Path) -> bool:
+    """Whether a file is the config of a run, and not another program's of the same name."""
+    try:
+        Config.from_json(path.read_text(encoding="utf-8"))
+    except (InputError, OSError, ValueError, AttributeError):  # AttributeError: JSON, but no object
+        return False
+    return True
+
+
+def _is_place(path: Path) -> bool:
+    """Whether a file is where a run notes its folder of pictures (`sources.Pictures`)."""
+    try:
+        return set(json.loads(path.read_text(encoding="utf-8"))) == {"folder", "validation"}
+    except (OSError, TypeError, ValueError):
+        return False
 
 
 def read_config(folder: Path) -> Config:

@@ -97,7 +97,7 @@ def fit_detector(
     """
     trainer = DetectorTrainer(config, dataset, augmentations, device)
     unfinished = run / UNFINISHED
-    sweep(run)
+    sweep(run, (FILE, UNFINISHED))
     if unfinished.exists():
         saved = checkpoints.read(unfinished)
         if saved.state == {"step": saved.state["step"], **_fields(config)}:

@@ -30,7 +30,7 @@ class Record:
     def __init__(self, folder: Path, trainer: Trainer, dataset: Dataset, pace: Pace) -> None:
         self._folder, self._trainer, self._pace = folder, trainer, pace
         folder.mkdir(parents=True, exist_ok=True)
-        sweep(folder)
+        sweep(folder, checkpoints.FILES)
         self._save_config()
         self._metrics, self._line = Metrics(folder, epochs_done=trainer.epoch), ProgressLine()
         self._originals = to_float(torch.from_numpy(dataset.test_images[:10]).to(trainer.device))

@@ -12,13 +12,11 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from .errors import InputError
-
-_TEMPORARY = re.compile(r"\..*\.[0-9a-f]{8}\.tmp")
 
 
 def read_file(path: str | os.PathLike[str], limit: int) -> bytes:
@@ -37,6 +35,17 @@ def read_stream(file: BinaryIO, limit: int) -> bytes:
     while len(content) <= limit and (part := file.read(min(2**20, limit + 1 - len(content)))):
         content += part
     return bytes(content)
+
+
+def read_handle(handle: int, limit: int) -> bytes:
+    """At most `limit` + 1 bytes of an open file from its beginning; processes that share the handle do not disturb."""
+    parts: list[bytes] = []
+    while left := limit + 1 - sum(map(len, parts)):
+        part = os.pread(handle, min(left, 2**30), limit + 1 - left)  # no more than a system gives at once
+        if not part:
+            break
+        parts.append(part)
+    return b"".join(parts)
 
 
 def write_file(path: str | os.PathLike[str], data: bytes, *, synced: bool = True) -> None:
@@ -66,7 +75,7 @@ def new_file(path: str | os.PathLike[str], *, synced: bool = True) -> Iterator[B
 
 @contextlib.contextmanager
 def _aside(path: Path, synced: bool) -> Iterator[BinaryIO]:
-    temporary = path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}.tmp")  # no longer than a name may be
+    temporary = temporary_name(path)
     try:
         with open(temporary, "xb") as file:
             if path.exists():
@@ -86,12 +95,25 @@ def _aside(path: Path, synced: bool) -> Iterator[BinaryIO]:
         sync_directory(path.parent)
 
 
-def sweep(folder: str | os.PathLike[str]) -> None:
-    """Remove what writers that were killed have left in a folder that nobody else writes to."""
-    for path in Path(folder).glob(".*.tmp"):
-        if _TEMPORARY.fullmatch(path.name) and path.is_file():
-            with contextlib.suppress(OSError):
-                path.unlink()
+def temporary_name(path: Path) -> Path:
+    """A new name beside a file for what will take its place: `temporaries` finds it where its writer was killed."""
+    return path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}.tmp")  # no longer than a name may be
+
+
+def temporaries(folder: str | os.PathLike[str], names: Iterable[str]) -> list[Path]:
+    """The temporary files of these names in a folder: of writers that were killed, or that are at work."""
+    stems = {name[:40] for name in names}
+    found = (path for path in Path(folder).glob(".*.tmp") if path.is_file() and not path.is_symlink())
+    return sorted(
+        path for path in found if (match := re.fullmatch(r"\.(.+)\.[0-9a-f]{8}\.tmp", path.name)) and match[1] in stems
+    )
+
+
+def sweep(folder: str | os.PathLike[str], names: Iterable[str]) -> None:
+    """Remove what writers of these files that were killed have left in a folder that nobody else writes to."""
+    for path in temporaries(folder, names):
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def check_output(path: str | os.PathLike[str]) -> None:

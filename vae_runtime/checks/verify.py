@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,8 +15,10 @@ from ..model import manifest as manifests
 from ..model.golden import GoldenVectors, read_golden
 from ..model.integrity import read_file, unlisted_files
 from ..model.limits import MOST_REPLAY
-from ..model.manifest import DETECTOR
+from ..model.lock import held_alone
+from ..model.manifest import DETECTOR, Manifest
 from ..model.memory import Footprint
+from ..model.steady import again_if_replaced
 from ..vae import VAE
 from .equality import Equality, equality
 
@@ -55,16 +57,26 @@ def verify(
 ) -> Report:
     """Check a model folder, deterministic; damage is an IntegrityError, a number that is off is in the report.
 
-    digest: the sha256 that its manifest must have.
+    digest: the sha256 that its manifest must have. A model that is replaced meanwhile is checked from the start.
     """
+
+    def load(threads: int | None, manifest: Manifest) -> VAE:
+        return VAE.load(folder, providers=providers, threads=threads, precision=precision, digest=manifest.digest)
+
+    return again_if_replaced(folder, lambda: _checked(folder, load, threads, precision, digest))
+
+
+def _checked(
+    folder: Path,
+    load: Callable[[int | None, Manifest], VAE],
+    threads: int | None,
+    precision: str,
+    digest: str | None,
+) -> Report:
     manifest = manifests.read(folder, digest=digest)
     for file in manifest.files:
         read_file(folder, file)
-
-    def load(threads: int | None) -> VAE:
-        return VAE.load(folder, providers=providers, threads=threads, precision=precision, digest=manifest.digest)
-
-    vae = load(threads)
+    vae = load(threads, manifest)
     expected = manifest.golden[precision]
     golden = read_golden(folder, manifest, precision)
     work = replay_work(vae._model.footprints, vae.image_shape, vae.latent_size, *golden.size)
@@ -76,8 +88,11 @@ def verify(
     found = _differences(replay(vae, golden), golden)
     tolerance = {"eps": 1e-6, **expected.tolerance}
     tensors = [TensorCheck(name, difference, tolerance[name]) for name, difference in found.items()]
-    unlisted = unlisted_files(folder, manifest)
-    bits = equality(load, golden) if vae.providers[0] == "CPUExecutionProvider" else None
+    on_cpu = vae.providers[0] == "CPUExecutionProvider"
+    bits = equality(lambda threads: load(threads, manifest), golden) if on_cpu else None
+    with held_alone(folder):  # a model that is being written has files that are not in the manifest yet
+        manifests.read(folder, digest=manifest.digest)
+        unlisted = unlisted_files(folder, manifest)
     return Report(manifest.digest, len(manifest.files) + 1, unlisted, vae.providers[0], tensors, bits)
 
 

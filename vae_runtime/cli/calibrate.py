@@ -32,7 +32,8 @@ def calibrate(
 ) -> None:
     """Score normal pictures that the model was not trained on, and keep their scores in the model.
 
-    `vae score --false-alarm-rate` then knows how rare a score is. n pictures allow rates down to 1 / (n + 1).
+    `vae score --false-alarm-rate` then knows how rare a score is. n pictures allow rates down to 1 / (n + 1). Of very
+    many scores as many are kept as the model's manifest has place for, 5,000 or more of each method.
 
     The model of -m is calibrated where it is. The built-in one is not written: give -o for a calibrated copy of it.
 
@@ -42,6 +43,7 @@ def calibrate(
     """
     from ..checks.calibrate import calibration, tiled_calibration, write_calibrated
     from ..model import manifest as manifests
+    from ..model.calibration import thinning
     from ..model.location import locate
     from ..model.scores import calibrate_command
     from ..model.writing import check_target
@@ -50,6 +52,7 @@ def calibrate(
     given = shlex.join(images) if len(images) < 4 else "FOLDER"
     target = _target(model, output, given, tile)
     meant = f"to calibrate that one, {calibrate_command(target, tiled=tile, pictures=given)}"
+    there = manifests.digest_of(target)
     check_target(target, manifests.read(locate(model.path)), replace=replace, meant=meant)
     vae = model.open()
     pictures = Pictures(images, vae.manifest, built_in=model.built_in, shard=shard, errors=errors)
@@ -57,7 +60,11 @@ def calibrate(
         found = tiled_calibration(vae, ((windows for windows, _ in parts) for _, _, parts in pictures.tiled()))
     else:
         found = calibration(vae, (batch for _, batch in pictures.batches()))
-    write_calibrated(locate(model.path), target, found, replace=replace, meant=meant)
+    before, after = write_calibrated(
+        locate(model.path), target, found, scored=vae.manifest, replace=replace, meant=meant, expected=there
+    )
+    if fewer := thinning({**before.calibration, **found}, after.calibration):
+        outputs.say(fewer)
     outputs.wrote(str(target), f"the model {vae.manifest.name!r} calibrated with {pictures.done} pictures")
     pictures.finish()
 

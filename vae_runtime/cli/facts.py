@@ -50,7 +50,7 @@ def _rows(manifest: Manifest, folder: Path) -> Iterator[Row]:
         yield f"  {precision}", _memory(folder, manifest, precision)
     yield "calibration", "" if manifest.calibration else "none: no p-values, no --false-alarm-rate"
     for method, scores in manifest.calibration.items():
-        yield f"  {method}", f"{len(scores):,} picture{'s' * (len(scores) > 1)}"
+        yield f"  {method}", f"{len(scores):,} score{'s' * (len(scores) > 1)}"
     yield "training", "" if manifest.training else "nothing is noted"
     yield from _nested(manifest.training)
 
@@ -59,7 +59,7 @@ def _memory(folder: Path, manifest: Manifest, precision: str) -> str:
     from ..model.folder import memory
 
     try:
-        return f"{memory(folder, manifest, precision) / 1e6:,.0f} MB"
+        return f"{memory(folder, precision, manifest.digest) / 1e6:,.0f} MB"
     except VAEError as error:  # the rest of the table is true all the same
         return f"unknown: {error}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -156,13 +157,20 @@ def _write_map(place: Path, picture: Picture, strangeness: npt.NDArray[np.float3
 
 
 def _require_calibration(vae: VAE, method: str, rate: float, place: str | None) -> None:
+    from ..model.calibration import most_scores
+
     known = len(calibration(vae.manifest, method, place))
-    if rate * (known + 1) < 1:
-        command = calibrate_command(place, tiled=method.endswith("_tiled"))
+    if rate * (known + 1) >= 1:
+        return
+    needed, most = math.ceil(1 / rate - 1e-9) - 1, most_scores(vae.manifest, len(vae.manifest.calibration))
+    needs = f"a false-alarm rate of {rate:g} needs {needed:,} calibration pictures or more"
+    if needed > most:
         raise InputError(
-            f"a false-alarm rate of {rate:g} needs {round(1 / rate) - 1} calibration pictures or more; "
-            f"the model was calibrated with {known}. Give it more: {command}"
+            f"{needs}, and this model has place for the scores of {most:,}; the smallest rate that it can have is "
+            f"{1 / (most + 1):.2g}. It was calibrated with {known:,}."
         )
+    command = calibrate_command(place, tiled=method.endswith("_tiled"))
+    raise InputError(f"{needs}; the model has the scores of {known:,}. Give it more: {command}")
 
 
 def _text(columns: list[str], rows: list[list[Any]], form: str, *, first: bool) -> str:

@@ -49,6 +49,7 @@ def web(
     from ..files import check_output, write_file
     from ..model import manifest as manifests
     from ..model.location import locate
+    from ..model.steady import again_if_replaced
     from ..web.bundle import check_target, facts, model_files, write_page
     from ..web.engine import TESTED, read_engine
     from ..web.latents import describe_latents
@@ -64,11 +65,15 @@ def web(
     ort = read_engine(engine) if engine else None
     if ort and ort.version != TESTED:
         outputs.say(f"onnxruntime-web {ort.version} was not tried with this page; {TESTED} was.")
-    vae = model.open()
+
+    def opened() -> tuple[VAE, dict[str, bytes]]:
+        vae = model.open()
+        return vae, model_files(locate(model.path), vae.manifest, model.precision)
+
+    vae, files = again_if_replaced(locate(model.path), opened)
     if model.built_in:
         say_built_in(vae.manifest)
     pictures = Pictures(images, vae.manifest) if images else None
-    files = model_files(locate(model.path), vae.manifest, model.precision)
     page = facts(vae.manifest, model.precision, files, describe_latents(vae, _encoded(vae, pictures)))
     if ort:
         written = write_page(output, page, files, ort)

@@ -6,12 +6,17 @@ outliers with conformal p-values".
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
+
 import numpy as np
 import numpy.typing as npt
 
 from ..coerce import as_array
 
 Float64 = npt.NDArray[np.float64]
+
+DIGITS = 7  # significant ones of a kept score; float32, which scores are made of, has no more
 
 
 def conformal_p_values(scores: npt.ArrayLike, calibration: npt.ArrayLike, *, two_sided: bool = False) -> Float64:
@@ -30,3 +35,32 @@ def conformal_p_values(scores: npt.ArrayLike, calibration: npt.ArrayLike, *, two
         return np.asarray(high)
     low = (1 + np.searchsorted(known, found, side="right")) / (1 + len(known))
     return np.asarray(np.minimum(1.0, 2 * np.minimum(high, low)))
+
+
+def thinned(scores: Sequence[float], most: int) -> tuple[float, ...]:
+    """At most `most`, from 2, of sorted calibration scores, deterministic: no p-value below 1/2 becomes smaller.
+
+    Every d-th is kept, counted from each end; what is left over lies in the middle. Of n scores, m = (n + 1) // d - 1
+    are kept. A p-value p of all n becomes one from min(p, 1/2) to p + (1 + p) / (m + 1), a two-sided one from p to
+    p + (2 + p) / (m + 1): an alarm stays as rare as was asked for. Thinned again, the same holds of every step.
+    """
+    n = len(scores)
+    step = -(-(n + 1) // (most + 1))
+    kept = (n + 1) // step - 1
+    low = [step * k - 1 for k in range(1, kept // 2 + 1)]
+    high = [n - step * k for k in range(kept - kept // 2, 0, -1)]
+    return tuple(scores[index] for index in (*low, *high))
+
+
+def rounded_outwards(scores: Sequence[float]) -> tuple[float, ...]:
+    """Sorted calibration scores to 7 significant digits, the lower half down and the upper half up.
+
+    So no p-value below 1/2 becomes smaller, one-sided or two-sided. Rounded again they stay the same.
+    """
+    half = len(scores) // 2
+    down, up = (Context(prec=DIGITS, rounding=rounding) for rounding in (ROUND_FLOOR, ROUND_CEILING))
+    return tuple(
+        float(context.create_decimal(Decimal(repr(float(score)))))  # as it is written: 0.1 is no more than 0.1
+        for context, part in ((down, scores[:half]), (up, scores[half:]))
+        for score in part
+    )

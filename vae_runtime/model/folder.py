@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from functools import partial
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import InputError, IntegrityError, ProviderError
 from . import manifest as manifests
 from .gate import check_graph
-from .integrity import read_file
+from .integrity import HeldFile, read_file
 from .limits import MOST_MEMORY
-from .manifest import DETECTOR, FORMAT_VERSION, Manifest, ModelFile
+from .manifest import DETECTOR, FORMAT_VERSION, Manifest
 from .memory import Footprint, needed
 from .prior import Flow
 from .sessions import Session, import_onnxruntime
+from .steady import again_if_replaced
 from .values import BATCH, Shape
 
 
@@ -34,48 +34,61 @@ def open_model(
     folder: Path, *, providers: tuple[str, ...], threads: int | None, precision: str, digest: str | None = None
 ) -> Model:
     """Open the model of a folder on exactly these providers; digest: the sha256 that its manifest must have."""
-    manifest = manifests.read(folder, digest=digest)
+    manifest, graphs = again_if_replaced(folder, lambda: _read(folder, precision, digest))
     _require_version(manifest)
-    if precision not in manifest.precisions:
-        there = ", ".join(manifest.precisions)
-        raise InputError(f"the model {manifest.name!r} has no graphs of precision {precision!r}; it has {there}.")
-    sessions, footprints = {}, dict[str, Footprint]()
-    for role, file, content, footprint in _checked(folder, manifest, precision):
-        footprints[role] = footprint
-        reopen = partial(read_file, folder.absolute(), file)
+    footprints, sessions = _footprints(folder, manifest, graphs), {}
+    for role, footprint in footprints.items():
+        graph = graphs.pop(role)
         sessions[role] = Session(
-            content,
-            file.file,
+            graph.content,
+            graph.name,
             providers=providers,
             threads=threads,
             rows=footprint.rows,
             kernels=footprint.kernels,
-            reopen=reopen,
+            reopen=graph.held.read,
         )
     flow = Flow(sessions["prior_sample"], sessions["prior_log_prob"]) if manifest.prior == "flow" else None
     return Model(manifest, sessions["encoder"], sessions["decoder"], flow, sessions.get(DETECTOR), footprints)
 
 
-def memory(folder: Path, manifest: Manifest, precision: str) -> int:
+class _Graph(NamedTuple):
+    name: str
+    content: bytes
+    held: HeldFile
+
+
+def _read(folder: Path, precision: str, digest: str | None) -> tuple[Manifest, dict[str, _Graph]]:
+    """The manifest and its graphs by role; all are read before the first is opened, which takes longer."""
+    manifest = manifests.read(folder, digest=digest)
+    if precision not in manifest.precisions:
+        there = ", ".join(manifest.precisions)
+        raise InputError(f"the model {manifest.name!r} has no graphs of precision {precision!r}; it has {there}.")
+    graphs = {}
+    for role, precisions in manifest.graphs.items():
+        file = precisions.get(precision, precisions["float32"])  # graphs that gain nothing from it stay float32
+        held = HeldFile(folder, file)
+        graphs[role] = _Graph(file.file, read_file(folder, file), held)
+    return manifest, graphs
+
+
+def memory(folder: Path, precision: str, digest: str) -> int:
     """How many bytes a process needs at most that opens the model and calls it on the CPU, one call at a time."""
-    return needed([footprint for *_, footprint in _checked(folder, manifest, precision)])
+    manifest, graphs = again_if_replaced(folder, lambda: _read(folder, precision, digest))
+    return needed(_footprints(folder, manifest, graphs).values())
 
 
-def _checked(folder: Path, manifest: Manifest, precision: str) -> Iterator[tuple[str, ModelFile, bytes, Footprint]]:
-    """Each graph that is opened, by role, with what it costs; refused as soon as those before and it cost too much."""
-    footprints: list[Footprint] = []
-    for role, graph in manifest.graphs.items():
-        file = graph.get(precision, graph["float32"])  # graphs that gain nothing from it stay float32
-        content = read_file(folder, file)
-        footprints.append(
-            check_role(content, file.file, role, manifest.image.shape, manifest.latent_size, manifest.pair_id)
-        )
-        if needed(footprints) > MOST_MEMORY:
+def _footprints(folder: Path, manifest: Manifest, graphs: Mapping[str, _Graph]) -> dict[str, Footprint]:
+    """What each graph costs, by role; refused as soon as those before and it cost too much."""
+    shape, latent_size, found = manifest.image.shape, manifest.latent_size, dict[str, Footprint]()
+    for role, graph in graphs.items():
+        found[role] = check_role(graph.content, graph.name, role, shape, latent_size, manifest.pair_id)
+        if needed(found.values()) > MOST_MEMORY:
             raise IntegrityError(
-                f"the graphs of {folder} need up to {needed(footprints):,} bytes of memory together, more than "
+                f"the graphs of {folder} need up to {needed(found.values()):,} bytes of memory together, more than "
                 f"{MOST_MEMORY:,}; they were not opened. Train and export a smaller model."
             )
-        yield role, file, content, footprints[-1]
+    return found
 
 
 def check_role(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import os
 from pathlib import Path
 
 from .. import files
@@ -31,6 +33,29 @@ def read_file(folder: Path, file: ModelFile) -> bytes:
             f"{_other_exporter(content) or 'damaged, edited, or of another model. Copy or download the model again.'}"
         )
     return content
+
+
+class HeldFile:
+    """A file of a model, held open: a child of a fork can read it when the model was replaced and its name is gone."""
+
+    def __init__(self, folder: Path, file: ModelFile) -> None:
+        """Open it where the system forks and has a handle left; it is closed when nothing needs it any more."""
+        self._folder, self._file, self._handle = folder.absolute(), file, -1
+        if hasattr(os, "fork"):
+            with contextlib.suppress(OSError):
+                self._handle = os.open(folder / file.file, os.O_RDONLY | os.O_NONBLOCK)
+
+    def read(self) -> bytes:
+        """Its bytes, checked against the manifest."""
+        with contextlib.suppress(OSError):
+            content = files.read_handle(self._handle, self._file.bytes)
+            if hashlib.sha256(content).hexdigest() == self._file.sha256:
+                return content
+        return read_file(self._folder, self._file)
+
+    def __del__(self) -> None:
+        if self._handle >= 0:
+            os.close(self._handle)
 
 
 def unlisted_files(folder: Path, manifest: Manifest) -> list[str]:

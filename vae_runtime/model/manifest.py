@@ -35,7 +35,7 @@ SCORES = ("elbo", "reconstruction", "kl", "complexity", "faults")  # methods of 
 TILED = tuple(f"{method}_tiled" for method in SCORES)  # the highest score of a picture's windows
 CALIBRATION_LIMIT = 10_000  # scores of a method
 GOLDEN_TENSORS = ("mean", "logvar", "z", "images", "nats")
-_LIMIT_BYTES = 2**20
+LIMIT_BYTES = 2**20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,15 +120,11 @@ class Manifest:
                 precision: {**asdict(golden.file), "tolerance": dict(golden.tolerance)}
                 for precision, golden in self.golden.items()
             },
-            **(
-                {"calibration": {name: list(found) for name, found in self.calibration.items()}}
-                if self.calibration
-                else {}
-            ),
+            **({"calibration": dict(self.calibration)} if self.calibration else {}),
             "card": [asdict(file) for file in self.card],
             "training": dict(self.training),
         }
-        return json.dumps(content, indent=2, allow_nan=False) + "\n"
+        return "{\n" + ",\n".join(f'  "{key}": {_indented(key, value)}' for key, value in content.items()) + "\n}\n"
 
     @property
     def files(self) -> tuple[ModelFile, ...]:
@@ -160,7 +156,7 @@ def read(folder: Path, *, digest: str | None = None) -> Manifest:
     if not folder.is_dir():
         raise ManifestError(f"{folder} is not a folder; a model is a folder with a {FILE_NAME}.")
     try:
-        content = files.read_file(path, _LIMIT_BYTES)
+        content = files.read_file(path, LIMIT_BYTES)
     except FileNotFoundError:
         run = folder
         if (run / "config.json").is_file():
@@ -171,8 +167,8 @@ def read(folder: Path, *, digest: str | None = None) -> Manifest:
         raise ManifestError(f"{folder} has no {FILE_NAME}; is it a model folder, and copied whole?") from None
     except OSError as error:
         raise ManifestError(f"{path} cannot be read ({error.strerror}).") from error
-    if len(content) > _LIMIT_BYTES:
-        raise ManifestError(f"{path} has more than {_LIMIT_BYTES:,} bytes; a manifest has fewer.")
+    if len(content) > LIMIT_BYTES:
+        raise ManifestError(f"{path} has more than {LIMIT_BYTES:,} bytes; a manifest has fewer.")
     found = hashlib.sha256(content).hexdigest()
     if digest is not None and found != digest.strip().lower():
         raise IntegrityError(f"{path} has the sha256 {found}, expected {digest}: it is another model, or was changed.")
@@ -185,10 +181,26 @@ def read(folder: Path, *, digest: str | None = None) -> Manifest:
 
 def read_bytes(folder: Path, manifest: Manifest) -> bytes:
     """The file's own bytes, for a copy with the same digest, if it is still what `manifest` was read from."""
-    content = files.read_file(folder / FILE_NAME, _LIMIT_BYTES)
+    content = files.read_file(folder / FILE_NAME, LIMIT_BYTES)
     if hashlib.sha256(content).hexdigest() != manifest.digest:
         raise IntegrityError(f"{folder / FILE_NAME} was changed while it was read; try again.")
     return content
+
+
+def digest_of(folder: Path) -> str:
+    """The sha256 of the manifest that lies in a folder now, whole or damaged; "" where there is none."""
+    try:
+        return hashlib.sha256(files.read_file(folder / FILE_NAME, LIMIT_BYTES)).hexdigest()
+    except OSError:
+        return ""
+
+
+def _indented(key: str, value: Any) -> str:
+    """A value of the outermost object, a key or number a line; the thousands of scores of a calibration on one."""
+    if key != "calibration":
+        return json.dumps(value, indent=2, allow_nan=False).replace("\n", "\n  ")
+    lines = (f'    "{name}": {json.dumps(scores, allow_nan=False)}' for name, scores in value.items())
+    return "{\n" + ",\n".join(lines) + "\n  }"
 
 
 def parse(text: str, where: str = FILE_NAME) -> Manifest:

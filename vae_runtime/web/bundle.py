@@ -18,7 +18,9 @@ from ..errors import InputError
 from ..model import manifest as manifests
 from ..model import writing
 from ..model.integrity import read_file
+from ..model.lock import held_alone
 from ..model.manifest import FILE_NAME, Manifest
+from ..model.ownership import owned
 from .engine import MODULE, SERVED, WASM, Engine
 
 SOURCES = Path(__file__).resolve().parent
@@ -91,13 +93,14 @@ def write_page(folder: Path, page: Mapping[str, Any], model: Mapping[str, bytes]
         FACTS: json.dumps({**page, "engine": described}).encode(),
     }
     folder = Path(os.path.realpath(folder))  # a link stays a link
-    if folder.exists():
-        old = _folders(folder)
-        _write(folder, contents)
-        for name in old - {place, page["model"]}:
-            shutil.rmtree(folder / name, ignore_errors=True)
-    else:
+    if not folder.exists():
         _write_new(folder, contents)
+    else:
+        with held_alone(folder):
+            old = _folders(folder)
+            _write(folder, contents)
+            for name in old - {place, page["model"]}:
+                _remove(folder / name)
     return {name: len(content) for name, content in contents.items()}
 
 
@@ -117,6 +120,16 @@ def _write_new(folder: Path, contents: Mapping[str, bytes]) -> None:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
     files.sync_directory(folder.parent)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a model's or an engine's files, and the folder if nobody else has put anything there."""
+    names = {*SERVED.values(), WASM} if folder.name.startswith("engine-") else {*owned(folder), FILE_NAME}
+    with contextlib.suppress(OSError):
+        files.sweep(folder, names)
+        for name in names:
+            (folder / name).unlink(missing_ok=True)
+        folder.rmdir()
 
 
 def _facts(folder: Path) -> dict[str, Any]:
