@@ -246,7 +246,11 @@ def test_a_wrong_image_array_is_said_to_be_wrong(vae, images, words):
         lambda vae: vae.elbo(vae.sample(1), batch_size=0),
         lambda vae: vae.elbo(vae.sample(1), start=-1),
         lambda vae: vae.elbo(vae.sample(1), start=1.5),
-        lambda vae: vae.elbo(vae.sample(2), start=2**64 - 1),
+        lambda vae: vae.elbo(vae.sample(1), samples=2**31),
+        lambda vae: vae.sample(1, start=True),
+        lambda vae: vae.sample(1, seed=1.0),
+        lambda vae: vae.sample(True),
+        lambda vae: vae.interpolate(vae.sample(1), vae.sample(1), steps=2**31),
         lambda vae: VAE.load(threads=0),
         lambda vae: VAE.load(precision="int4"),
         lambda vae: VAE.load(providers=()),
@@ -261,3 +265,19 @@ def test_the_gaussian_likelihood_uses_the_manifests_sigma(exact):
     assert exact.manifest.likelihood.sigma == SIGMA
     assert exact.latent_size == LATENTS and exact.image_shape == SHAPE
     assert "ppca" in repr(exact)
+
+
+@pytest.mark.parametrize("n", [1, 2, 1024, 1025, 1030])
+@pytest.mark.parametrize("start", [2**64 - 1, 2**64 - 1024, 2**64 - 1027])
+def test_after_the_last_sample_comes_the_first_for_any_number_of_them(exact, n, start):
+    """As few as 1,024 began again at 0, and one more was an error."""
+    images = exact.sample(n, seed=3, start=start)
+    for i in sorted({0, n // 2, n - 2, n - 1} & set(range(n))):
+        np.testing.assert_array_equal(images[i], exact.sample(1, seed=3, start=(start + i) % 2**64)[0])
+
+
+def test_after_the_last_image_of_a_set_comes_the_first(exact):
+    images = exact.sample(5, seed=1).clip(0, 1)
+    together = exact.elbo(images, samples=3, start=2**64 - 2, batch_size=2)
+    single = [exact.elbo(images[i : i + 1], samples=3, start=(2**64 - 2 + i) % 2**64).iwae[0] for i in range(5)]
+    np.testing.assert_array_equal(together.iwae, single)
