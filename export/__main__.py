@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 @click.option(
     "--calibrate",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Normal pictures, not trained on: their scores go into the model, for false-alarm rates.",
+    help="Normal pictures: the scores of those not trained on go into the model, for false-alarm rates.",
 )
 @click.option(
     "--layout",
@@ -89,6 +89,7 @@ def main(
         if layout == "triton":
             _lay_out(run, folder, license, storage_uri)
             return
+        from .calibration import told
         from .folder import export
         from .parity import largest
         from .strangers import table, warnings
@@ -97,7 +98,14 @@ def main(
         search = _search(dataset, int8_loss) if int8 and dataset else None
         held_out = dataset.test_images if dataset else None
         found = export(
-            run, folder, license=license, int8=search, calibrate=calibrate, held_out=held_out, replace=replace
+            run,
+            folder,
+            license=license,
+            int8=search,
+            calibrate=calibrate,
+            held_out=held_out,
+            trained_on=dataset.trained_on if calibrate and dataset else frozenset(),
+            replace=replace,
         )
     except (VAEError, OSError) as error:
         click.echo(f"error: {error}", err=True)
@@ -106,6 +114,9 @@ def main(
     click.echo(f"Largest errors against float64, as shares of the size (torch's float32 in brackets): {errors}.")
     for precision, bits in found.bits.items():
         click.echo(f"Bits of {precision} results on this machine: {bits}.")
+    if calibrate and found.calibrated:
+        for line in told(found.calibrated, calibrate, checked=dataset is not None):
+            click.echo(line, err=line.startswith("warning"))
     if found.strangers:
         for line in [*table(found.strangers), *warnings(found.strangers)]:
             click.echo(line)

@@ -25,23 +25,19 @@ from train.networks import VAE as TorchVAE
 from train.networks import parameter_count
 from train.progress import epochs_run
 from train.sampling import noise_labels
-from vae_runtime import VAE, from_uint8, image_grid, read_images
-from vae_runtime.checks.calibrate import Calibration, calibration, tiled_calibration
+from vae_runtime import VAE, image_grid
 from vae_runtime.checks.equality import Equality
 from vae_runtime.checks.verify import replay, verify
-from vae_runtime.errors import InputError, VAEError
+from vae_runtime.errors import InputError
 from vae_runtime.files import write_file
 from vae_runtime.maths.posterior import reparameterise
-from vae_runtime.model import manifest as manifests
 from vae_runtime.model.gate import OPSET
 from vae_runtime.model.golden import GoldenVectors
-from vae_runtime.model.manifest import FILE_NAME, Golden, Label, Likelihood, Manifest
+from vae_runtime.model.manifest import Golden, Label, Likelihood, Manifest
 from vae_runtime.model.writing import check_target, describe, write_model
-from vae_runtime.pictures.reading import read_picture
-from vae_runtime.pictures.tiling import cut
-from vae_runtime.pictures.walking import pictures_in
 from vae_runtime.pictures.writing import encode_image
 
+from .calibration import Calibrated, calibrated, calibration_there
 from .card import card
 from .errors import ExportError
 from .golden import GOLDEN_DRAWS, INT8_TOLERANCE, TOLERANCE, golden_vectors, scaled, tensor_sizes, tolerance_of
@@ -55,11 +51,12 @@ FindRecipe = Callable[[VAE, Mapping[str, onnx.ModelProto], Config], Recipe | Non
 
 
 class Exported(NamedTuple):
-    """How an export compares with torch, and how well its scores tell strangers, where pictures were there to ask."""
+    """How an export compares with torch, how well its scores tell strangers, and what it was calibrated with."""
 
     parity: list[Parity]
-    strangers: Strangers | None
+    strangers: Strangers | None  # where pictures were there to ask
     bits: dict[str, Equality]  # by precision
+    calibrated: Calibrated | None  # where pictures were given
 
 
 def export(
@@ -70,15 +67,16 @@ def export(
     int8: FindRecipe | None = None,
     calibrate: Path | None = None,
     held_out: npt.NDArray[np.uint8] | None = None,
+    trained_on: frozenset[str] = frozenset(),
     replace: bool = False,
 ) -> Exported:
     """Export a run, or an artifact's checkpoint folder, to a model folder; returns how it compares with torch.
 
-    calibrate: a folder of normal pictures, not trained on, whose scores tell how rare a score is. Nothing is left at
-    `folder` unless every check passed. int8: finds how to quantise; without it, or where it finds no way, a checkpoint
-    that carries a recipe is quantised by that. held_out: images uint8 [batch, channels, height, width] that the model
-    was not fitted to; they tell how well its scores know strangers. replace: the model may take the place of
-    another one.
+    calibrate: a folder of normal pictures, whose scores tell how rare a score is; those among `trained_on`, digests of
+    pictures (`Dataset.trained_on`), are left out. Nothing is left at `folder` unless every check passed. int8: finds
+    how to quantise; without it, or where it finds no way, a checkpoint that carries a recipe is quantised by that.
+    held_out: images uint8 [batch, channels, height, width] that the model was not fitted to; they tell how well its
+    scores know strangers. replace: the model may take the place of another one.
     """
     meant = f"to keep both, python -m export {shlex.quote(str(run))} {shlex.quote(str(_free(folder)))}"
     check_target(folder, replace=replace, meant=meant)
@@ -109,7 +107,7 @@ def export(
         card=(),
         training={**_training(run, model, config), **(detection.figures if detection else {})},
     )
-    strangers = None
+    known = strangers = None
     check_target(folder, manifest, replace=replace, meant=meant)  # its pair_id is known only now
     recipe = Recipe.read(run / RECIPE) if (run / RECIPE).exists() else None
     with tempfile.TemporaryDirectory() as scratch:
@@ -120,10 +118,10 @@ def export(
         require_parity(found)
         manifest = _with_tolerance(manifest, tolerance_of(sizes, found))
         samples = image_grid(vae.sample(64, seed=0), columns=16)
-        manifest = dataclasses.replace(manifest, calibration=_calibration_there(folder, pair_id))
+        manifest = dataclasses.replace(manifest, calibration=calibration_there(folder, pair_id))
         if calibrate:
-            known = _calibration(vae, calibrate, tiled=config.patches > 0)
-            manifest = dataclasses.replace(manifest, calibration={**manifest.calibration, **known})
+            known = calibrated(vae, calibrate, tiled=config.patches > 0, trained_on=trained_on)
+            manifest = dataclasses.replace(manifest, calibration={**manifest.calibration, **known.scores})
         if held_out is not None:
             strangers = strangers_auc(vae, held_out)
             asked = {"strangers_auc": strangers.auc, "strangers_pictures": strangers.pictures}
@@ -155,7 +153,7 @@ def export(
         write_file(folder / "checkpoint" / RECIPE, recipe.to_json().encode())
     else:
         (folder / "checkpoint" / RECIPE).unlink(missing_ok=True)
-    return Exported(found, strangers, bits)
+    return Exported(found, strangers, bits, known)
 
 
 def _with_int8(
@@ -195,25 +193,6 @@ def _free(folder: Path) -> Path:
     """A folder beside this one that is not there yet."""
     places = (Path(f"{folder}-{number}") for number in itertools.count(2))
     return next(place for place in places if not place.exists())
-
-
-def _calibration(vae: VAE, folder: Path, *, tiled: bool) -> Calibration:
-    """Scores of the pictures of a folder; of their windows where the model has learned windows."""
-    paths, spec = pictures_in(folder), vae.manifest.image
-    if tiled:
-        return tiled_calibration(vae, (from_uint8(cut(read_picture(path), spec)[0]) for path in paths))
-    return calibration(vae, (read_images(paths[begin : begin + 64], spec) for begin in range(0, len(paths), 64)))
-
-
-def _calibration_there(folder: Path, pair_id: str) -> Calibration:
-    """That of the model which this one takes the place of, if it is the same: the same graphs give the same scores."""
-    if not (folder / FILE_NAME).exists():
-        return {}
-    try:
-        old = manifests.read(folder)
-    except VAEError:  # --replace was given: nothing of it is kept
-        return {}
-    return dict(old.calibration) if old.pair_id == pair_id else {}
 
 
 def _opened(contents: Mapping[str, bytes]) -> dict[str, onnx.ModelProto]:

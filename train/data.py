@@ -43,6 +43,17 @@ class Dataset(NamedTuple):
     test_labels: npt.NDArray[np.uint8]
     classes: tuple[str, ...] = ()  # names of the labels 0, 1 …, where they have some
     sizes: tuple[int, ...] = ()  # of pictures, before they were fitted: least and greatest width, then height
+    digests: tuple[str, ...] = ()  # of the pictures that train (`picture_digest`); none: the images are the pictures
+
+    @property
+    def trained_on(self) -> frozenset[str]:
+        """Digests of all pictures that a run sees, those that choose its best weights too."""
+        return frozenset(self.digests or (_digest(image.tobytes()) for image in self.train_images))
+
+
+def picture_digest(picture: Image.Image) -> str:
+    """What tells a picture from all others, whatever its file's name and kind: 16 hexadecimal digits of its pixels."""
+    return _digest(picture.tobytes())
 
 
 def load(name: str, directory: Path | None = None) -> Dataset:
@@ -85,6 +96,10 @@ def parse_idx(content: bytes, name: str) -> npt.NDArray[np.uint8]:
     if not rank or len(shape) != rank or len(content) != 4 + 4 * rank + int(shape.prod()):
         raise InputError(f"{name} is not an idx file of unsigned bytes; get the four MNIST files again.")
     return np.frombuffer(content, np.uint8, offset=4 + 4 * rank).reshape(shape).copy()
+
+
+def _digest(pixels: bytes) -> str:
+    return hashlib.sha256(pixels).hexdigest()[:16]
 
 
 def _local(directory: Path, name: str, sha256: str) -> bytes:

@@ -1,0 +1,89 @@
+"""The calibration of an export: scores of normal pictures that the model was not trained on, or those of before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain, islice
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from train.data import picture_digest
+from vae_runtime import VAE, from_uint8
+from vae_runtime.checks.calibrate import Calibration, calibration, tiled_calibration
+from vae_runtime.errors import InputError, VAEError
+from vae_runtime.model import manifest as manifests
+from vae_runtime.model.manifest import FILE_NAME
+from vae_runtime.pictures.fitting import fit_picture
+from vae_runtime.pictures.reading import read_picture
+from vae_runtime.pictures.tiling import cut
+from vae_runtime.pictures.walking import pictures_in
+
+AT_ONCE = 64  # pictures
+
+
+class Calibrated(NamedTuple):
+    """Scores, of how many pictures, and those that were left out."""
+
+    scores: Calibration
+    pictures: int
+    left_out: list[Path]
+
+
+def calibrated(vae: VAE, folder: Path, *, tiled: bool, trained_on: frozenset[str] = frozenset()) -> Calibrated:
+    """Score the pictures of a folder, or their windows where the model has learned windows.
+
+    A model knows the pictures that it was trained on better than new ones: their scores are lower, and with them as the
+    measure new normal pictures would be called anomalous too often. So those, by their pixels, are left out.
+    """
+    paths = pictures_in(folder)
+    left_out: list[Path] = []
+
+    def new() -> Iterator[npt.NDArray[np.uint8]]:
+        for path in paths:
+            picture = read_picture(path)
+            if picture_digest(picture) in trained_on:
+                left_out.append(path)
+            else:
+                yield cut(picture, vae.manifest.image)[0] if tiled else fit_picture(picture, vae.manifest.image)
+
+    images: Iterator[npt.NDArray[np.float32]] = map(from_uint8, new())
+    first = next(images, None)
+    if first is None and paths:
+        raise InputError(
+            f"the model was trained on all {len(paths):,} pictures of {folder}, and their scores are lower than those "
+            "of new ones; give normal pictures that it has not seen as --calibrate."
+        )
+    images = chain([] if first is None else [first], images)
+    batches = iter(lambda: list(islice(images, AT_ONCE)), [])
+    scores = tiled_calibration(vae, images) if tiled else calibration(vae, map(np.stack, batches))
+    return Calibrated(scores, len(paths) - len(left_out), left_out)
+
+
+def told(found: Calibrated, folder: Path, *, checked: bool) -> list[str]:
+    """Sentences for people: how many pictures of the folder it is, and what became of the rest; checked: by pixels."""
+    said = [f"Calibrated with {found.pictures:,} pictures of {folder}."]
+    if not checked:
+        said.append(
+            "warning: nothing says whether the model was trained on some of them, for its data are not at hand; give "
+            "them as --data-dir."
+        )
+    if found.left_out:
+        said.append(
+            f"warning: {len(found.left_out):,} more there were left out, such as {found.left_out[0]}: the model was "
+            "trained on them, and their scores are lower than those of new ones."
+        )
+    return said
+
+
+def calibration_there(folder: Path, pair_id: str) -> Calibration:
+    """That of the model which an export takes the place of, if it is the same: the same graphs give the same scores."""
+    if not (folder / FILE_NAME).exists():
+        return {}
+    try:
+        old = manifests.read(folder)
+    except VAEError:  # --replace was given: nothing of it is kept
+        return {}
+    return dict(old.calibration) if old.pair_id == pair_id else {}
