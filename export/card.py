@@ -15,7 +15,7 @@ _FIGURES = (
     ("kl_nats", "its KL term", "{:.2f}"),
     ("nll_nats", "NLL by importance weighting (nats; lower is better)", "{:.2f}"),
     ("nll_draws", "draws for the NLL", "{}"),
-    ("bits_per_dim", "NLL in bits a dimension", "{:.4f}"),
+    ("nll_bits_per_dim", "NLL in bits a dimension", "{:.4f}"),
     ("elbo_grey_nats", "ELBO on grey test images (cross-entropy)", "{:.2f}"),
     ("reconstruction_rmse_grey", "reconstruction error of grey test images (RMSE)", "{:.4f}"),
     ("active_units", "active units", "{}"),

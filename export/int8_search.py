@@ -37,7 +37,7 @@ class Limits(NamedTuple):
 
 
 DEFAULT_LIMITS = Limits()
-BITS_PER_DIM = 0.01  # of a Gaussian model: what 0.7 per cent more noise in every pixel costs, and nobody sees
+LOSS_BITS_PER_DIM = 0.01  # of a Gaussian model: what 0.7 per cent more noise in every pixel costs, and nobody sees
 
 
 def limits_for(config: Config, nats: float | None) -> Limits:
@@ -45,7 +45,7 @@ def limits_for(config: Config, nats: float | None) -> Limits:
     if nats is not None:
         return Limits(nats=nats)
     if config.likelihood == "gaussian":
-        return Limits(nats=round(BITS_PER_DIM * math.log(2) * math.prod(config.image_shape), 2))
+        return Limits(nats=round(LOSS_BITS_PER_DIM * math.log(2) * math.prod(config.image_shape), 2))
     return DEFAULT_LIMITS
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from vae_runtime import InputError, Posterior, standard_normal
-from vae_runtime.maths.bounds import log_mean_exp
+from vae_runtime.maths.bounds import bits_per_dim, log_mean_exp
 from vae_runtime.maths.gaussian import kl_to_standard_normal, log_normal
 from vae_runtime.maths.likelihood import bernoulli, gaussian, log_likelihood
 from vae_runtime.maths.noise import normal_rows, uniform_choice
@@ -186,3 +186,29 @@ def test_posterior_draws_have_the_posteriors_mean_and_variance():
     draws = posterior.draws(0, 100_000, seed=0)[0]
     np.testing.assert_allclose(draws.mean(0), [1, -2], atol=0.02)
     np.testing.assert_allclose(draws.var(0), [1, math.exp(-1)], rtol=0.03)
+
+
+def test_bits_per_dim_of_a_gaussian_are_those_of_a_code_for_bytes():
+    """The probability of byte v is the Gaussian's mass from (v - 1/2) / 255 to (v + 1/2) / 255."""
+    random, sigma = np.random.default_rng(0), 0.08
+    means = random.random((1, 1, 20, 20)).astype(np.float32)
+    pixels = np.rint(255 * means + 255 * sigma * random.normal(size=means.shape))
+
+    def below(z):
+        return 0.5 * (1 + math.erf(z / math.sqrt(2)))
+
+    edges = [
+        ((v + side) / 255 - m) / sigma for v, m in zip(pixels.flat, means.flat, strict=True) for side in (-0.5, 0.5)
+    ]
+    masses = [below(high) - below(low) for low, high in zip(edges[::2], edges[1::2], strict=True)]
+    by_hand = -np.mean(np.log2(masses))
+    nats = -float(log_likelihood(pixels.astype(np.float32) / 255, means, family="gaussian", sigma=sigma)[0])
+    assert bits_per_dim(nats, 400, family="gaussian") == pytest.approx(by_hand, abs=3e-4)  # bins are not points
+    assert bits_per_dim(nats, 400, family="gaussian") == pytest.approx(nats / 400 / math.log(2) + math.log2(255))
+
+
+def test_bits_per_dim_of_binary_pixels_are_bits():
+    pixels = np.array([0, 1, 1, 0], np.float32).reshape(1, 1, 2, 2)
+    halves = np.full_like(pixels, 0.5)
+    nats = -float(log_likelihood(pixels, halves, family="bernoulli", sigma=None)[0])
+    assert bits_per_dim(nats, 4, family="bernoulli") == pytest.approx(1)

@@ -93,9 +93,12 @@ def test_the_kl_term_is_that_of_the_formula(ppca, exact):
     np.testing.assert_allclose(exact.elbo(images).kl, expected, atol=1e-5)
 
 
-def test_bits_per_dim_are_nats_over_pixels_and_ln_2(ppca, exact):
+def test_bits_per_dim_of_a_density_are_of_bytes_and_of_binary_pixels_of_bits(ppca, exact, vae):
+    """By hand: -ELBO / (D ln 2), and log2 255 more where a byte is a width of 1/255 of a density."""
     elbo = exact.elbo(ppca.draw(3, seed=9))
-    np.testing.assert_allclose(elbo.bits_per_dim * 6 * np.log(2), -elbo.value)
+    np.testing.assert_allclose(elbo.bits_per_dim, -elbo.value / (6 * 0.6931471805599453) + 7.994353436858858)
+    binary = vae.elbo(vae.sample(2, seed=0).round())
+    np.testing.assert_allclose(binary.bits_per_dim, -binary.value / (784 * 0.6931471805599453))
 
 
 def test_more_draws_add_to_the_few_and_change_none(ppca, exact):

@@ -190,7 +190,7 @@ class VAE:
             means[rows], iwae[rows] = likelihoods.mean(axis=-1), log_mean_exp(likelihoods + ratios)
             exact = self.prior.exact_kl(posterior)
             kl[rows] = -ratios.mean(axis=-1) if exact is None else exact
-        return ELBO(means, kl, iwae, math.prod(self.image_shape))
+        return ELBO(means, kl, iwae, math.prod(self.image_shape), self.manifest.likelihood.family)
 
     def score(self, images: npt.ArrayLike, *, method: str = "elbo", batch_size: int = 64) -> Float64:
         """Score how strange images are, deterministic: float64 [batch], nats, higher is stranger.
