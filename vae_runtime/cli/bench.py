@@ -106,7 +106,9 @@ def _sentences(advice: list[Advice], manifest: Manifest) -> list[str]:
         lines.append(f"For {work}: {options} ({times:.2f} times float32 on all threads).")
     loss = manifest.training.get("int8_elbo_loss_nats")
     if loss is not None and any(item.setup.precision == "int8" for item in advice):
-        lines.append(f"int8 costs {loss:g} nats of the ELBO, measured at export.")
+        count = manifest.training.get("int8_test_images")
+        where = f"on {count} test images" if count else "at export"
+        lines.append(f"int8 costs {loss:g} nats of the ELBO, measured {where}.")
     return lines
 
 
