@@ -104,10 +104,10 @@ def _sentences(advice: list[Advice], manifest: Manifest) -> list[str]:
         if setup.provider != "cpu":
             options = f"--provider {setup.provider} {options}"
         lines.append(f"For {work}: {options} ({times:.2f} times float32 on all threads).")
-    loss = manifest.training.get("int8_elbo_loss_nats")
-    if loss is not None and any(item.setup.precision == "int8" for item in advice):
-        count = manifest.training.get("int8_test_images")
-        where = f"on {count} test images" if count else "at export"
+    loss, count = (manifest.training.get(f"int8_{name}") for name in ("elbo_loss_nats", "test_images"))
+    # Figures for people: nothing says what they are, and what is no number is not said.
+    if type(loss) in (int, float) and any(item.setup.precision == "int8" for item in advice):
+        where = f"on {count:,} test images" if type(count) is int else "at export"
         lines.append(f"int8 costs {loss:g} nats of the ELBO, measured {where}.")
     return lines
 
