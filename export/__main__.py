@@ -96,17 +96,7 @@ def main(
 
         dataset = _dataset(run, data_dir, needed=int8)
         search = _search(dataset, int8_loss) if int8 and dataset else None
-        held_out = dataset.test_images if dataset else None
-        found = export(
-            run,
-            folder,
-            license=license,
-            int8=search,
-            calibrate=calibrate,
-            held_out=held_out,
-            trained_on=dataset.trained_on if calibrate and dataset else frozenset(),
-            replace=replace,
-        )
+        found = export(run, folder, license=license, int8=search, calibrate=calibrate, dataset=dataset, replace=replace)
     except (VAEError, OSError) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(2 if isinstance(error, InputError) else 1)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain, islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from train.data import picture_digest
+from train.config import Config
+from train.data import Dataset, picture_digest
 from vae_runtime import VAE, from_uint8
 from vae_runtime.checks.calibrate import Calibration, calibration, tiled_calibration
+from vae_runtime.checks.familiar import KEY, quartiles
 from vae_runtime.errors import InputError, VAEError
 from vae_runtime.model import manifest as manifests
 from vae_runtime.model.manifest import FILE_NAME
@@ -22,6 +24,7 @@ from vae_runtime.pictures.tiling import cut
 from vae_runtime.pictures.walking import pictures_in
 
 AT_ONCE = 64  # pictures
+MOST_SCORED = 500  # images of each kind that quartiles of scores are taken of
 
 
 class Calibrated(NamedTuple):
@@ -76,6 +79,17 @@ def told(found: Calibrated, folder: Path, *, checked: bool) -> list[str]:
             "trained on them, and their scores are lower than those of new ones."
         )
     return said
+
+
+def score_quartiles(vae: VAE, dataset: Dataset, config: Config) -> dict[str, Any]:
+    """What `vae calibrate` compares with on a device: of images trained on and held out, as a manifest's `training`."""
+    fitted = dataset.train_images[: len(dataset.train_images) - config.validation_images]
+    kinds = {"trained_on": fitted, "held_out": dataset.test_images}
+    found = {}
+    for kind, images in kinds.items():
+        some = np.unique(np.linspace(0, len(images) - 1, min(len(images), MOST_SCORED)).astype(int))
+        found[kind] = quartiles(vae.score(from_uint8(np.ascontiguousarray(images[some]))))
+    return {KEY: found}
 
 
 def calibration_there(folder: Path, pair_id: str) -> Calibration:

@@ -11,14 +11,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
 import onnx
 
 import vae_runtime
 from train import checkpoint as checkpoints
 from train.checkpoint import Checkpoint, load_model, weights_digest
 from train.config import Config
+from train.data import Dataset
 from train.detection import FILE as DETECTOR_FILE
 from train.detection import load_detector
 from train.networks import VAE as TorchVAE
@@ -37,7 +36,7 @@ from vae_runtime.model.manifest import Golden, Label, Likelihood, Manifest
 from vae_runtime.model.writing import check_target, describe, write_model
 from vae_runtime.pictures.writing import encode_image
 
-from .calibration import Calibrated, calibrated, calibration_there
+from .calibration import Calibrated, calibrated, calibration_there, score_quartiles
 from .card import card
 from .errors import ExportError
 from .golden import GOLDEN_DRAWS, INT8_TOLERANCE, TOLERANCE, golden_vectors, scaled, tensor_sizes, tolerance_of
@@ -66,17 +65,16 @@ def export(
     license: str = "Apache-2.0",
     int8: FindRecipe | None = None,
     calibrate: Path | None = None,
-    held_out: npt.NDArray[np.uint8] | None = None,
-    trained_on: frozenset[str] = frozenset(),
+    dataset: Dataset | None = None,
     replace: bool = False,
 ) -> Exported:
     """Export a run, or an artifact's checkpoint folder, to a model folder; returns how it compares with torch.
 
-    calibrate: a folder of normal pictures, whose scores tell how rare a score is; those among `trained_on`, digests of
-    pictures (`Dataset.trained_on`), are left out. Nothing is left at `folder` unless every check passed. int8: finds
-    how to quantise; without it, or where it finds no way, a checkpoint that carries a recipe is quantised by that.
-    held_out: images uint8 [batch, channels, height, width] that the model was not fitted to; they tell how well its
-    scores know strangers. replace: the model may take the place of another one.
+    calibrate: a folder of normal pictures, whose scores tell how rare a score is. Nothing is left at `folder` unless
+    every check passed. int8: finds how to quantise; without it, or where it finds no way, a checkpoint that carries a
+    recipe is quantised by that. dataset: what the run was trained on, where it is at hand: its pictures are left out of
+    the calibration, and its test images tell how well the scores know strangers. replace: the model may take the place
+    of another one.
     """
     meant = f"to keep both, python -m export {shlex.quote(str(run))} {shlex.quote(str(_free(folder)))}"
     check_target(folder, replace=replace, meant=meant)
@@ -120,11 +118,14 @@ def export(
         samples = image_grid(vae.sample(64, seed=0), columns=16)
         manifest = dataclasses.replace(manifest, calibration=calibration_there(folder, pair_id))
         if calibrate:
+            trained_on = dataset.trained_on if dataset else frozenset()
             known = calibrated(vae, calibrate, tiled=config.patches > 0, trained_on=trained_on)
             manifest = dataclasses.replace(manifest, calibration={**manifest.calibration, **known.scores})
-        if held_out is not None:
-            strangers = strangers_auc(vae, held_out)
+        if dataset:
+            strangers = strangers_auc(vae, dataset.test_images)
             asked = {"strangers_auc": strangers.auc, "strangers_pictures": strangers.pictures}
+            if not config.patches:  # which calibrate by their windows
+                asked |= score_quartiles(vae, dataset, config)
             manifest = dataclasses.replace(manifest, training={**manifest.training, **asked})
         if int8:
             recipe = int8(VAE.load(trial, threads=1), _opened(contents), config) or recipe

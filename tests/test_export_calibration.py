@@ -11,14 +11,17 @@ from PIL import Image
 
 from export.__main__ import main
 from export.calibration import calibrated
+from tests.commands import vae_
 from train.checkpoint import BEST, Checkpoint, save
 from train.config import PRESETS
 from train.data import Dataset, digits, picture_digest
 from train.folders import load_folder
+from train.loop import fit
 from train.networks import build
 from train.recipe import for_shape
 from train.sources import Pictures
 from vae_runtime import VAE, ImageSpec, InputError, read_images
+from vae_runtime.checks.familiar import KEY
 from vae_runtime.model import manifest as manifests
 
 pytestmark = pytest.mark.usefixtures("operators_read_once")
@@ -131,6 +134,26 @@ def test_without_the_data_it_is_said_that_nothing_was_checked(photos, tmp_path):
     )
     result = exporting(run, tmp_path / "model", "--calibrate", photos, "--data-dir", photos)
     assert "left out" in result.stderr and "nothing says" not in result.stderr
+
+
+def test_on_a_device_pictures_learnt_by_heart_are_known_by_their_scores(photos, tmp_path):
+    """Thirty-odd pictures of noise, seen two hundred times: their scores tell the model nothing new."""
+    run = tmp_path / "run"
+    dataset = load_folder(photos, SPEC)
+    config = for_shape(PRESETS["mlp"](), SPEC.shape)
+    changes = {"likelihood": "bernoulli", "targets": "grey", "validation_images": 0, "kl_warmup_epochs": 0.0}
+    config = dataclasses.replace(config, data="photos", epochs=200, batch_size=36, precision="float32", **changes)
+    fit(config, run, dataset, torch.device("cpu"))
+    Pictures(photos).save(run)
+    model = tmp_path / "model"
+    exporting(run, model)
+    trained_on, held_out = (manifests.read(model).training[KEY][kind] for kind in ("trained_on", "held_out"))
+    assert trained_on[2] < held_out[0]
+    assert (
+        "warning: these pictures score as those that the model was trained on"
+        in vae_("calibrate", photos, "-m", model).stderr
+    )
+    assert "warning" not in vae_("calibrate", photos.parent / "more", "-m", model).stderr
 
 
 def test_an_empty_folder_is_still_an_error(vae, tmp_path):

@@ -122,6 +122,7 @@ NONSENSE = {
     "data": {"a": 1},
     "train_images": None,
     "nll_nats_by_draws": {"1": [{}]},
+    "elbo_score_quartiles": {"trained_on": "low", "held_out": [1, 2]},
 }
 
 

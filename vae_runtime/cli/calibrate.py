@@ -41,6 +41,7 @@ def calibrate(
       vae calibrate good-parts/ -m my-model
     """
     from ..checks.calibrate import calibration, tiled_calibration, write_calibrated
+    from ..checks.familiar import familiar
     from ..model import manifest as manifests
     from ..model.location import locate
     from ..model.scores import calibrate_command
@@ -58,6 +59,8 @@ def calibrate(
     else:
         found = calibration(vae, (batch for _, batch in pictures.batches()))
     write_calibrated(locate(model.path), target, found, replace=replace, meant=meant)
+    if not tile and (hint := familiar(vae.manifest.training, found["elbo"])):
+        outputs.say(hint)
     outputs.wrote(str(target), f"the model {vae.manifest.name!r} calibrated with {pictures.done} pictures")
     pictures.finish()
 
