@@ -92,7 +92,7 @@ def _table(results: list[dict[str, Any]]) -> str:
         runs = [result for result in results if result["name"] == name]
         figures, config = runs[0]["figures"], json.loads((Path(runs[0]["run"]) / "config.json").read_text())
         channels, height, width = config["image_shape"]
-        bits = [" ".join(f"{run['figures'].get('bits_per_dim', math.nan):.2f}" for run in runs)]
+        bits = [" ".join(f"{run['figures'].get('nll_bits_per_dim', math.nan):.2f}" for run in runs)]
         bits += [f"{figures.get(f'{kind}_bits_per_dim', math.nan):.2f}" for kind in ("mean_picture", "png", "webp")]
         verified = sum(not any(run["steps"].values()) for run in runs)
         cells = [name, f"{figures.get('train_images', 0):,}", f"{width}x{height}x{channels}", *bits]

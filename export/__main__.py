@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 @click.option(
     "--calibrate",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Normal pictures, not trained on: their scores go into the model, for false-alarm rates.",
+    help="Normal pictures: the scores of those not trained on go into the model, for false-alarm rates.",
 )
 @click.option(
     "--layout",
@@ -89,16 +89,14 @@ def main(
         if layout == "triton":
             _lay_out(run, folder, license, storage_uri)
             return
+        from .calibration import told
         from .folder import export
         from .parity import largest
         from .strangers import table, warnings
 
         dataset = _dataset(run, data_dir, needed=int8)
         search = _search(dataset, int8_loss) if int8 and dataset else None
-        held_out = dataset.test_images if dataset else None
-        found = export(
-            run, folder, license=license, int8=search, calibrate=calibrate, held_out=held_out, replace=replace
-        )
+        found = export(run, folder, license=license, int8=search, calibrate=calibrate, dataset=dataset, replace=replace)
     except (VAEError, OSError) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(2 if isinstance(error, InputError) else 1)
@@ -106,6 +104,9 @@ def main(
     click.echo(f"Largest errors against float64, as shares of the size (torch's float32 in brackets): {errors}.")
     for precision, bits in found.bits.items():
         click.echo(f"Bits of {precision} results on this machine: {bits}.")
+    if calibrate and found.calibrated:
+        for line in told(found.calibrated, calibrate, checked=dataset is not None):
+            click.echo(line, err=line.startswith("warning"))
     if found.strangers:
         for line in [*table(found.strangers), *warnings(found.strangers)]:
             click.echo(line)

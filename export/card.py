@@ -15,7 +15,7 @@ _FIGURES = (
     ("kl_nats", "its KL term", "{:.2f}"),
     ("nll_nats", "NLL by importance weighting (nats; lower is better)", "{:.2f}"),
     ("nll_draws", "draws for the NLL", "{}"),
-    ("bits_per_dim", "NLL in bits a dimension", "{:.4f}"),
+    ("nll_bits_per_dim", "NLL in bits a dimension", "{:.4f}"),
     ("elbo_grey_nats", "ELBO on grey test images (cross-entropy)", "{:.2f}"),
     ("reconstruction_rmse_grey", "reconstruction error of grey test images (RMSE)", "{:.4f}"),
     ("active_units", "active units", "{}"),
@@ -109,10 +109,13 @@ def _strangers(training: Mapping[str, Any]) -> list[str]:
 def _int8(training: Mapping[str, Any]) -> list[str]:
     if "int8_decode_speedup_batch_64" not in training:  # the last figure of a search
         return []
+    where = "on the training images that chose its layers"  # as exports before 2026-11-23 measured it
+    if "int8_test_images" in training:
+        where = f"on {training['int8_test_images']:,} test images, which gave no range and chose no layer"
     return [
         "",
         f'8-bit graphs, `VAE.load(precision="int8")`: {training["int8_elbo_loss_nats"]:.2f} nats of the ELBO lost, '
-        f"reconstructions within {training['int8_reconstruction_psnr_db']:.0f} dB of float32's, on training images; "
+        f"reconstructions within {training['int8_reconstruction_psnr_db']:.0f} dB of float32's, {where}; "
         f"decoding 64 images took 1/{training['int8_decode_speedup_batch_64']:.2f} of the time where it was exported.",
     ]
 

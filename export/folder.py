@@ -7,45 +7,40 @@ import itertools
 import json
 import shlex
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-import numpy.typing as npt
 import onnx
 
 import vae_runtime
 from train import checkpoint as checkpoints
 from train.checkpoint import Checkpoint, is_config, load_model, weights_digest
 from train.config import Config
+from train.data import Dataset
 from train.detection import FILE as DETECTOR_FILE
 from train.detection import load_detector
 from train.networks import VAE as TorchVAE
 from train.networks import parameter_count
 from train.progress import epochs_run
 from train.sampling import noise_labels
-from vae_runtime import VAE, from_uint8, image_grid, read_images
-from vae_runtime.checks.calibrate import calibration, tiled_calibration
+from vae_runtime import VAE, image_grid
 from vae_runtime.checks.equality import Equality
 from vae_runtime.checks.verify import replay, verify
-from vae_runtime.errors import InputError, IntegrityError, VAEError
+from vae_runtime.errors import InputError, IntegrityError
 from vae_runtime.files import write_file
 from vae_runtime.maths.posterior import reparameterise
 from vae_runtime.model import manifest as manifests
-from vae_runtime.model.calibration import Calibration, calibrated, thinning
+from vae_runtime.model.calibration import calibrated, thinning
 from vae_runtime.model.folder import check_role
 from vae_runtime.model.gate import OPSET
 from vae_runtime.model.golden import GoldenVectors
 from vae_runtime.model.lock import held_alone
-from vae_runtime.model.manifest import FILE_NAME, Golden, Label, Likelihood, Manifest
+from vae_runtime.model.manifest import Golden, Label, Likelihood, Manifest
 from vae_runtime.model.writing import check_target, describe, write_model
-from vae_runtime.pictures.reading import open_picture
-from vae_runtime.pictures.tiling import cut
-from vae_runtime.pictures.walking import pictures_in
 from vae_runtime.pictures.writing import encode_image
-from vae_runtime.spec import ImageSpec
 
+from .calibration import Calibrated, calibration_there, score_folder, score_quartiles
 from .card import card
 from .errors import ExportError
 from .golden import INT8_TOLERANCE, TOLERANCE, golden_size, golden_vectors, scaled, tensor_sizes, tolerance_of
@@ -59,11 +54,12 @@ FindRecipe = Callable[[VAE, Mapping[str, onnx.ModelProto], Config], Recipe | Non
 
 
 class Exported(NamedTuple):
-    """How an export compares with torch, and how well its scores tell strangers, where pictures were there to ask."""
+    """How an export compares with torch, how well its scores tell strangers, and what it was calibrated with."""
 
     parity: list[Parity]
-    strangers: Strangers | None
+    strangers: Strangers | None  # where pictures were there to ask
     bits: dict[str, Equality]  # by precision
+    calibrated: Calibrated | None  # where pictures were given
     thinning: str  # a sentence on calibration scores that were not kept; "" where all were
 
 
@@ -74,16 +70,16 @@ def export(
     license: str = "Apache-2.0",
     int8: FindRecipe | None = None,
     calibrate: Path | None = None,
-    held_out: npt.NDArray[np.uint8] | None = None,
+    dataset: Dataset | None = None,
     replace: bool = False,
 ) -> Exported:
     """Export a run, or an artifact's checkpoint folder, to a model folder; returns how it compares with torch.
 
-    calibrate: a folder of normal pictures, not trained on, whose scores tell how rare a score is. Nothing is left at
-    `folder` unless every check passed. int8: finds how to quantise; without it, or where it finds no way, a checkpoint
-    that carries a recipe is quantised by that. held_out: images uint8 [batch, channels, height, width] that the model
-    was not fitted to; they tell how well its scores know strangers. replace: the model may take the place of
-    another one.
+    calibrate: a folder of normal pictures, whose scores tell how rare a score is. Nothing is left at `folder` unless
+    every check passed. int8: finds how to quantise; without it, or where it finds no way, a checkpoint that carries a
+    recipe is quantised by that. dataset: what the run was trained on, where it is at hand: its pictures are left out of
+    the calibration, and its test images tell how well the scores know strangers. replace: the model may take the place
+    of another one.
     """
     meant = f"to keep both, python -m export {shlex.quote(str(run))} {shlex.quote(str(_free(folder)))}"
     check_target(folder, replace=replace, meant=meant)
@@ -123,7 +119,7 @@ def export(
         card=(),
         training={**_training(run, model, config), **(detection.figures if detection else {})},
     )
-    strangers = None
+    scored = strangers = None
     check_target(folder, manifest, replace=replace, meant=meant)  # its pair_id is known only now
     recipe = Recipe.read(run / RECIPE) if (run / RECIPE).exists() else None
     with tempfile.TemporaryDirectory() as scratch:
@@ -134,13 +130,17 @@ def export(
         require_parity(found)
         manifest = _with_tolerance(manifest, tolerance_of(sizes, found))
         samples = image_grid(vae.sample(64, seed=0), columns=16)
-        known = dict(_calibration_there(folder, pair_id))
+        known = dict(calibration_there(folder, pair_id))
         if calibrate:
-            known |= _calibration(vae, calibrate, tiled=config.patches > 0)
+            trained_on = dataset.trained_on if dataset else frozenset()
+            scored = score_folder(vae, calibrate, tiled=config.patches > 0, trained_on=trained_on)
+            known |= scored.scores
         manifest = calibrated(manifest, known)
-        if held_out is not None:
-            strangers = strangers_auc(vae, held_out)
+        if dataset:
+            strangers = strangers_auc(vae, dataset.test_images)
             asked = {"strangers_auc": strangers.auc, "strangers_pictures": strangers.pictures}
+            if not config.patches:  # which calibrate by their windows
+                asked |= score_quartiles(vae, dataset, config)
             manifest = dataclasses.replace(manifest, training={**manifest.training, **asked})
         if int8:
             recipe = int8(VAE.load(trial, threads=1), _opened(contents), config) or recipe
@@ -172,7 +172,7 @@ def export(
             write_file(folder / "checkpoint" / RECIPE, recipe.to_json().encode())
         else:
             (folder / "checkpoint" / RECIPE).unlink(missing_ok=True)
-    return Exported(found, strangers, bits, thinning(known, manifest.calibration))
+    return Exported(found, strangers, bits, scored, thinning(known, manifest.calibration))
 
 
 def _with_int8(
@@ -212,32 +212,6 @@ def _free(folder: Path) -> Path:
     """A folder beside this one that is not there yet."""
     places = (Path(f"{folder}-{number}") for number in itertools.count(2))
     return next(place for place in places if not place.exists())
-
-
-def _calibration(vae: VAE, folder: Path, *, tiled: bool) -> Calibration:
-    """Scores of the pictures of a folder; of their windows where the model has learned windows."""
-    paths, spec = pictures_in(folder), vae.manifest.image
-    if tiled:
-        return tiled_calibration(vae, _windows(paths, spec))
-    return calibration(vae, (read_images(paths[begin : begin + 64], spec) for begin in range(0, len(paths), 64)))
-
-
-def _windows(paths: Iterable[Path], spec: ImageSpec) -> Iterator[Iterator[npt.NDArray[np.float32]]]:
-    """Of each picture its windows, some at a time."""
-    for path in paths:
-        with open_picture(path) as picture:
-            yield (from_uint8(part) for part, _ in cut(picture, spec))
-
-
-def _calibration_there(folder: Path, pair_id: str) -> Calibration:
-    """That of the model which this one takes the place of, if it is the same: the same graphs give the same scores."""
-    if not (folder / FILE_NAME).exists():
-        return {}
-    try:
-        old = manifests.read(folder)
-    except VAEError:  # --replace was given: nothing of it is kept
-        return {}
-    return dict(old.calibration) if old.pair_id == pair_id else {}
 
 
 def _opened(contents: Mapping[str, bytes]) -> dict[str, onnx.ModelProto]:

@@ -1,4 +1,7 @@
-"""Find on real images what int8 costs and which layers it must spare; refuse it where it loses much or wins nothing."""
+"""Find on training images which layers int8 must spare, and on test images what it costs; refuse it where that is much.
+
+Images that gave ranges, images that chose layers and images that the cost is measured on are different ones.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +23,11 @@ from vae_runtime.model.sessions import Session
 
 from .errors import ExportError
 from .int8 import Ranges, Recipe, activation_ranges, layers, logit_nodes, quantise, weight_count
+from .int8_cost import cost as cost_of
+from .int8_cost import held_out_images
 
-CALIBRATION_IMAGES, MEASURED_IMAGES = 512, 1000
+RANGE_IMAGES, CHOICE_IMAGES, MEASURED_IMAGES = 512, 1000, 2000  # the last of the test set
+SURE = 2.0  # standard errors that a loss on few test images must be too large by
 ROUNDS = 9  # of timing, float32 and int8 in turns
 ROLES = ("encoder", "decoder")
 
@@ -37,7 +43,7 @@ class Limits(NamedTuple):
 
 
 DEFAULT_LIMITS = Limits()
-BITS_PER_DIM = 0.01  # of a Gaussian model: what 0.7 per cent more noise in every pixel costs, and nobody sees
+LOSS_BITS_PER_DIM = 0.01  # of a Gaussian model: what 0.7 per cent more noise in every pixel costs, and nobody sees
 
 
 def limits_for(config: Config, nats: float | None) -> Limits:
@@ -45,7 +51,7 @@ def limits_for(config: Config, nats: float | None) -> Limits:
     if nats is not None:
         return Limits(nats=nats)
     if config.likelihood == "gaussian":
-        return Limits(nats=round(BITS_PER_DIM * math.log(2) * math.prod(config.image_shape), 2))
+        return Limits(nats=round(LOSS_BITS_PER_DIM * math.log(2) * math.prod(config.image_shape), 2))
     return DEFAULT_LIMITS
 
 
@@ -60,18 +66,18 @@ def find_recipe(
 ) -> Recipe:
     """Quantise all layers that the limits allow; vae is the float32 model. An ExportError says why there is no int8.
 
-    Half of the decoder's calibration latents are posterior draws, half the prior's. The loss is of the ELBO, with the
-    same noise, on training images that did not calibrate.
+    Half of the latents that give the decoder's ranges are posterior draws, half the prior's. The loss is of the ELBO,
+    with the same noise: it chooses layers on training images that gave no range; `measured` is of test images.
     """
     order = np.random.default_rng(0).permutation(len(dataset.train_images))
     if len(order) < 2:
-        raise ExportError("one training image is too few to measure 8-bit graphs with.")
-    split = min(CALIBRATION_IMAGES, len(order) // 2)
-    calibration = _images(dataset, order[:split], config)
-    images = _images(dataset, order[split : split + MEASURED_IMAGES], config)
+        raise ExportError("one training image is too few to choose 8-bit layers with.")
+    split = min(RANGE_IMAGES, len(order) // 2)
+    for_ranges = _images(dataset, order[:split], config)
+    images = _images(dataset, order[split : split + CHOICE_IMAGES], config)
     ranges = {
-        "encoder": activation_ranges(graphs["encoder"], calibration),
-        "decoder": activation_ranges(graphs["decoder"], _latents(vae, calibration)),
+        "encoder": activation_ranges(graphs["encoder"], for_ranges),
+        "decoder": activation_ranges(graphs["decoder"], _latents(vae, for_ranges)),
     }
     measure = _Loss(vae, graphs, ranges, images)
     keep: Keep = {"encoder": (), "decoder": tuple(logit_nodes(graphs["decoder"]))}
@@ -80,10 +86,18 @@ def find_recipe(
     if loss > limits.nats:
         keep, loss = _spare(measure, graphs, keep, loss, limits.nats, say)
     int8 = measure.variant(keep)
-    psnr = _psnr(vae.reconstruct(images), int8.reconstruct(images))
-    if psnr < limits.psnr:
-        raise ExportError(f"int8 reconstructions come to {psnr:.1f} dB of float32's; {limits.psnr:g} are asked for.")
-    measured = {"elbo_loss_nats": round(loss, 4), "reconstruction_psnr_db": round(psnr, 2)}
+    found = cost_of(vae, int8, held_out_images(dataset, config, most=MEASURED_IMAGES))
+    say(f"On {found.images:,} test images it loses {found.nats:.3f} nats.")
+    if found.nats - SURE * found.standard_error > limits.nats:
+        raise ExportError(
+            f"int8 loses {found.nats:.2f} nats on test images, which chose nothing, and {limits.nats:g} are allowed "
+            "(--int8-loss)."
+        )
+    if found.psnr < limits.psnr:
+        raise ExportError(
+            f"int8 reconstructions come to {found.psnr:.1f} dB of float32's; {limits.psnr:g} are asked for."
+        )
+    measured = found.figures()
     for batch in (1, 64):
         some = np.resize(images, (batch, *images.shape[1:]))  # the first ones, again where they are few
         for verb, ratio in _speedups(vae, int8, some).items():
@@ -166,10 +180,6 @@ def _latents(vae: VAE, images: Float32) -> Float32:
     n = len(images) // 2
     drawn = vae.prior.from_noise(standard_normal(n, vae.latent_size, seed=0), batch_size=64)
     return np.concatenate([vae.encode(images[-n:]).sample(seed=1), drawn])
-
-
-def _psnr(images: Float32, others: Float32) -> float:
-    return float(-10 * np.log10(max(np.mean((images - others) ** 2), 1e-12)))
 
 
 def _speedups(float32: VAE, int8: VAE, images: Float32) -> dict[str, float]:

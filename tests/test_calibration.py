@@ -2,8 +2,10 @@
 
 import contextlib
 import json
+import math
 import re
 import shutil
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -13,7 +15,14 @@ from tests.folders import edit
 from vae_runtime import VAE, InputError, ManifestError, write_image
 from vae_runtime.checks.calibrate import calibration, write_calibrated
 from vae_runtime.cli.score import _require_calibration
-from vae_runtime.maths.conformal import conformal_p_values, rounded_outwards, thinned
+from vae_runtime.maths.conformal import (
+    alarms,
+    conformal_p_values,
+    fewest_scores,
+    is_anomalous,
+    rounded_outwards,
+    thinned,
+)
 from vae_runtime.model import manifest as manifests
 from vae_runtime.model.calibration import thinning
 from vae_runtime.model.manifest import SCORES
@@ -45,6 +54,27 @@ def test_the_false_alarm_rate_is_exact_on_average(rate):
     alarms = np.mean([conformal_p_values(row[-1], row[:-1]) <= rate for row in scores])
     expected = int(rate * (n + 1) + 1e-9) / (n + 1)
     assert abs(alarms - expected) < 2.6 * (expected * (1 - expected) / trials) ** 0.5  # the 99 % interval
+
+
+def test_a_verdict_is_that_of_the_fractions_for_every_rate_in_thousandths():
+    """(1 + k) / (n + 1) <= rate, beside whole numbers: (1 + k) * 1000 <= thousandths * (n + 1)."""
+    thousandths = np.arange(1, 501)
+    rates = [float(f"0.{number:03d}") for number in thousandths]
+    for n in range(1, 2001):
+        highest = thousandths * (n + 1) // 1000  # the greatest 1 + k that is an alarm
+        assert (highest / (n + 1) <= rates).all() and ((highest + 1) / (n + 1) > rates).all()
+        assert [alarms(n, rate) for rate in rates[:: 1 + n // 20]] == highest[:: 1 + n // 20].tolist()
+    assert is_anomalous([29 / 100, 30 / 100], 0.29).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("two_sided", [False, True])
+def test_the_fewest_scores_of_a_rate_allow_it_and_one_less_does_not(two_sided):
+    """0.003 was said to need 332, of which the lowest p-value is 1 / 333 = 0.003003."""
+    for text in ("0.003", "0.01", "0.3", "0.007", "0.0001", "0.49", "1e-9", "0.999"):
+        rate, least = Fraction(text), 2 if two_sided else 1
+        exact = max(math.ceil(least / rate) - 1, 1)
+        assert fewest_scores(float(text), two_sided=two_sided) == exact
+    assert fewest_scores(5e-324) > 2**1000
 
 
 @pytest.fixture
@@ -103,6 +133,9 @@ def test_what_a_calibration_cannot_say(folder, pictures):
     assert "--exit-code needs --false-alarm-rate" in error("-m", folder, "--exit-code")
     vae_("calibrate", pictures / "normal", "-m", folder)
     assert "0.01 needs 99 calibration pictures" in error("-m", folder, "--false-alarm-rate", 0.01)
+    assert "0.003 needs 333 calibration pictures" in error("-m", folder, "--false-alarm-rate", 0.003)
+    two_sided = error("-m", folder, "--false-alarm-rate", 0.01, "--two-sided")
+    assert "0.01, two-sided, needs 199 calibration pictures" in two_sided
     assert "holds no picture" in vae_("calibrate", folder, "-m", folder, code=2).stderr
     with pytest.raises(InputError, match="no picture"):
         calibration(VAE.load(folder), [])

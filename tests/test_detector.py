@@ -131,7 +131,7 @@ def test_it_learns_to_tell_drawn_faults(tmp_path):
     assert not (tmp_path / detection.UNFINISHED).exists()
 
 
-def test_a_stopped_training_goes_on_exactly(tmp_path, monkeypatch):
+def test_a_stopped_training_goes_on_exactly(tmp_path, monkeypatch, capsys):
     config, taken = TINY._replace(steps=12), DetectorTrainer.take_step
 
     def stop_at_seven(trainer):
@@ -146,7 +146,10 @@ def test_a_stopped_training_goes_on_exactly(tmp_path, monkeypatch):
     assert fit_detector(tmp_path / "parts", config, dataset(), ("flip",), CPU) is None
     monkeypatch.setattr(DetectorTrainer, "take_step", taken)
     assert not (tmp_path / "parts" / detection.FILE).exists()
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 77)
     fit_detector(tmp_path / "parts", config, dataset(), ("flip",), CPU)
+    said = capsys.readouterr().err
+    assert "Resuming at step 7 of 12." in said and "not bit for bit" in said and "has --threads 77 now" in said
     whole, parts = ((tmp_path / name / detection.FILE).read_bytes() for name in ("whole", "parts"))
     assert whole == parts
 

@@ -115,7 +115,7 @@ def test_a_folder_is_trained_resumed_measured_exported_and_scored(parts):
     assert figures["mean_picture_bits_per_dim"] > 0 and 0 < figures["webp_bits_per_dim"] < 8
     assert "judge of samples knows digits alone" in figures["not_measured"]["sample_frechet_distance"]
     dims = 3 * 28 * 32
-    assert figures["bits_per_dim"] == pytest.approx(figures["nll_nats"] / dims / np.log(2) + np.log2(255))
+    assert figures["nll_bits_per_dim"] == pytest.approx(figures["nll_nats"] / dims / np.log(2) + np.log2(255))
     export(run, model, calibrate=parts / "more")
     vae = VAE.load(model)
     assert len(vae.manifest.calibration["elbo"]) == 12

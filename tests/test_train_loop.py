@@ -11,6 +11,7 @@ import torch
 from tests.small_runs import bars, small
 from train.checkpoint import BEST, LAST, PREVIOUS, load_model, read
 from train.config import PRESETS, Config
+from train.division import Division
 from train.errors import TrainingError
 from train.loop import fit
 from train.parallel import Processes
@@ -177,3 +178,35 @@ def test_sums_are_reset_at_each_epoch(dataset):
         trainer.take_step(trainer.batch())
     row = trainer.end_epoch()
     assert trainer.sums.tolist() == [0, 0, 0, 0] and row["epoch"] == 1
+
+
+@pytest.fixture
+def threads():
+    """Sets torch's threads, for this test alone."""
+    usual = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(usual)
+
+
+def test_a_run_that_goes_on_with_other_threads_says_that_it_is_another(dataset, tmp_path, monkeypatch, capsys, threads):
+    """Bit for bit holds with as many threads alone; the run went on with any other number and nothing was said."""
+    interrupt_at(monkeypatch, 2, 4)
+    threads(1)
+    assert not fit(small("mlp"), tmp_path / "run", dataset, CPU)
+    threads(2)
+    assert not fit(small("mlp"), tmp_path / "run", dataset, CPU, resume=True)
+    said = capsys.readouterr().err
+    assert "not bit for bit as it would have: it had --threads 1, and has --threads 2 now." in said
+    assert fit(small("mlp"), tmp_path / "run", dataset, CPU, resume=True)  # with as many as it was left with
+    assert "bit for bit" not in capsys.readouterr().err
+
+
+def test_all_that_divides_a_sum_is_named_and_what_was_not_noted_is_not(threads):
+    threads(3)
+    here = Division.here(CPU, 2)
+    assert here == ("cpu", 3, 2, torch.__version__)
+    assert here.since({**here._asdict(), "step": 7}) is None and here.since({"step": 7}) is None
+    other = {"device": "cuda", "threads": 1, "processes": 8, "torch_version": "2.0.0"}
+    now = f"has the device cpu, --threads 3, processes: 2, torch {torch.__version__} now"
+    assert f"it had the device cuda, --threads 1, processes: 8, torch 2.0.0, and {now}." in here.since(other)
+    assert Division.here(torch.device("cuda")).threads == 1

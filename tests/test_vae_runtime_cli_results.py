@@ -172,3 +172,23 @@ def on_a_terminal(arguments, folder, cwd):
     os.close(ours)
     assert process.returncode == 0, shown
     return shown.decode()
+
+
+def test_samples_beyond_the_last_one_are_the_first_again(tmp_path):
+    """With 256 or more left to draw, the verb failed half way with some of its files written."""
+    last = 2**64 - 2
+    model = Path(__file__).parent.parent / "artifacts" / "mnist-2d"
+    vae_("sample", "-n", 4, "--start", last, "-m", model, "-o", tmp_path / "s-%d.png")
+    names = {f"s-{number}.png" for number in (last, last + 1, 0, 1)}
+    assert {path.name for path in tmp_path.iterdir()} == names
+    vae_("sample", "-n", 2, "-m", model, "-o", tmp_path / "first-%d.png")
+    for number in (0, 1):
+        assert (tmp_path / f"s-{number}.png").read_bytes() == (tmp_path / f"first-{number}.png").read_bytes()
+    vae_("sample", "-n", 300, "--start", last, "-m", model, "-o", tmp_path / "all.npy")
+    assert np.load(tmp_path / "all.npy").shape == (300, 1, 28, 28)
+    for option in ("--start", "--seed"):
+        for number in (-1, 2**64, 1.5):
+            assert (
+                f"Invalid value for '{option}'"
+                in vae_("sample", option, number, "-o", tmp_path / "x.png", code=2).stderr
+            )

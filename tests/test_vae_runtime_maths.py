@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from vae_runtime import InputError, Posterior, standard_normal
-from vae_runtime.maths.bounds import log_mean_exp
+from vae_runtime.maths.bounds import bits_per_dim, log_mean_exp
 from vae_runtime.maths.gaussian import kl_to_standard_normal, log_normal
 from vae_runtime.maths.likelihood import bernoulli, gaussian, log_likelihood
-from vae_runtime.maths.noise import normal_rows
+from vae_runtime.maths.noise import normal_rows, uniform_choice
 from vae_runtime.maths.paths import linear, spherical
 
 MASK = 2**64 - 1
@@ -67,14 +67,48 @@ def test_neighbouring_seeds_are_unrelated():
     assert abs(float(np.corrcoef(a, b)[0, 1])) < 0.05
 
 
-@pytest.mark.parametrize("seed", [-1, 2**64, 1.0, "1", None])
-def test_a_seed_is_a_whole_number_of_64_bits(seed):
-    with pytest.raises(InputError, match="seed is"):
-        standard_normal(1, 1, seed=seed)
+@pytest.mark.parametrize("number", [-1, 2**64, 1.0, 0.5, math.nan, "1", None, True, np.True_, np.float32(1)])
+def test_a_seed_or_start_is_a_whole_number_of_64_bits(number):
+    posterior = Posterior(np.zeros((1, 2), np.float32), np.zeros((1, 2), np.float32))
+    calls = {
+        "seed": lambda: standard_normal(1, 1, seed=number),
+        "start": lambda: standard_normal(1, 1, seed=0, start=number),
+        "start ": lambda: uniform_choice(1, 2, seed=0, start=number),
+        "start  ": lambda: posterior.sample(0, start=number),
+        "start   ": lambda: posterior.draws(0, 1, seed=0, start=number),
+        "first": lambda: posterior.draws(number, 1, seed=0),
+    }
+    for name, call in calls.items():
+        with pytest.raises(InputError, match=f"^{name.strip()} is .* expected a whole number from 0 to"):
+            call()
 
 
-def test_numpy_integers_are_seeds_too():
-    np.testing.assert_array_equal(standard_normal(2, 2, seed=np.int32(5)), standard_normal(2, 2, seed=5))
+@pytest.mark.parametrize("kind", [np.int32, np.uint8, np.int64, np.uint64, np.array])
+def test_numpy_integers_are_seeds_and_starts_too(kind):
+    expected = standard_normal(2, 2, seed=5, start=7)
+    np.testing.assert_array_equal(standard_normal(2, 2, seed=kind(5), start=kind(7)), expected)
+
+
+def test_after_the_last_row_comes_the_first():
+    first, last = standard_normal(2, 3, seed=4), standard_normal(1, 3, seed=4, start=np.uint64(2**64 - 1))
+    np.testing.assert_array_equal(standard_normal(3, 3, seed=4, start=2**64 - 1), np.concatenate([last, first]))
+    labels = [uniform_choice(1, 50, seed=4, start=(2**64 - 2 + i) % 2**64)[0] for i in range(5)]
+    assert uniform_choice(5, 50, seed=4, start=2**64 - 2).tolist() == labels
+    # Element 2^62 + i: it begins again at 0 where i is 2^64 - 2^62.
+    u2 = (_mix((_mix(4) + 1) & MASK) >> 11) / 2**53
+    assert uniform_choice(1, 50, seed=4, start=2**64 - 2**62)[0] == int(50 * u2)
+
+
+@pytest.mark.parametrize(
+    ("first", "start"), [(2**32 - 1, 0), (2**32, 5), (0, 2**32 - 1), (2**64 - 1, 2**64 - 1), (7, 2**63)]
+)
+def test_draw_s_of_image_i_is_row_s_times_2_to_the_32_plus_i(first, start):
+    posterior = Posterior(np.zeros((3, 2), np.float32), np.zeros((3, 2), np.float32))
+    found = posterior.draws(first, 4, seed=9, start=start)
+    for i in range(3):
+        for s in range(4):
+            row = ((first + s) * 2**32 + start + i) & MASK
+            np.testing.assert_array_equal(found[i, s], standard_normal(1, 2, seed=9, start=row)[0])
 
 
 def test_log_normal_integrates_to_one():
@@ -152,3 +186,29 @@ def test_posterior_draws_have_the_posteriors_mean_and_variance():
     draws = posterior.draws(0, 100_000, seed=0)[0]
     np.testing.assert_allclose(draws.mean(0), [1, -2], atol=0.02)
     np.testing.assert_allclose(draws.var(0), [1, math.exp(-1)], rtol=0.03)
+
+
+def test_bits_per_dim_of_a_gaussian_are_those_of_a_code_for_bytes():
+    """The probability of byte v is the Gaussian's mass from (v - 1/2) / 255 to (v + 1/2) / 255."""
+    random, sigma = np.random.default_rng(0), 0.08
+    means = random.random((1, 1, 20, 20)).astype(np.float32)
+    pixels = np.rint(255 * means + 255 * sigma * random.normal(size=means.shape))
+
+    def below(z):
+        return 0.5 * (1 + math.erf(z / math.sqrt(2)))
+
+    edges = [
+        ((v + side) / 255 - m) / sigma for v, m in zip(pixels.flat, means.flat, strict=True) for side in (-0.5, 0.5)
+    ]
+    masses = [below(high) - below(low) for low, high in zip(edges[::2], edges[1::2], strict=True)]
+    by_hand = -np.mean(np.log2(masses))
+    nats = -float(log_likelihood(pixels.astype(np.float32) / 255, means, family="gaussian", sigma=sigma)[0])
+    assert bits_per_dim(nats, 400, family="gaussian") == pytest.approx(by_hand, abs=3e-4)  # bins are not points
+    assert bits_per_dim(nats, 400, family="gaussian") == pytest.approx(nats / 400 / math.log(2) + math.log2(255))
+
+
+def test_bits_per_dim_of_binary_pixels_are_bits():
+    pixels = np.array([0, 1, 1, 0], np.float32).reshape(1, 1, 2, 2)
+    halves = np.full_like(pixels, 0.5)
+    nats = -float(log_likelihood(pixels, halves, family="bernoulli", sigma=None)[0])
+    assert bits_per_dim(nats, 4, family="bernoulli") == pytest.approx(1)

@@ -43,6 +43,25 @@ def test_an_outlier_is_what_the_p_value_calls_one(folder, normal, rate):
     assert rate > 1 / 51 or (estimator.predict(strange) == 1).all()
 
 
+@pytest.mark.parametrize(("rate", "scores"), [(0.29, 99), (0.57, 99), (0.07, 99), (0.003, 999), (0.287, 999)])
+def test_a_p_value_of_the_very_rate_is_an_alarm(folder, normal, monkeypatch, rate, scores):
+    """0.29 * 100 is 28.999999999999996 in doubles: predict called it normal where the p-value was 0.29."""
+    monkeypatch.setattr(VAE, "score", lambda self, images, method: images.reshape(len(images), -1)[:, 0].astype(float))
+    monkeypatch.setattr(VAETransformer, "_images", lambda self, X: np.asarray(X, float))
+    estimator = VAETransformer(folder, false_alarm_rate=rate).fit(np.arange(1.0, scores + 1)[:, None])
+    ties = scores + 1 - round(rate * (scores + 1)) + 0.5  # fewer than that share are as high, by one
+    found = estimator.p_value(np.array([[ties], [ties - 1]]))
+    assert found[0] == rate < found[1]
+    assert estimator.predict(np.array([[ties], [ties - 1]])).tolist() == [-1, 1]
+    assert (estimator.decision_function(np.array([[ties], [ties - 1]])) < 0).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("rate", [0, 1, -0.1, 1.5, float("nan"), "0.1", True, None])
+def test_a_rate_that_is_none_is_refused_when_it_is_fitted(folder, normal, rate):
+    with pytest.raises(InputError, match=r"the false-alarm rate is .* expected a number between 0 and 1"):
+        VAETransformer(folder, false_alarm_rate=rate).fit(normal)
+
+
 def test_the_models_own_calibration_will_do(folder, normal):
     estimator = VAETransformer(folder).fit()
     with pytest.raises(InputError, match="no calibration"):

@@ -93,9 +93,12 @@ def test_the_kl_term_is_that_of_the_formula(ppca, exact):
     np.testing.assert_allclose(exact.elbo(images).kl, expected, atol=1e-5)
 
 
-def test_bits_per_dim_are_nats_over_pixels_and_ln_2(ppca, exact):
+def test_bits_per_dim_of_a_density_are_of_bytes_and_of_binary_pixels_of_bits(ppca, exact, vae):
+    """By hand: -ELBO / (D ln 2), and log2 255 more where a byte is a width of 1/255 of a density."""
     elbo = exact.elbo(ppca.draw(3, seed=9))
-    np.testing.assert_allclose(elbo.bits_per_dim * 6 * np.log(2), -elbo.value)
+    np.testing.assert_allclose(elbo.bits_per_dim, -elbo.value / (6 * 0.6931471805599453) + 7.994353436858858)
+    binary = vae.elbo(vae.sample(2, seed=0).round())
+    np.testing.assert_allclose(binary.bits_per_dim, -binary.value / (784 * 0.6931471805599453))
 
 
 def test_more_draws_add_to_the_few_and_change_none(ppca, exact):
@@ -246,7 +249,11 @@ def test_a_wrong_image_array_is_said_to_be_wrong(vae, images, words):
         lambda vae: vae.elbo(vae.sample(1), batch_size=0),
         lambda vae: vae.elbo(vae.sample(1), start=-1),
         lambda vae: vae.elbo(vae.sample(1), start=1.5),
-        lambda vae: vae.elbo(vae.sample(2), start=2**64 - 1),
+        lambda vae: vae.elbo(vae.sample(1), samples=2**31),
+        lambda vae: vae.sample(1, start=True),
+        lambda vae: vae.sample(1, seed=1.0),
+        lambda vae: vae.sample(True),
+        lambda vae: vae.interpolate(vae.sample(1), vae.sample(1), steps=2**31),
         lambda vae: VAE.load(threads=0),
         lambda vae: VAE.load(precision="int4"),
         lambda vae: VAE.load(providers=()),
@@ -261,3 +268,19 @@ def test_the_gaussian_likelihood_uses_the_manifests_sigma(exact):
     assert exact.manifest.likelihood.sigma == SIGMA
     assert exact.latent_size == LATENTS and exact.image_shape == SHAPE
     assert "ppca" in repr(exact)
+
+
+@pytest.mark.parametrize("n", [1, 2, 1024, 1025, 1030])
+@pytest.mark.parametrize("start", [2**64 - 1, 2**64 - 1024, 2**64 - 1027])
+def test_after_the_last_sample_comes_the_first_for_any_number_of_them(exact, n, start):
+    """As few as 1,024 began again at 0, and one more was an error."""
+    images = exact.sample(n, seed=3, start=start)
+    for i in sorted({0, n // 2, n - 2, n - 1} & set(range(n))):
+        np.testing.assert_array_equal(images[i], exact.sample(1, seed=3, start=(start + i) % 2**64)[0])
+
+
+def test_after_the_last_image_of_a_set_comes_the_first(exact):
+    images = exact.sample(5, seed=1).clip(0, 1)
+    together = exact.elbo(images, samples=3, start=2**64 - 2, batch_size=2)
+    single = [exact.elbo(images[i : i + 1], samples=3, start=(2**64 - 2 + i) % 2**64).iwae[0] for i in range(5)]
+    np.testing.assert_array_equal(together.iwae, single)

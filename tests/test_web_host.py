@@ -57,14 +57,26 @@ def test_a_seed_gives_the_same_noise_as_in_python():
 
 
 def test_a_seed_gives_the_same_labels_as_in_python():
-    (found,) = asked(("noise", "uniformChoice", 200, 10, {"seed": 3, "start": seed_of(2**63)}))
-    assert found == uniform_choice(200, 10, seed=3, start=2**63).tolist()
+    starts = (2**63, 2**64 - 2**62 - 100, 2**64 - 100)  # the second crosses the end of elements, the third of samples
+    found = asked(*(("noise", "uniformChoice", 200, 10, {"seed": 3, "start": seed_of(start)}) for start in starts))
+    assert found == [uniform_choice(200, 10, seed=3, start=start).tolist() for start in starts]
 
 
-@pytest.mark.parametrize("seed", [-1, 0.5, 2**53, "1", None])
+@pytest.mark.parametrize("seed", [-1, 0.5, 2**53, {"BigInt": str(2**64)}, "1", None, True])
 def test_a_seed_that_is_no_whole_number_is_refused(seed):
-    (found,) = asked(("noise", "standardNormal", 1, 2, {"seed": seed}))
-    assert found.startswith("InputError: seed is")
+    found, start = asked(
+        ("noise", "standardNormal", 1, 2, {"seed": seed}),
+        ("noise", "standardNormal", 1, 2, {"seed": 0, "start": seed}),
+    )
+    assert found.startswith("InputError: seed is") and start.startswith("InputError: start is")
+
+
+@pytest.mark.parametrize("count", [-1, 0.5, 2**31, "1", None, True])
+def test_a_count_that_is_no_whole_number_is_refused(count):
+    found = asked(
+        ("noise", "standardNormal", count, 2, {"seed": 0}), ("noise", "standardNormal", 1, count, {"seed": 0})
+    )
+    assert found[0].startswith("InputError: n is") and found[1].startswith("InputError: size is")
 
 
 def test_densities_and_likelihoods_are_those_of_python():
@@ -100,6 +112,14 @@ def test_the_code_length_and_the_p_values_are_those_of_python():
         )
         expected = conformal.conformal_p_values([-1, known[7], 300], known, two_sided=two_sided)
         assert asked(*asks) == expected.tolist()
+
+
+def test_p_values_are_the_same_doubles_so_that_verdicts_are():
+    asks = [(n, k) for n in (6, 99, 331, 332, 999, 1999) for k in (0, n // 3, (n + 1) * 29 // 100 - 1, n)]
+    known = {n: np.arange(n).astype(float).tolist() for n, _ in asks}
+    found = asked(*(("conformal", "conformalPValue", n - k - 0.5, known[n]) for n, k in asks))
+    assert found == [(1 + k) / (1 + n) for n, k in asks]
+    assert found == [float(conformal.conformal_p_values(n - k - 0.5, known[n])) for n, k in asks]
 
 
 def test_paths_and_smoothed_maps_are_those_of_python():

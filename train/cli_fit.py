@@ -48,7 +48,11 @@ GIVEN_ANEW = {"epochs", "minutes", "patience", "importance_share"}  # with --res
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Begin with this run's weights; a deeper network begins as the same function.",
 )
-@click.option("--resume", type=click.Path(path_type=Path, file_okay=False), help="Go on with this run, exactly.")
+@click.option(
+    "--resume",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Go on with this run, bit for bit with as many --threads.",
+)
 @click.option("--epochs", type=click.IntRange(1), default=None, help="How often each image is seen.")
 @click.option(
     "--minutes",
@@ -96,7 +100,7 @@ def fit(
     """Train on a folder of pictures or a data set, or go on with a run.
 
     Ctrl-C saves and prints the line that resumes. Under torchrun the processes share each batch, --batch-size images
-    each, and the first one writes; a run goes on with any number of processes.
+    each, and the first one writes; a run goes on with any number of processes and threads, bit for bit with as many.
 
     \b
     Examples:

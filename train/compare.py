@@ -25,7 +25,7 @@ _ROWS = (
     ("kl_nats", "  KL", "{:.2f}"),
     ("nll_nats", "NLL", "{:.2f}"),
     ("nll_draws", "  of draws", "{:,}"),
-    ("bits_per_dim", "bits per dim", "{:.4f}"),
+    ("nll_bits_per_dim", "NLL, bits a dimension", "{:.4f}"),
     ("mean_picture_bits_per_dim", "  of the mean picture alone", "{:.4f}"),
     ("png_bits_per_dim", "  of PNG files", "{:.4f}"),
     ("webp_bits_per_dim", "  of lossless WebP files", "{:.4f}"),
@@ -67,7 +67,7 @@ def to_json(runs: Sequence[Path]) -> str:
 def table(runs: Mapping[str, Mapping[str, Any]]) -> str:
     """Figures by run: one column a run, one line a figure; what was not measured is a dash, with its reason at the end.
 
-    Nats an image, bits a pixel.
+    Nats an image, bits a dimension (`bits_per_dim`).
     """
     columns = [_flat(figures) for figures in runs.values()]
     draws = sorted({int(count) for column in columns for count in column.get("nll_nats_by_draws", {})})

@@ -13,7 +13,10 @@ from vae_runtime.spec import ImageSpec
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """Everything that decides a run. With the same config, data and machine a CPU run repeats bit for bit."""
+    """Everything that decides a run. With the same config, data and machine a CPU run repeats bit for bit.
+
+    That is with the same `Division` too, as many threads and processes and the same torch, and not of timed runs.
+    """
 
     preset: str
     data: str = "mnist"

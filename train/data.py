@@ -17,6 +17,7 @@ from PIL import Image
 from vae_runtime.errors import InputError
 from vae_runtime.files import write_file
 from vae_runtime.pictures.fitting import fit_picture
+from vae_runtime.pictures.strips import Croppable, strips
 from vae_runtime.spec import ImageSpec
 
 # How a picture becomes an image of these sets: light strokes on black, 28x28.
@@ -43,6 +44,17 @@ class Dataset(NamedTuple):
     test_labels: npt.NDArray[np.uint8]
     classes: tuple[str, ...] = ()  # names of the labels 0, 1 …, where they have some
     sizes: tuple[int, ...] = ()  # of pictures, before they were fitted: least and greatest width, then height
+    digests: tuple[str, ...] = ()  # of the pictures that train (`picture_digest`); none: the images are the pictures
+
+    @property
+    def trained_on(self) -> frozenset[str]:
+        """Digests of all pictures that a run sees, those that choose its best weights too."""
+        return frozenset(self.digests or (_digest(image.tobytes()) for image in self.train_images))
+
+
+def picture_digest(picture: Croppable) -> str:
+    """What tells a picture from all others, whatever its file's name and kind: 16 hexadecimal digits of its pixels."""
+    return _digest(*(strip.tobytes() for _, strip in strips(picture)))
 
 
 def load(name: str, directory: Path | None = None) -> Dataset:
@@ -85,6 +97,13 @@ def parse_idx(content: bytes, name: str) -> npt.NDArray[np.uint8]:
     if not rank or len(shape) != rank or len(content) != 4 + 4 * rank + int(shape.prod()):
         raise InputError(f"{name} is not an idx file of unsigned bytes; get the four MNIST files again.")
     return np.frombuffer(content, np.uint8, offset=4 + 4 * rank).reshape(shape).copy()
+
+
+def _digest(*pixels: bytes) -> str:
+    digest = hashlib.sha256()
+    for part in pixels:
+        digest.update(part)
+    return digest.hexdigest()[:16]
 
 
 def _local(directory: Path, name: str, sha256: str) -> bytes:

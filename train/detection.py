@@ -20,6 +20,7 @@ from .augment import augment
 from .checkpoint import Checkpoint, under
 from .data import Dataset
 from .detector import CELL, Detector, DetectorConfig
+from .division import Division
 from .errors import TrainingError
 from .faults import draw_faults
 from .loop import stop_signals
@@ -35,7 +36,7 @@ GRADIENT_NORM_LIMIT = 1.0
 
 
 class DetectorTrainer:
-    """One detector while it learns. With the same config, data and machine a CPU run repeats bit for bit."""
+    """One detector while it learns; with the same config, data and `Division` a CPU run repeats bit for bit."""
 
     def __init__(
         self, config: DetectorConfig, dataset: Dataset, augmentations: tuple[str, ...], device: torch.device
@@ -75,7 +76,8 @@ class DetectorTrainer:
         tensors = {f"detector.{name}": tensor for name, tensor in self.detector.state_dict().items()}
         for index, slots in self.optimizer.state_dict()["state"].items():
             tensors |= {f"optimizer.{index}.{name}": tensor for name, tensor in slots.items()}
-        return Checkpoint({**tensors, "noise": self.noise.get_state()}, {"step": self.step, **_fields(self.config)})
+        state = {"step": self.step, "division": Division.here(self.device)._asdict(), **_fields(self.config)}
+        return Checkpoint({**tensors, "noise": self.noise.get_state()}, state)
 
     def restore(self, saved: Checkpoint) -> None:
         """Continue exactly where `checkpoint` was taken."""
@@ -100,9 +102,12 @@ def fit_detector(
     sweep(run, (FILE, UNFINISHED))
     if unfinished.exists():
         saved = checkpoints.read(unfinished)
+        division = saved.state.pop("division", {})
         if saved.state == {"step": saved.state["step"], **_fields(config)}:
             trainer.restore(saved)
             say(f"Resuming at step {trainer.step} of {config.steps}.")
+            if changed := Division.here(device).since(division):
+                say(changed)
     line, begun, saved_at, first = ProgressLine(log_seconds=60), time.monotonic(), time.monotonic(), trainer.step
     with stop_signals() as signals:
         while trainer.step < config.steps:

@@ -26,7 +26,7 @@ from .networks import VAE, parameter_count
 from .prior import Flow
 from .sampling import noise_labels, prior_latents
 from .trivial import trivial_figures
-from .units import bits_per_dim
+from .units import bound_in_bits
 
 JUDGED_SAMPLES = 10_000
 FEWEST_LATENTS = 200  # test images that figures of the latents' law take
@@ -76,7 +76,7 @@ def evaluate(
         "nll_nats": -iwae,
         "nll_draws": max(draws),
         "nll_nats_by_draws": {str(count): -float(bounds[2]) for count, bounds in found.items()},
-        "bits_per_dim": bits_per_dim(-iwae, grey[0].size, config.likelihood),
+        "nll_bits_per_dim": bound_in_bits(config, iwae),
         "elbo_grey_nats": float(on_grey[0] - on_grey[1]),
         "reconstruction_rmse_grey": reconstruction_rmse(model, torch.from_numpy(grey).to(device)),
         **trivial_figures(config, dataset),

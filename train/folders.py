@@ -25,15 +25,15 @@ from vae_runtime.files import new_file, write_file
 from vae_runtime.pictures.ahead import ahead
 from vae_runtime.pictures.fitting import fit_picture
 from vae_runtime.pictures.reading import open_picture
-from vae_runtime.pictures.strips import Croppable, strips
+from vae_runtime.pictures.strips import Croppable
 from vae_runtime.pictures.tiling import window
 from vae_runtime.pictures.walking import pictures_in
 from vae_runtime.spec import ImageSpec
 
-from .data import Dataset
+from .data import Dataset, picture_digest
 
 UNUSED_DAYS = 30  # after which a decoded folder is removed
-REPORT = 3  # version of what is kept of a decoded folder
+REPORT = 4  # version of what is kept of a decoded folder
 HELD_OUT = 0.1  # share of the pictures that test, where no other folder does
 SHOWN_ERRORS = 5
 
@@ -79,8 +79,8 @@ def load_folder(
     images = np.memmap(place.with_suffix(".bytes"), np.uint8, "c", shape=(count, *spec.shape))
     labels = np.array(report["labels"], np.uint8)
     split = report["train"]
-    classes, extent = tuple(report["classes"]), tuple(report["extent"])
-    return Dataset(images[:split], labels[:split], images[split:], labels[split:], classes, extent)
+    classes, extent, digests = (tuple(report[name]) for name in ("classes", "extent", "digests"))
+    return Dataset(images[:split], labels[:split], images[split:], labels[split:], classes, extent, digests)
 
 
 def _paths(folder: Path) -> list[str]:
@@ -119,7 +119,7 @@ def _decode(
     each = max(1, patches)
     size = len(parts) * each * int(np.prod(spec.shape))
     say(f"Decoding {len(parts):,} pictures once into {place.parent}: {size / 2**20:,.1f} MB.")
-    report: dict[str, Any] = {"train": 0, "test": 0, "files": 0, "labels": [], "unreadable": []}
+    report: dict[str, Any] = {"train": 0, "test": 0, "files": 0, "labels": [], "digests": [], "unreadable": []}
     sizes: Counter[tuple[int, int]] = Counter()
     modes: Counter[str] = Counter()
     digests: Counter[str] = Counter()
@@ -136,6 +136,7 @@ def _decode(
             sizes[read.size] += 1
             modes[read.mode] += 1
             digests[read.digest] += 1
+            report["digests"] += [read.digest] * (number < train)
             if number % 1000 == 999:
                 say(f"  {number + 1:,} of {len(parts):,}")
         if not report["train"] or not report["test"]:
@@ -172,10 +173,7 @@ def _read_all(parts: list[tuple[Path, str]], spec: ImageSpec, patches: int) -> I
         try:
             with open_picture(folder / path) as picture:
                 images = _crops(picture, spec, patches, path) if patches else fit_picture(picture, spec)[None]
-                digest = hashlib.sha256()
-                for _, strip in strips(picture):
-                    digest.update(strip.tobytes())
-                return _Read(path, None, picture.size, picture.mode, digest.hexdigest(), images)
+                return _Read(path, None, picture.size, picture.mode, picture_digest(picture), images)
         except InputError as error:
             return _Read(path, str(error))
 

@@ -49,7 +49,11 @@ def fit(
     elif config.linear_pool and not resume:
         trainer.begin_as_components()
     if resume:
-        trainer.restore(checkpoints.read_last(folder, say if processes.rank == 0 else lambda text: None))
+        tell = say if processes.rank == 0 else lambda text: None
+        saved = checkpoints.read_last(folder, tell)
+        trainer.restore(saved)
+        if (changed := trainer.division.since(saved.state)) and not trainer.is_done:
+            tell(changed)
     clock = _Clock(trainer)
     if not resume or not trainer.is_done or trainer.minutes != config.minutes:
         clock.set_length(is_new=not resume)

@@ -28,7 +28,7 @@ from .networks import VAE
 from .progress import read_metrics
 from .sampling import prior_latents
 from .trainer import to_float
-from .units import bits_per_dim
+from .units import bound_in_bits
 
 Float32 = npt.NDArray[np.float32]
 
@@ -189,10 +189,9 @@ def loss_curves(rows: list[dict[str, Any]], config: Config) -> Any:
     bytes, which take 8.
     """
     is_density = config.likelihood == "gaussian"
-    pixels = math.prod(config.image_shape)
 
     def cost(bounds: list[float]) -> list[float]:
-        return [bits_per_dim(-bound, pixels, "gaussian") if is_density else -bound for bound in bounds]
+        return [bound_in_bits(config, bound) if is_density else -bound for bound in bounds]
 
     epochs = [row["epoch"] for row in rows]
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4))
@@ -204,7 +203,8 @@ def loss_curves(rows: list[dict[str, Any]], config: Config) -> Any:
     if "validation_bound" in rows[0]:
         left.plot(epochs, cost([row["validation_bound"] for row in rows]), label="held out")
     right.plot(epochs, cost([row["log_likelihood"] for row in rows]), label="minus the log-likelihood")
-    kl = [row["kl"] / (pixels * math.log(2)) if is_density else row["kl"] for row in rows]
+    bits = math.prod(config.image_shape) * math.log(2)  # a divergence: the width of a byte falls out of it
+    kl = [row["kl"] / bits if is_density else row["kl"] for row in rows]
     right.plot(epochs, kl, label="KL to the prior")
     unit = "bits a dimension" if is_density else "nats an image"
     for axes, title in ((left, "Minus the ELBO: lower is better"), (right, "Its terms")):

@@ -21,6 +21,7 @@ from .augment import augment
 from .checkpoint import Checkpoint, under
 from .config import Config
 from .data import Dataset
+from .division import Division
 from .errors import TrainingError
 from .loss import Bounds, elbo, iwae
 from .networks import VAE, build
@@ -112,6 +113,11 @@ class Trainer:
         """Whether the run ended before its time because its held-out bound no longer rises."""
         waited = self.epoch - self.best.epoch
         return bool(len(self.validation)) and waited >= (self.config.patience or math.inf)
+
+    @property
+    def division(self) -> Division:
+        """How the sums of its steps are divided here."""
+        return Division.here(self.device, self.processes.size)
 
     @property
     def averaged_model(self) -> VAE:
@@ -277,7 +283,7 @@ class Trainer:
         tensors |= {"noise": self.noise.get_state(), "sums": self.sums}
         best = {f"best_{name}": value for name, value in self.best._asdict().items()}
         spent = {"seconds": self.seconds, "minutes": self.config.minutes} if self.config.minutes else {}
-        return Checkpoint(tensors, {"step": self.step, **best, **spent})
+        return Checkpoint(tensors, {"step": self.step, **best, **spent, **self.division._asdict()})
 
     def restore(self, saved: Checkpoint) -> None:
         """Continue exactly where `checkpoint` was taken."""

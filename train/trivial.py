@@ -14,7 +14,7 @@ from PIL import Image
 from .config import Config
 from .data import Dataset
 from .likelihood import LEAST_SIGMA
-from .units import bits_per_dim
+from .units import bound_in_bits
 
 SOME = 5000  # images that the mean picture is taken of
 PACKED = 200  # images that are packed as PNG and WebP
@@ -71,7 +71,7 @@ def trivial_figures(config: Config, dataset: Dataset) -> dict[str, Any]:
     bound = mean_picture_bound(config, dataset, dataset.test_images)
     packed = packed_bits_per_dim(dataset.test_images)
     return {
-        "mean_picture_bits_per_dim": bits_per_dim(-bound, math.prod(config.image_shape), "gaussian"),
+        "mean_picture_bits_per_dim": bound_in_bits(config, bound),
         **{f"{kind}_bits_per_dim": bits for kind, bits in packed.items()},
     }
 

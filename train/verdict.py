@@ -8,7 +8,7 @@ from .config import Config
 from .data import Dataset
 from .progress import read_metrics
 from .trivial import RAW_BYTES, mean_picture_bound
-from .units import bits_per_dim, bound_in_units
+from .units import bound_in_bits, bound_in_units
 
 FEWEST_ROWS = 10  # epochs that a curve can be told from
 TURNED = 0.75  # of the epochs: a held-out curve that is best before has turned
@@ -30,8 +30,7 @@ def verdict(run: Path, config: Config, dataset: Dataset) -> list[str]:
         f"trained on: {bound_in_units(config, best['elbo'])}; the mean picture alone: "
         f"{bound_in_units(config, trivial)}."
     ]
-    pixels = dataset.train_images[0].size
-    is_worse_than_bytes = config.likelihood == "gaussian" and bits_per_dim(-found, pixels, "gaussian") > RAW_BYTES
+    is_worse_than_bytes = config.likelihood == "gaussian" and bound_in_bits(config, found) > RAW_BYTES
     if found <= trivial or is_worse_than_bytes:
         what = "the mean picture alone" if found <= trivial else "8 bits, the raw bytes"
         said.append(

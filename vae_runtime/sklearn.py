@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from .coerce import as_array
 from .errors import InputError
-from .maths.conformal import conformal_p_values
+from .maths.conformal import alarms, check_rate, conformal_p_values, is_anomalous
 from .model.scores import calibrate_command
 from .vae import VAE
 
@@ -55,6 +55,7 @@ class VAETransformer(TransformerMixin, OutlierMixin, BaseEstimator):  # type: ig
 
     def fit(self, X: Any = None, y: Any = None) -> VAETransformer:
         """Open the model and calibrate it on normal images, or with the calibration that it carries."""
+        self.rate_ = check_rate(self.false_alarm_rate)
         self.vae_ = VAE.load(self.path, providers=self.providers, threads=self.threads, precision=self.precision)
         self.n_features_in_ = math.prod(self.vae_.image_shape)
         if X is not None:
@@ -62,9 +63,9 @@ class VAETransformer(TransformerMixin, OutlierMixin, BaseEstimator):  # type: ig
         else:
             known = np.array(self.vae_.manifest.calibration.get(self.method, ()))
         self.calibration_ = np.sort(known)
-        # p <= rate where fewer than this many calibration scores are as high.
-        rank = math.floor(self.false_alarm_rate * (len(known) + 1))
-        self.offset_ = -float(self.calibration_[-rank]) if 0 < rank <= len(known) else -math.inf
+        # An alarm is a score that fewer than this many calibration scores reach; the rate is below 1, so some do.
+        rank = alarms(len(known), self.rate_)
+        self.offset_ = -float(self.calibration_[-rank]) if rank else -math.inf
         return self
 
     def transform(self, X: Any) -> Float32:
@@ -94,7 +95,7 @@ class VAETransformer(TransformerMixin, OutlierMixin, BaseEstimator):  # type: ig
             raise InputError(
                 "there is no calibration; fit on normal images, or calibrate the model: " + calibrate_command(self.path)
             )
-        return np.where(self.decision_function(X) < 0, -1, 1)
+        return np.where(is_anomalous(self.p_value(X), self.rate_), -1, 1)
 
     def get_feature_names_out(self, input_features: Any = None) -> npt.NDArray[np.object_]:
         """z0, z1 …"""

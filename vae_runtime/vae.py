@@ -117,8 +117,9 @@ class VAE:
     ) -> Float32:
         """Draw samples start .. start + n - 1 of a seed, seeded: the decoder's mean image for each latent of the prior.
 
-        Returns images float32 [n, channels, height, width]. A temperature below 1 keeps nearer the prior's centre, or
-        the label's. label: one of `labels`; None draws one for each sample, all equally likely.
+        Returns images float32 [n, channels, height, width]; after sample 2^64 - 1 comes sample 0. A temperature below 1
+        keeps nearer the prior's centre, or the label's. label: one of `labels`; None draws one for each sample, all
+        equally likely.
         """
         n, start = whole_number(n, "n"), whole_number(start, "start")
         if label is not None and not self.labels:
@@ -134,7 +135,8 @@ class VAE:
         images = np.empty((n, *self.image_shape), np.float32)
         for begin in range(0, n, self._at_once):
             count = min(self._at_once, n - begin)
-            images[begin : begin + count] = self._sample(count, label, seed, start + begin, temperature, batch_size)
+            first = (start + begin) % 2**64
+            images[begin : begin + count] = self._sample(count, label, seed, first, temperature, batch_size)
         return images
 
     def encode(self, images: npt.ArrayLike, *, batch_size: int = 64) -> Posterior:
@@ -158,7 +160,7 @@ class VAE:
         """
         if path not in ("linear", "spherical"):
             raise InputError(f"path is {path!r}; expected 'linear' or 'spherical'.")
-        if whole_number(steps, "steps") < 2:
+        if whole_number(steps, "steps", below=2**31) < 2:
             raise InputError(f"steps is {steps}; expected 2 or more, for both ends are among them.")
         ends = [check_image(image, self.image_shape, name) for image, name in ((start, "start"), (end, "end"))]
         mean = self._encode(np.concatenate(ends), 2).mean
@@ -178,9 +180,7 @@ class VAE:
         """
         images = check_images(images, self.image_shape)
         start = whole_number(start, "start")
-        if start + len(images) > 2**64:
-            raise InputError(f"start is {start}, and {len(images)} images from there pass 2^64; expected fewer.")
-        if whole_number(samples, "samples") < 1:
+        if whole_number(samples, "samples", below=2**31) < 1:
             raise InputError("samples is 0; expected 1 or more.")
         if whole_number(batch_size, "batch_size") < 1:
             raise InputError("batch_size is 0; expected 1 or more.")
@@ -188,11 +188,12 @@ class VAE:
         for begin in range(0, len(images), batch_size):
             rows = slice(begin, begin + batch_size)
             posterior = self._encode(images[rows], batch_size)
-            likelihoods, ratios = self._importance(images[rows], posterior, samples, seed, start + begin, batch_size)
+            first = (start + begin) % 2**64
+            likelihoods, ratios = self._importance(images[rows], posterior, samples, seed, first, batch_size)
             means[rows], iwae[rows] = likelihoods.mean(axis=-1), log_mean_exp(likelihoods + ratios)
             exact = self.prior.exact_kl(posterior)
             kl[rows] = -ratios.mean(axis=-1) if exact is None else exact
-        return ELBO(means, kl, iwae, math.prod(self.image_shape))
+        return ELBO(means, kl, iwae, math.prod(self.image_shape), self.manifest.likelihood.family)
 
     def score(self, images: npt.ArrayLike, *, method: str = "elbo", batch_size: int = 64) -> Float64:
         """Score how strange images are, deterministic: float64 [batch], nats, higher is stranger.

@@ -31,7 +31,7 @@ const verbs = {
       const one = bytes.subarray(i * vae.imageSize, (i + 1) * vae.imageSize);
       await writeFile(`${out}-${i}.${vae.imageShape[0] === 1 ? "pgm" : "ppm"}`, writeNetpbm(one, vae.imageShape));
     }
-    return rows(z, vae.latentSize).map((latent, i) => ({ sample: String(BigInt(start) + BigInt(i)), z: latent }));
+    return rows(z, vae.latentSize).map((latent, i) => ({ sample: String(BigInt.asUintN(64, BigInt(start) + BigInt(i))), z: latent }));
   },
 
   async encode(vae, paths) {

@@ -104,9 +104,11 @@ def _sentences(advice: list[Advice], manifest: Manifest) -> list[str]:
         if setup.provider != "cpu":
             options = f"--provider {setup.provider} {options}"
         lines.append(f"For {work}: {options} ({times:.2f} times float32 on all threads).")
-    loss = manifest.training.get("int8_elbo_loss_nats")
-    if loss is not None and any(item.setup.precision == "int8" for item in advice):
-        lines.append(f"int8 costs {loss:g} nats of the ELBO, measured at export.")
+    loss, count = (manifest.training.get(f"int8_{name}") for name in ("elbo_loss_nats", "test_images"))
+    # Figures for people: nothing says what they are, and what is no number is not said.
+    if type(loss) in (int, float) and any(item.setup.precision == "int8" for item in advice):
+        where = f"on {count:,} test images" if type(count) is int else "at export"
+        lines.append(f"int8 costs {loss:g} nats of the ELBO, measured {where}.")
     return lines
 
 

@@ -42,6 +42,7 @@ def calibrate(
       vae calibrate good-parts/ -m my-model
     """
     from ..checks.calibrate import calibration, tiled_calibration, write_calibrated
+    from ..checks.familiar import familiar
     from ..model import manifest as manifests
     from ..model.calibration import thinning
     from ..model.location import locate
@@ -63,6 +64,8 @@ def calibrate(
     before, after = write_calibrated(
         locate(model.path), target, found, scored=vae.manifest, replace=replace, meant=meant, expected=there
     )
+    if not tile and (hint := familiar(vae.manifest.training, found["elbo"])):
+        outputs.say(hint)
     if fewer := thinning({**before.calibration, **found}, after.calibration):
         outputs.say(fewer)
     outputs.wrote(str(target), f"the model {vae.manifest.name!r} calibrated with {pictures.done} pictures")

@@ -11,7 +11,7 @@ import click
 from ..errors import InputError
 from . import outputs
 from .inputs import read_each, standard_input
-from .options import COUNT, ModelChoice, model_options, output_option, seed_option
+from .options import COUNT, NUMBER, ModelChoice, model_options, output_option, seed_option
 from .progress import watched
 from .unlike import say_built_in
 
@@ -23,7 +23,7 @@ AT_ONCE = 256  # images in memory, and between two steps of the bar
 @click.option("-n", "count", type=COUNT, default=25, show_default=True, help="How many.")
 @click.option("--label", default=None, help="Only of this class, where the model has labels.")
 @seed_option
-@click.option("--start", type=click.IntRange(0), default=0, show_default=True, help="Number of the first sample.")
+@click.option("--start", type=NUMBER, default=0, show_default=True, help="Number of the first sample.")
 @click.option("--temperature", type=click.FloatRange(0, 1000), default=1.0, show_default=True, help="Below 1: tamer.")
 @output_option("A grid as FILE.png; one file a sample as DIR/ or img-%04d.png; FILE.npy; - for stdout.")
 @model_options
@@ -40,7 +40,7 @@ def sample(
     vae = ModelChoice(**choice).open()
 
     def drawn(first: int, n: int) -> Any:
-        return vae.sample(n, label=label, seed=seed, start=start + first, temperature=temperature)
+        return vae.sample(n, label=label, seed=seed, start=(start + first) % 2**64, temperature=temperature)
 
     images = _in_parts(drawn, count, "samples")
     facts = {
@@ -55,7 +55,7 @@ def sample(
     elif outputs.is_array(output):
         outputs.write_array(output, (count, *vae.image_shape), images)
     else:
-        text = {**facts, "vae.index": f"{start}-{start + count - 1}"}
+        text = {**facts, "vae.index": f"{start}-{(start + count - 1) % 2**64}"}
         outputs.write_grid(output, _together(images, count, vae.image_shape), text=text)
     outputs.wrote(output, f"{count} samples")
 

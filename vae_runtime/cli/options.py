@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 COUNT = click.IntRange(1, 2**31 - 1)  # of images to make
+NUMBER = click.IntRange(0, 2**64 - 1)  # of a sample, and seeds
 
 
 class ModelChoice(NamedTuple):
@@ -78,7 +79,7 @@ def many_options(command: Command) -> Command:
     return command
 
 
-seed_option = click.option("--seed", type=click.IntRange(0, 2**64 - 1), default=0, show_default=True)
+seed_option = click.option("--seed", type=NUMBER, default=0, show_default=True)
 
 
 def output_option(help: str) -> Callable[[Command], Command]:

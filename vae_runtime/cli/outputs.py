@@ -125,10 +125,11 @@ def write_each(
     first: int = 0,
     text: Callable[[int], Mapping[str, str]] | None = None,
 ) -> None:
-    """One file an image, numbered from `first`."""
+    """One file an image, numbered from `first`, modulo 2^64 as samples are."""
     if not _PATTERN.search(Path(output).name):
         Path(output).mkdir(parents=True, exist_ok=True)
-    for index, image in enumerate(images, start=first):
+    for number, image in enumerate(images, start=first):
+        index = number % 2**64
         _write_one_of_many(_numbered(output, index), image, text=text(index) if text else None)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -70,6 +69,8 @@ def score(
     Example:
       vae score photos/ --format csv > scores.csv
     """
+    from ..maths.conformal import is_anomalous
+
     outputs.require_stdout("the scores go there: leave it open, or send it to a file with >")
     model = ModelChoice(**choice)
     vae = model.open()
@@ -83,7 +84,7 @@ def score(
         raise InputError("--maps needs files, for each picture is read a second time; standard input is gone by then.")
     known = f"{method}_tiled" if tile else method
     if rate is not None:
-        _require_calibration(vae, known, rate / 2 if two_sided else rate, model.path)
+        _require_calibration(vae, known, rate, model.path, two_sided=two_sided)
     pictures = Pictures(images, vae.manifest, built_in=model.built_in, shard=shard, errors=errors)
     places = pictures.mirrored(maps) if maps else {}
     if skip_existing:
@@ -94,9 +95,10 @@ def score(
         rows: list[list[Any]] = [[path, nats] for path, nats in zip(paths, scores.tolist(), strict=True)]
         if rate is not None:
             p_values = vae.p_value(scores, method=known, two_sided=two_sided)
-            for row, p_value in zip(rows, p_values.tolist(), strict=True):
-                row += [p_value, p_value <= rate]
-                anomalous += p_value <= rate
+            verdicts = is_anomalous(p_values, rate)
+            for row, p_value, verdict in zip(rows, p_values.tolist(), verdicts.tolist(), strict=True):
+                row += [p_value, verdict]
+            anomalous += int(verdicts.sum())
         click.echo(_text(columns, rows, form, first=number == 0), nl=False)
     if rate is not None:
         outputs.say(f"{anomalous} of {pictures.done} anomalous at a false-alarm rate of {rate:g}.")
@@ -156,18 +158,19 @@ def _write_map(place: Path, picture: Picture, strangeness: npt.NDArray[np.float3
     outputs.write_rows_at(place, picture.size, overlay(picture, strangeness, spec, low=low, high=low + reach))
 
 
-def _require_calibration(vae: VAE, method: str, rate: float, place: str | None) -> None:
+def _require_calibration(vae: VAE, method: str, rate: float, place: str | None, *, two_sided: bool) -> None:
+    from ..maths.conformal import fewest_scores
     from ..model.calibration import most_scores
 
-    known = len(calibration(vae.manifest, method, place))
-    if rate * (known + 1) >= 1:
+    known, fewest = len(calibration(vae.manifest, method, place)), fewest_scores(rate, two_sided=two_sided)
+    if known >= fewest:
         return
-    needed, most = math.ceil(1 / rate - 1e-9) - 1, most_scores(vae.manifest, len(vae.manifest.calibration))
-    needs = f"a false-alarm rate of {rate:g} needs {needed:,} calibration pictures or more"
-    if needed > most:
+    most = most_scores(vae.manifest, len(vae.manifest.calibration))
+    needs = f"a false-alarm rate of {rate:g}{', two-sided,' * two_sided} needs {fewest:,} calibration pictures or more"
+    if fewest > most:
         raise InputError(
             f"{needs}, and this model has place for the scores of {most:,}; the smallest rate that it can have is "
-            f"{1 / (most + 1):.2g}. It was calibrated with {known:,}."
+            f"{(1 + two_sided) / (most + 1):.2g}. It was calibrated with {known:,}."
         )
     command = calibrate_command(place, tiled=method.endswith("_tiled"))
     raise InputError(f"{needs}; the model has the scores of {known:,}. Give it more: {command}")

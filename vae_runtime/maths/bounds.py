@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from .gaussian import Float64
 
+PIXEL_STEPS = 255  # of a byte over [0, 1]: v stands for a width of 1/255 about v / 255
+Nats = TypeVar("Nats", float, Float64)
+
 
 class ELBO(NamedTuple):
-    """log p(x) >= iwae >= value (in expectation), all float64 [batch], nats; `dimensions` counts an image's pixels.
+    """log p(x) >= iwae >= value (in expectation), all float64 [batch], nats.
+
+    dimensions: numbers of an image, channels * height * width; family: of the likelihood, "bernoulli" or "gaussian".
 
     value = log_likelihood - kl is the evidence lower bound (Kingma and Welling 2014, equation 3); iwae the importance-
     weighted bound of the same draws (Burda, Grosse and Salakhutdinov 2016, equation 8).
@@ -21,6 +26,7 @@ class ELBO(NamedTuple):
     kl: Float64
     iwae: Float64
     dimensions: int
+    family: str
 
     @property
     def value(self) -> Float64:
@@ -29,8 +35,17 @@ class ELBO(NamedTuple):
 
     @property
     def bits_per_dim(self) -> Float64:
-        """-value in bits a pixel, float64 [batch]; lower is likelier. For densities, of pixels in [0, 1]."""
-        return -self.value / (self.dimensions * math.log(2))
+        """-value in bits a dimension (`bits_per_dim`), float64 [batch]; lower is likelier."""
+        return bits_per_dim(-self.value, self.dimensions, family=self.family)
+
+
+def bits_per_dim(nats: Nats, dimensions: int, *, family: str) -> Nats:
+    """Bits a dimension of an 8-bit image whose negative log-likelihood, or a bound on it, is `nats`.
+
+    A density of pixels in [0, 1] is one of bytes times 255, so a Gaussian's bits are those of bytes, which raw take 8.
+    A Bernoulli's are of binary pixels; of grey ones they are a cross-entropy, and no code has them.
+    """
+    return nats / (dimensions * math.log(2)) + (math.log2(PIXEL_STEPS) if family == "gaussian" else 0.0)
 
 
 def log_mean_exp(log_weights: Float64) -> Float64:

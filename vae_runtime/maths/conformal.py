@@ -6,6 +6,7 @@ outliers with conformal p-values".
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 
@@ -13,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..coerce import as_array
+from ..errors import InputError
 
 Float64 = npt.NDArray[np.float64]
 
@@ -64,3 +66,39 @@ def rounded_outwards(scores: Sequence[float]) -> tuple[float, ...]:
         for context, part in ((down, scores[:half]), (up, scores[half:]))
         for score in part
     )
+
+
+def is_anomalous(p_values: npt.ArrayLike, rate: float) -> npt.NDArray[np.bool_]:
+    """Whether each p-value is an alarm at a false-alarm rate: p <= rate, as doubles.
+
+    A p-value is the double nearest to (1 + k) / (1 + n), and a rate the one nearest to its decimal digits. Two such
+    fractions that differ do so by 1 / ((1 + n) 10^digits) or more, so this is what whole numbers would say, for any
+    calibration that a model can hold and rates of up to eleven digits. rate * (1 + n) is rounded once more, and is not.
+    """
+    return np.asarray(p_values, np.float64) <= check_rate(rate)
+
+
+def alarms(n: int, rate: float) -> int:
+    """The most calibration scores of n, plus one, that may be as high as an anomalous one; 0: none ever is."""
+    count = min(math.floor(check_rate(rate) * (1 + n)) + 1, 1 + n)  # one more than is likely
+    while count and not is_anomalous(count / (1 + n), rate):
+        count -= 1
+    return count
+
+
+def fewest_scores(rate: float, *, two_sided: bool = False) -> int:
+    """How many calibration scores it takes for any p-value to be an alarm at this rate."""
+    least = 2 if two_sided else 1
+    numerator, denominator = check_rate(rate).as_integer_ratio()
+    n = max(least * denominator // numerator - 3, least - 1)  # two fewer than is likely
+    while not is_anomalous(least / (1 + n), rate):
+        n += 1
+    return n
+
+
+def check_rate(rate: float) -> float:
+    """Check a false-alarm rate."""
+    number = float(rate) if isinstance(rate, (int, float, np.number)) and not isinstance(rate, bool) else math.nan
+    if not 0 < number < 1:
+        raise InputError(f"the false-alarm rate is {rate!r}; expected a number between 0 and 1, such as 0.01.")
+    return number

@@ -26,15 +26,15 @@ _11, _27, _30, _31 = (np.uint64(bits) for bits in (11, 27, 30, 31))
 def standard_normal(n: int, size: int, *, seed: int, start: int = 0) -> npt.NDArray[np.float32]:
     """Draw rows start .. start + n - 1 of a seed, seeded: float32 [n, size] from N(0, 1).
 
-    Row i holds elements i * size .. (i + 1) * size - 1 of the seed's stream: it does not depend on n or start.
+    Row i holds elements i * size .. (i + 1) * size - 1 of the seed's stream: it does not depend on n or start. After
+    row 2^64 - 1 comes row 0.
     """
-    n, size, start = whole_number(n, "n"), whole_number(size, "size"), whole_number(start, "start")
-    return normal_rows(np.uint64(start) + np.arange(n, dtype=np.uint64), size, seed=seed)  # modulo 2^64
+    return normal_rows(count_from(start, n), whole_number(size, "size", below=2**31), seed=seed)
 
 
 def uniform_choice(n: int, choices: int, *, seed: int, start: int = 0) -> npt.NDArray[np.int64]:
     """Draw choices start .. start + n - 1 of a seed among 0 .. choices - 1, seeded: int64 [n]."""
-    rows = np.arange(n, dtype=np.uint64) + np.uint64(start) + np.uint64(CHOICES_START)  # modulo 2^64
+    rows = count_from(start, n) + np.uint64(CHOICES_START)  # modulo 2^64
     u2 = _bits(rows, 1, seed)[:, 0, 1] / 2.0**53
     return np.asarray((u2 * choices).astype(np.int64))
 
@@ -47,14 +47,20 @@ def normal_rows(rows: npt.NDArray[np.uint64], size: int, *, seed: int) -> npt.ND
     return (np.sqrt(-2.0 * np.log(u1)) * np.cos(2.0 * np.pi * u2)).astype(np.float32)
 
 
-def whole_number(value: int, name: str) -> int:
-    """Check that a count, index or seed is an integer in 0 .. 2^64 - 1."""
+def count_from(start: int, n: int, *, name: str = "start") -> npt.NDArray[np.uint64]:
+    """Numbers start .. start + n - 1 modulo 2^64: uint64 [n]."""
+    first, count = whole_number(start, name), whole_number(n, "n", below=2**31)
+    return np.uint64(first) + np.arange(count, dtype=np.uint64)  # arrays of uint64 wrap
+
+
+def whole_number(value: int, name: str, *, below: int = 2**64) -> int:
+    """Check that a count, index or seed is an integer from 0 on and below 2^64, or a lower limit: True is none."""
     try:
-        number = value.__index__()
+        number = -1 if isinstance(value, bool) else value.__index__()
     except (AttributeError, TypeError):
-        raise InputError(f"{name} is {value!r}; expected a whole number from 0 to 2^64 - 1.") from None
-    if not 0 <= number < 2**64:
-        raise InputError(f"{name} is {number}; expected a whole number from 0 to 2^64 - 1.")
+        number = -1
+    if not 0 <= number < below:
+        raise InputError(f"{name} is {value!r}; expected a whole number from 0 to 2^{below.bit_length() - 1} - 1.")
     return number
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .noise import normal_rows, standard_normal
+from .noise import count_from, normal_rows, standard_normal
 
 Float32 = npt.NDArray[np.float32]
 
@@ -27,11 +27,13 @@ class Posterior(NamedTuple):
         return reparameterise(self, standard_normal(batch, size, seed=seed, start=start))
 
     def draws(self, first: int, count: int, *, seed: int, start: int = 0) -> Float32:
-        """Draws first .. first + count - 1 of each image, seeded: float32 [batch, count, latent_size]."""
+        """Draws first .. first + count - 1 of each image, seeded: float32 [batch, count, latent_size].
+
+        Image i is number start + i of a set. Draw s of image i uses row s * 2^32 + i, modulo 2^64.
+        """
         batch, size = self.mean.shape
-        images = np.uint64(start) + np.arange(batch, dtype=np.uint64)[:, None]
-        numbers = np.arange(first, first + count, dtype=np.uint64)[None, :]
-        rows = numbers * np.uint64(DRAW_STRIDE) + images
+        numbers = count_from(first, count, name="first")[None, :]
+        rows = numbers * np.uint64(DRAW_STRIDE) + count_from(start, batch)[:, None]
         eps = normal_rows(rows.reshape(-1), size, seed=seed).reshape(batch, count, size)
         return reparameterise(Posterior(self.mean[:, None], self.logvar[:, None]), eps)
 

@@ -14,7 +14,7 @@ export function showFacts(vae, page) {
     Prior: prior.family.replace("_", " ") + (vae.labels.length ? `, with the labels ${vae.labels.join(", ")}` : ""),
     Likelihood: likelihood.family + sigma,
     "Trained on": [training.data, training.train_images && `${training.train_images} images`].filter(Boolean).join(", "),
-    "-ELBO": training.elbo_nats === undefined ? "" : `${(-training.elbo_nats).toFixed(1)} nats an image`,
+    "-ELBO": typeof training.elbo_nats !== "number" ? "" : `${(-training.elbo_nats).toFixed(1)} nats an image`,
     Calibration: manifest.calibration ? `${Object.keys(manifest.calibration).join(", ")}` : "none: no p-values",
     Precision: vae.precision,
     Licence: manifest.license,

@@ -7,13 +7,13 @@ import { InputError } from "./errors.js";
 const GAMMA = 0x9e3779b97f4a7c15n;
 const CHOICES_START = 1n << 62n; // labels are drawn from elements from here on, far from those of rows
 
-// Rows start .. start + n - 1 of a seed: Float32Array [n * size] of N(0, 1). seed, start: whole numbers below 2^64; from
-// 2^53 on, BigInt.
+// Rows start .. start + n - 1 of a seed, modulo 2^64: Float32Array [n * size] of N(0, 1). seed, start: whole numbers below
+// 2^64; from 2^53 on, BigInt.
 export function standardNormal(n, size, { seed, start = 0 }) {
   const first = wholeNumber(start, "start");
   return normalRows(
-    Array.from({ length: n }, (_, i) => first + BigInt(i)),
-    size,
+    Array.from({ length: countOf(n, "n", 0) }, (_, i) => first + BigInt(i)),
+    countOf(size, "size", 0),
     seed,
   );
 }
@@ -49,7 +49,15 @@ export function wholeNumber(value, name) {
   return number;
 }
 
-// The two 53-bit integers of element k.
+// A count that arrays can have.
+export function countOf(value, name, least) {
+  if (!Number.isInteger(value) || value < least || value >= 2 ** 31) {
+    throw new InputError(`${name} is ${value}; expected a whole number from ${least}.`);
+  }
+  return value;
+}
+
+// The two 53-bit integers of element k, modulo 2^64.
 function bits(key, k) {
   return [Number(mix(key + 2n * k) >> 11n), Number(mix(key + 2n * k + 1n) >> 11n)];
 }

@@ -7,7 +7,7 @@ import { logMeanExp, logNormal, reparameterise } from "./gaussian.js";
 import { readFile, sha256 } from "./integrity.js";
 import { logLikelihood, logLikelihoodTerms } from "./likelihood.js";
 import { FILE_NAME, parseManifest } from "./manifest.js";
-import { normalRows, standardNormal, wholeNumber } from "./noise.js";
+import { countOf, normalRows, standardNormal, wholeNumber } from "./noise.js";
 import { linear, spherical } from "./paths.js";
 import { Flow, LabelledPrior, StandardNormal } from "./prior.js";
 import { Graph, Session, volume } from "./sessions.js";
@@ -213,14 +213,6 @@ export class VAE {
     }
     return images;
   }
-}
-
-// A count that arrays can have.
-function countOf(value, name, least) {
-  if (!Number.isInteger(value) || value < least || value >= 2 ** 31) {
-    throw new InputError(`${name} is ${value}; expected a whole number from ${least}.`);
-  }
-  return value;
 }
 
 function decodeText(content) {
