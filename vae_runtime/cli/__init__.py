@@ -24,17 +24,18 @@ from .generate import decode, interpolate, sample, vary
 from .inspect import info, verify
 from .look import encode, reconstruct
 from .score import score
+from .usage import Group
 from .web import web
 
 SOME_FAILED, BAD_INPUT, NO_BACKEND, BAD_MODEL = 1, 2, 3, 4
 
 
-class _Group(click.Group):
+class _Group(Group):
     """Turns every expected error into one line on stderr and its exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
         if isinstance(sys.stdout, io.TextIOWrapper):
-            sys.stdout.reconfigure(errors="surrogateescape")  # a file's name goes out as the bytes it came in
+            sys.stdout.reconfigure(errors="backslashreplace")  # letters that the terminal's encoding has not
         try:
             with warnings.catch_warnings():
                 if not sys.warnoptions:
