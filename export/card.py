@@ -57,8 +57,8 @@ def card(manifest: Manifest, sizes: dict[str, int], found: list[Parity]) -> str:
         "![samples](samples.png)",
         "",
         f"A variational autoencoder of {width}x{height} images, {channels} channel{'s' * (channels > 1)}, with "
-        f"{manifest.latent_size} latents and {training['parameters']:,} parameters: preset {_code(training['preset'])}, "
-        f"trained for {training['epochs']} epochs on {_code(training['data'])}"
+        f"{manifest.latent_size} latents and {training['parameters']:,} parameters: "
+        f"preset {_code(training['preset'])}, trained for {training['epochs']} epochs on {_code(training['data'])}"
         + (f", from the weights of {_code(training['started_from'])}" if "started_from" in training else "")
         + (f" ({training['train_images']:,} images)." if "train_images" in training else "."),
         f"Prior {manifest.prior}, posterior {manifest.posterior}, likelihood {manifest.likelihood.family}; "

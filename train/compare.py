@@ -89,7 +89,9 @@ def table(runs: Mapping[str, Mapping[str, Any]]) -> str:
         for line in lines
     ]
     reasons = {name: reason for figures in runs.values() for name, reason in figures.get("not_measured", {}).items()}
-    return "\n".join([*shown, *(printable(f"Not measured: {_label(name)}: {reason}.") for name, reason in reasons.items())])
+    return "\n".join(
+        [*shown, *(printable(f"Not measured: {_label(name)}: {reason}.") for name, reason in reasons.items())]
+    )
 
 
 def _flat(figures: Mapping[str, Any]) -> dict[str, Any]:

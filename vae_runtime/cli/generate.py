@@ -43,7 +43,7 @@ def sample(
     Example:
       vae sample -n 25 --seed 0 -o samples.png
     """
-    outputs.check(output)
+    outputs.check(output, besides=(".npy",))
     claim(outputs.targets(output, count, first=start), overwrite=overwrite)
     vae = ModelChoice(**choice).open()
 
@@ -144,7 +144,7 @@ def interpolate(start: str, end: str, steps: int, way: str, output: str, overwri
     """
     from ..pictures.writing import encode_animation, is_animation
 
-    outputs.check(output)
+    outputs.check(output, besides=(".gif", ".apng"))
     claim(outputs.targets(output, steps), [start, end], overwrite=overwrite)
     model = ModelChoice(**choice)
     vae = model.open()

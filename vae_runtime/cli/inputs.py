@@ -66,8 +66,12 @@ class Pictures:
         self.done = self._skipped = 0
         self._claim([])
 
+    def claim_file(self, output: str) -> None:
+        """Refuse an -o for one file where it must not be written."""
+        self._claim([Path(output)] if output != "-" else [])
+
     def claim(self, output: str) -> None:
-        """Refuse an -o that is not a folder where it must not be written."""
+        """The same of an -o for pictures that is one file or numbered ones."""
         first, step = self._shard
         self._claim(outputs.targets(output, len(self._paths), first=first - 1, step=step))
 

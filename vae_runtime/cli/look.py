@@ -65,7 +65,7 @@ def encode(
     vae = model.open()
     pictures = Pictures(images, vae.manifest, built_in=model.built_in, shard=shard, errors=errors, overwrite=overwrite)
     if not many:
-        pictures.claim(output)
+        pictures.claim_file(output)
     if many:
         places = pictures.claim_mirrored(output, ".npz", skip_existing=skip_existing)
         for paths, batch in pictures.batches():

@@ -6,7 +6,7 @@ import contextlib
 import os
 import secrets
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 
 from ..errors import InputError
@@ -28,18 +28,26 @@ def mirrored(paths: Sequence[str], folders: Sequence[Path], target: str, suffix:
     return places
 
 
-def _require_distinct(places: Iterable[Path], target: Path) -> None:
+def _require_distinct(places: Collection[Path], target: Path) -> None:
     """That no two inputs have one output; where the file system takes a for A, none that differ in such alone."""
-    seen: dict[str, Path] = {}
-    ignores_case: bool | None = None
+    alike = _first_twice(places, key=str)
+    if alike is None and (twins := _first_twice(places, key=_folded)) and _ignores_case(target):
+        alike = twins
+    if alike is not None:
+        raise InputError(f"two inputs would both be written to {alike}; give the folder that they share.")
+
+
+def _first_twice(places: Iterable[Path], *, key: Callable[[Path], str]) -> Path | None:
+    seen: set[str] = set()
     for place in places:
-        other = seen.setdefault(unicodedata.normalize("NFD", str(place).casefold()), place)
-        if other is place:
-            continue
-        if other != place and ignores_case is None:
-            ignores_case = _ignores_case(target)
-        if other == place or ignores_case:
-            raise InputError(f"two inputs would both be written to {place}; give the folder that they share.")
+        if (name := key(place)) in seen:
+            return place
+        seen.add(name)
+    return None
+
+
+def _folded(place: Path) -> str:
+    return unicodedata.normalize("NFD", str(place).casefold())
 
 
 def _ignores_case(folder: Path) -> bool:

@@ -32,8 +32,16 @@ if TYPE_CHECKING:
 _PATTERN = re.compile(r"%0?\d*d")
 
 
-def check(output: str) -> None:
-    """Refuse a bad -o before the model is loaded."""
+def check(output: str, *, besides: tuple[str, ...] = ()) -> None:
+    """Refuse a bad -o for pictures before the model is loaded; `besides` pictures it may have these suffixes."""
+    from ..pictures.writing import picture_format
+
+    _check_place(output)
+    if output != "-" and not is_folder(output) and not output.lower().endswith(besides):
+        picture_format(output)
+
+
+def _check_place(output: str) -> None:
     if not output:
         raise InputError("-o is empty; give the name of a file or folder to write.")
     if output == "-":
@@ -56,7 +64,7 @@ def check_one(output: str) -> None:
     """The same for a verb that writes one file, whatever it holds."""
     if output.endswith(("/", os.sep)):
         raise InputError(f"{output} is a directory; give the name of a file to write.")
-    check(output)
+    _check_place(output)
     if output != "-":
         check_output(output)
 

@@ -78,7 +78,7 @@ def web(
         say_built_in(vae.manifest)
     pictures = Pictures(images, vae.manifest, overwrite=overwrite) if images else None
     if pictures and single_file:
-        pictures.claim(str(output))
+        pictures.claim_file(str(output))
     files = model_files(locate(model.path), vae.manifest, model.precision)
     page = facts(vae.manifest, model.precision, files, describe_latents(vae, _encoded(vae, pictures)))
     if ort:
