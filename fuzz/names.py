@@ -229,8 +229,8 @@ def _seen(*arguments: str) -> bytes:
         stream = stack.enter_context(open(theirs, "w", encoding="utf-8", errors="surrogateescape"))
         stack.enter_context(contextlib.redirect_stdout(stream))
         stack.enter_context(contextlib.redirect_stderr(stream))
-        stack.enter_context(contextlib.suppress(SystemExit))
-        vae.main(_with_model(arguments), prog_name="vae")
+        with contextlib.suppress(SystemExit):
+            vae.main(_with_model(arguments), prog_name="vae")
     reader.join()
     os.close(ours)
     return bytes(found)

@@ -147,7 +147,8 @@ def _case(chance: random.Random) -> Case:
 def _outcome(case: Case) -> tuple[int, set[str]]:
     """The exit code of the last part, and what was wrong."""
     every, errors = expand(case.inputs)[0], _after("--errors", case.arguments)
-    before, said, codes = _contents(), "", []
+    before, said = _contents(), ""
+    codes: list[int] = []
     for name in before:
         os.utime(name, (1, 1))
     shards = ("1/2", "2/2") if case.sharded else ("1/1",)

@@ -53,7 +53,7 @@ def mark(content: bytes) -> bytes:
     if kind is None:
         return content
     before, there, after = _cut(content, kind, len(kind.empty))
-    return before + kind.wrap(_text(before + after)) + after if there == kind.empty else content
+    return b"".join((before, kind.wrap(_text(before, after)), after)) if there == kind.empty else content
 
 
 def is_marked(path: str | os.PathLike[str]) -> bool:
@@ -67,19 +67,22 @@ def is_marked(path: str | os.PathLike[str]) -> bool:
         if _NAME not in begin + file.read():  # most files of others need not be read whole
             return False
         file.seek(0)
-        before, found, after = _cut(file.read(), kind, len(kind.wrap(_text(b""))))
-    return found == kind.wrap(_text(before + after))
+        before, found, after = _cut(file.read(), kind, len(kind.wrap(_text())))
+    return found == kind.wrap(_text(before, after))
 
 
 def _kind_of(content: bytes) -> _Kind | None:
     return next((kind for kind in _KINDS if content.startswith(kind.begins)), None)
 
 
-def _cut(content: bytes, kind: _Kind, size: int) -> tuple[bytes, bytes, bytes]:
-    """What is before a mark of `size` bytes, the mark, and what is after it."""
-    begin = kind.before or max(0, len(content) - size - kind.after)
-    return content[:begin], content[begin : begin + size], content[begin + size :]
+def _cut(content: bytes, kind: _Kind, size: int) -> tuple[memoryview, memoryview, memoryview]:
+    """What is before a mark of `size` bytes, the mark, and what is after it; no copies, for archives may be large."""
+    begin, whole = kind.before or max(0, len(content) - size - kind.after), memoryview(content)
+    return whole[:begin], whole[begin : begin + size], whole[begin + size :]
 
 
-def _text(rest: bytes) -> bytes:
-    return _NAME + hashlib.sha256(rest).hexdigest().encode()
+def _text(*rest: memoryview) -> bytes:
+    digest = hashlib.sha256()
+    for part in rest:
+        digest.update(part)
+    return _NAME + digest.hexdigest().encode()

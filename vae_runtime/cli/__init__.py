@@ -54,7 +54,8 @@ def main() -> None:
     """Sample, encode, reconstruct, interpolate and score images with a variational autoencoder, without torch.
 
     A folder given as input stands for the pictures in it, recursively; - is standard input or output. Results go to
-    stdout, everything else to stderr.
+    stdout, everything else to stderr. A file of results replaces one of an earlier run, and another file with
+    --overwrite alone.
 
     Exit codes: 0 done, 1 some inputs failed (the rest is written), 2 usage or bad input, 3 backend or provider missing,
     4 model invalid, 10 something is anomalous (score --exit-code).

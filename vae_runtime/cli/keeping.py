@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 import stat
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from ..errors import InputError
@@ -59,9 +60,10 @@ def has_content(path: Path) -> bool:
 
 def _but(errors: str, places: Iterable[Path]) -> Iterator[Path]:
     """The places, of which none may be the list of errors."""
-    taken = os.path.realpath(errors)
+    real = _resolver()
+    taken = real(Path(errors))
     for place in places:
-        if os.path.realpath(place) == taken:
+        if real(place) == taken:
             raise InputError(f"{errors} is given for the results and for --errors; choose another name for one.")
         yield place
 
@@ -70,11 +72,11 @@ def _outside(places: Iterable[Path], folders: Iterable[Path]) -> Iterator[Path]:
     """The places, none a picture inside a folder that is read: its next run would take them for inputs."""
     from ..pictures.walking import is_read
 
+    real = _resolver()
     roots = [(folder, Path(os.path.realpath(folder))) for folder in folders]
     for place in places:
-        real = Path(os.path.realpath(place)) if roots else place
         for folder, root in roots:
-            if root in real.parents and is_read(real.relative_to(root)):
+            if root in real(place).parents and is_read(real(place).relative_to(root)):
                 raise InputError(f"{place} would be one of the pictures of {folder} the next time; write elsewhere.")
         yield place
 
@@ -88,6 +90,12 @@ def _spared(places: Iterable[Path], inputs: Iterable[str]) -> Iterator[Path]:
         if _identity(place) in known:
             raise InputError(f"{place} is one of the inputs, and would be overwritten; write elsewhere.")
         yield place
+
+
+def _resolver() -> Callable[[Path], Path]:
+    """What takes links out of paths, and asks for each folder once; thousands of results share one."""
+    folder = functools.cache(os.path.realpath)
+    return lambda place: Path(os.path.realpath(place)) if place.is_symlink() else Path(folder(place.parent), place.name)
 
 
 def _identity(path: str | Path) -> Identity | None:
