@@ -70,7 +70,7 @@ def bench(
         click.echo(json.dumps(_as_json(manifest, starts, speeds, advice), indent=2))
         return
     for line in (*_speed_table(speeds), "", *_start_table(starts), "", *_sentences(advice, manifest)):
-        click.echo(line)
+        outputs.show(line)
 
 
 def _speed_table(speeds: list[Speed]) -> list[str]:

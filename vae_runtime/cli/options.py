@@ -82,6 +82,12 @@ def many_options(command: Command) -> Command:
 seed_option = click.option("--seed", type=NUMBER, default=0, show_default=True)
 
 
+overwrite_option = click.option(
+    "--overwrite", is_flag=True, help="Also replace files that are there and that vae did not write."
+)
+
+
 def output_option(help: str) -> Callable[[Command], Command]:
-    """The -o option; `-` is standard output."""
-    return click.option("-o", "--output", required=True, help=help)
+    """The options -o, where `-` is standard output, and --overwrite."""
+    output = click.option("-o", "--output", required=True, help=help)
+    return lambda command: output(overwrite_option(command))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterable
-from typing import BinaryIO
+from collections.abc import Callable, Iterable
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -14,14 +14,27 @@ from PIL import Image
 _LEFT = 1  # the filter that stores each byte less that of the pixel to its left
 
 
-def write_png(file: BinaryIO, size: tuple[int, int], parts: Iterable[Image.Image]) -> None:
-    """Write a PNG of (width, height), whose rows are those of the "RGB" parts from the top down; deterministic."""
+class Writable(Protocol):
+    """All that is asked of a file."""
+
+    def write(self, data: bytes, /) -> int:
+        """Take bytes."""
+
+
+def write_png(
+    file: Writable, size: tuple[int, int], parts: Iterable[Image.Image], *, before_end: Callable[[], bytes] = bytes
+) -> None:
+    """Write a PNG of (width, height), whose rows are those of the "RGB" parts from the top down; deterministic.
+
+    before_end: gives further chunks when all rows are written.
+    """
     file.write(b"\x89PNG\r\n\x1a\n")
     _write_chunk(file, b"IHDR", struct.pack(">IIBBBBB", *size, 8, 2, 0, 0, 0))
     packer = zlib.compressobj()
     for part in parts:
         _write_chunk(file, b"IDAT", packer.compress(_filtered(np.asarray(part)).data))
     _write_chunk(file, b"IDAT", packer.flush())
+    file.write(before_end())
     _write_chunk(file, b"IEND", b"")
 
 
@@ -34,6 +47,6 @@ def _filtered(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     return rows
 
 
-def _write_chunk(file: BinaryIO, kind: bytes, data: bytes) -> None:
+def _write_chunk(file: Writable, kind: bytes, data: bytes) -> None:
     if data or kind == b"IEND":  # the packer keeps what is little for later
         file.write(struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)))
