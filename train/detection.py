@@ -89,9 +89,17 @@ class DetectorTrainer:
 
 
 def fit_detector(
-    run: Path, config: DetectorConfig, dataset: Dataset, augmentations: tuple[str, ...], device: torch.device
+    run: Path,
+    config: DetectorConfig,
+    dataset: Dataset,
+    augmentations: tuple[str, ...],
+    device: torch.device,
+    *,
+    signals: list[int] | None = None,
 ) -> dict[str, float] | None:
     """Train a detector and leave it in the run's folder; returns its figures, or None after a signal.
+
+    signals: takes those that came.
 
     An unfinished one of the same config is gone on with, exactly.
     """
@@ -104,7 +112,7 @@ def fit_detector(
             trainer.restore(saved)
             say(f"Resuming at step {trainer.step} of {config.steps}.")
     line, begun, saved_at, first = ProgressLine(log_seconds=60), time.monotonic(), time.monotonic(), trainer.step
-    with stop_signals() as signals:
+    with stop_signals(signals) as signals:
         while trainer.step < config.steps:
             trainer.take_step()
             now = time.monotonic()

@@ -55,7 +55,7 @@ def orderly_end() -> Iterator[None]:
 
 
 def end_by(number: int) -> NoReturn:
-    """End this process of a signal; by its exit code where signals do not end it, as the first process of a container."""
+    """End this process of a signal; by exit code where signals do not, as the first process of a container."""
     if os.name != "nt":
         signal.signal(number, signal.SIG_DFL)
         for stream in (sys.stdout, sys.stderr):

@@ -1,4 +1,4 @@
-"""A function of this package in a Python process of its own, which imports nothing that lies about and ends with this one.
+"""A function of this package in a Python process of its own, which imports nothing that lies about and ends with it.
 
 `-I` keeps the working directory off the child's path before any of our code could (for a script of `-m`, and since 3.13
 of `-c`, Python itself imports from there first), and whatever PYTHON… variables name. What is left out with them, such
@@ -59,7 +59,7 @@ def _command() -> list[str]:
 
 
 def _exchange(child: subprocess.Popen[bytes], request: bytes, seconds: float) -> tuple[bytes, bytes]:
-    """Send the request and wait for the end of the child; its stdin stays open, and tells it that this process lives."""
+    """Send the request and wait for the end of the child; its open stdin tells it that this process lives."""
     assert child.stdin and child.stdout and child.stderr
     parts: dict[str, bytes] = {}
     readers = [
@@ -82,7 +82,7 @@ def _exchange(child: subprocess.Popen[bytes], request: bytes, seconds: float) ->
 def answer() -> None:
     """In the child: do what is asked, and say what came of it on the stdout that it was given."""
     request = json.loads(sys.stdin.buffer.readline() or sys.exit(1))
-    if hasattr(signal, "alarm"):  # the system's own clock: no lock of Python's, nor anything that a graph does, stops it
+    if hasattr(signal, "alarm"):  # the system's own clock, which neither a lock of Python's nor a graph stops
         signal.alarm(int(request["seconds"]) + _SPARE)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     output = os.fdopen(os.dup(1), "w")
