@@ -38,7 +38,7 @@ import posix
 posix.write(posix.open(LOG, posix.O_WRONLY | posix.O_APPEND), b"NAME" + bytes([10]))
 raise ImportError("planted", name="NAME")
 """
-LAUNCHER = "from {module} import {function} as main\nmain()\n"
+LAUNCHER = 'from {module} import {function} as main\nif __name__ == "__main__":\n    main()\n'
 VERBS = {
     "sample": "sample -n 4 -o digits/ -m model",
     "encode": "encode digits -o latents.npz -m model",

@@ -19,6 +19,7 @@ from typing import NoReturn
 READER_LEFT = 141  # what a shell says of a program that SIGPIPE ended
 GRACE = 5.0  # seconds until a signal ends a process that is inside one call of a library and cannot unwind
 ONE_STOP = 1.0  # seconds in which further signals mean the same stop: a terminal that closes sends several
+_caught: list[int] = []  # signals that this process is ending of
 _SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
@@ -29,29 +30,33 @@ def orderly_end() -> Iterator[None]:
     Whatever a library makes of that exception on its way: once a signal came, the process ends of it. A signal that the
     caller ignores (nohup, a job in the background) stays ignored. For the main thread of a command's process alone.
     """
-    caught: list[int] = []
     first = 0.0
 
     def stop(number: int, frame: FrameType | None) -> None:
         nonlocal first
         now = time.monotonic()
-        if caught and now - first < ONE_STOP:
+        if _caught and now - first < ONE_STOP:
             return
         first = first or now
-        caught.append(number)
+        _caught.append(number)
         raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
 
     ours = [number for number in _SIGNALS if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler)]
     for number in ours:
         signal.signal(number, stop)
-    with _last_resort(caught):
+    with _last_resort():
         try:
             yield
         finally:
             for number in ours:  # nothing is left to unwind
                 signal.signal(number, signal.SIG_DFL)
-            if caught:
-                end_by(caught[0])
+            if _caught:
+                end_by(_caught[0])
+
+
+def is_stopping() -> bool:
+    """Whether a signal has come: an error may then be what a library made of it, and is not worth a word."""
+    return bool(_caught)
 
 
 def end_by(number: int) -> NoReturn:
@@ -83,7 +88,7 @@ def not_watched() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _last_resort(caught: list[int]) -> Iterator[None]:
+def _last_resort() -> Iterator[None]:
     """Python's handlers wait until a call into a library returns, which may take minutes; a thread does not."""
     if os.name == "nt":  # there these signals are Ctrl-C alone
         yield
@@ -97,7 +102,7 @@ def _last_resort(caught: list[int]) -> Iterator[None]:
             while number := signals.read(1):
                 if number[0] in _SIGNALS:
                     time.sleep(GRACE)
-                    if not caught:
+                    if not _caught:
                         os._exit(128 + number[0])
 
     threading.Thread(target=watch, daemon=True).start()

@@ -16,7 +16,7 @@ import click
 
 from .. import __version__
 from ..errors import IntegrityError, ManifestError, ProviderError, VAEError
-from ..stopping import reader_left
+from ..stopping import is_stopping, reader_left
 from . import outputs
 from .bench import bench
 from .calibrate import calibrate
@@ -44,7 +44,8 @@ class _Group(click.Group):
         except BrokenPipeError:
             reader_left()
         except (VAEError, OSError, MemoryError) as error:
-            outputs.say(f"vae: error: {_sentence(error)}")
+            if not is_stopping():
+                outputs.say(f"vae: error: {_sentence(error)}")
             sys.exit(_exit_code(error))
 
 

@@ -9,9 +9,10 @@ import click
 
 from ..errors import InputError
 from . import outputs
-from .inputs import read_each, standard_input
+from .inputs import read_each
 from .options import COUNT, ModelChoice, model_options, output_option, seed_option
 from .progress import watched
+from .standard_input import standard_input
 from .unlike import say_built_in
 
 _ARRAYS = (b"\x93NUMPY", b"PK\3\4", b"PK\5\6")  # how .npy and .npz begin; the last is an empty .npz
@@ -181,10 +182,15 @@ def _read_latents(path: str) -> Any:
         advice = " It looks like a picture: vae encode makes latents of it." if picture else ""
         raise InputError(f"{path} is not an .npz or .npy file of latents.{advice}")
     try:
-        content = np.load(io.BytesIO(content), allow_pickle=False)
+        file = io.BytesIO(content)
+        content = np.load(file, allow_pickle=False)
         if isinstance(content, np.ndarray):
+            if file.read(1):
+                raise InputError(f"{path} goes on after its array; expected one. Give each array a file of its own.")
             return content
         with content as arrays:
+            if min((entry.header_offset for entry in arrays.zip.infolist()), default=0):
+                raise InputError(f"{path} holds something before its arrays; expected one .npz and nothing else.")
             names = [name for name in ("z", "mean") if name in arrays]
             if not names:
                 raise InputError(f"{path} holds {', '.join(arrays) or 'nothing'}; expected an array named z or mean.")

@@ -6,13 +6,14 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import InputError
 from ..files import write_file
 from . import outputs
 from .outputs import say
 from .progress import progress
+from .standard_input import STDIN, picture_source
 from .unlike import Unlike
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ class Pictures:
         from ..pictures.reading import read_picture
 
         try:
-            picture = read_picture(standard_input() if path == "-" else path)
+            picture = read_picture(picture_source(path), unnamed=STDIN)
             apart = unlikeness(picture, self._spec, known=self._known)
             return _Read(fit_picture(picture, self._spec), [], apart, picture.size)
         except InputError as error:
@@ -166,7 +167,7 @@ class Pictures:
         from ..pictures.tiling import cut
 
         try:
-            picture = read_picture(standard_input() if path == "-" else path)
+            picture = read_picture(picture_source(path), unnamed=STDIN)
             return _Read(*cut(picture, self._spec), unlikeness(picture, self._spec, windows=True), picture.size)
         except InputError as error:
             return error
@@ -195,20 +196,13 @@ def read_each(arguments: Iterable[str], manifest: Manifest, *, built_in: bool) -
     for argument in arguments:
         if Path(argument).is_dir():
             raise InputError(f"{argument} is a folder; expected one picture.")
-        picture = read_picture(standard_input() if argument == "-" else argument)
+        picture = read_picture(picture_source(argument), unnamed=STDIN)
         known = KnownSizes.of(manifest.training)
         unlike.note(unlikeness(picture, manifest.image, known=known), picture.size)
         images.append(from_uint8(fit_picture(picture, manifest.image)[None]))
     unlike.say_model()
     unlike.say(len(images))
     return images
-
-
-def standard_input() -> BinaryIO:
-    """The bytes that come in."""
-    if sys.stdin is None:  # the caller closed it
-        raise InputError("standard input is closed; give a file, or pipe something in.")
-    return sys.stdin.buffer
 
 
 def expand(arguments: Iterable[str]) -> tuple[list[str], list[str]]:
