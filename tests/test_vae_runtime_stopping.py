@@ -4,12 +4,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
 
 from tests.commands import vae_
 from tests.test_vae_runtime_cli_errors import shell
+from vae_runtime.threads import in_threads
 
 WORK = """
 import os, signal, sys, time
@@ -114,6 +116,20 @@ def test_a_verb_that_is_stopped_leaves_no_temporary_file(root, tmp_path, number)
         time.sleep(0.01)
     process.send_signal(number)
     assert process.wait(60) == -number and not list(tmp_path.iterdir())
+
+
+def test_work_in_threads_ends_with_what_is_begun():
+    done = []
+
+    def work(item):
+        time.sleep(0.05)
+        done.append(item)
+
+    timer = threading.Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        in_threads(work, range(400), threads=2)
+    assert len(done) < 200
 
 
 def test_a_reader_who_leaves_is_no_failure_of_inputs(root, tmp_path):
