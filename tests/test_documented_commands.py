@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from export.__main__ import main as export_command
+from export.cli import main as export_command
 from tests.documented import Command, commands, in_document, in_source
 from train.cli import main as train_command
 from vae_runtime.checks.calibrate import write_calibrated
@@ -179,7 +179,7 @@ def test_each_kind_of_command_is_found():
         ("vae calibrate today-good/ -m parts-model", "ANOMALIES.md"),
         ("vae calibrate good-parts/ -m my-model", "vae_runtime/cli/calibrate.py"),
         ("vae calibrate FOLDER -m MODEL --tile", "vae_runtime/model/scores.py"),
-        ("vae verify -m MODEL", "export/__main__.py"),
+        ("vae verify -m MODEL", "export/cli.py"),
         ("python -m train fit --resume RUN", "train/record.py"),
     ):
         assert found in places

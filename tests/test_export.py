@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from onnx import TensorProto, helper, numpy_helper
 
 from export import folder as exporting
-from export.__main__ import main
+from export.cli import main
 from export.errors import ExportError
 from export.folder import export
 from export.graphs import check_graph

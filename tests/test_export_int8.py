@@ -256,7 +256,7 @@ def test_few_pictures_are_divided_between_ranges_and_measuring(search, monkeypat
 
 def test_an_export_goes_on_without_int8_that_wins_nothing(tmp_path, run, monkeypatch):
     monkeypatch.setattr(int8_search, "_speedups", lambda *models: {"decode": 0.9})
-    from export.__main__ import main as exporting
+    from export.cli import main as exporting
 
     result = CliRunner().invoke(exporting, [str(run), str(tmp_path / "model"), "--int8", "--int8-loss", "100"])
     assert result.exit_code == 0, result.output

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from export.__main__ import main
+from export.cli import main
 from export.strangers import MOST_PICTURES, Strangers, strangers_auc, table, warnings
 from tests.small_runs import bars, small
 from tests.test_train_pca import low_rank

@@ -6,14 +6,15 @@ import json
 import os
 import pickle
 import shutil
+import subprocess
 
 import numpy as np
 import pytest
 
 from tests.commands import vae_
 from tests.folders import edit
-from vae_runtime import VAE, IntegrityError
-from vae_runtime.checks.apart import verify_apart
+from vae_runtime import VAE, IntegrityError, ProviderError, VAEError
+from vae_runtime.checks import apart
 from vae_runtime.model.writing import describe
 
 
@@ -98,22 +99,46 @@ def test_a_pipe_in_the_place_of_a_file_is_refused_and_not_waited_for(copy):
 
 
 @pytest.mark.parametrize(
-    ("doing", "sentence"),
+    ("doing", "kind", "words"),
     [
-        ("os.kill(os.getpid(), signal.SIGFPE)", "ended the process that ran it (SIGFPE)"),
-        ("time.sleep(60)", "did not answer within 2 seconds"),
-        ("bytearray(8 * 2**30)", "ended the process that ran it (MemoryError"),
+        (
+            "os.kill(os.getpid(), signal.SIGFPE)",
+            IntegrityError,
+            "ended the process that ran it (SIGFPE); do not use it",
+        ),
+        ("os.kill(os.getpid(), signal.SIGKILL)", IntegrityError, "as it does where memory runs out"),
+        ("os.kill(os.getpid(), signal.SIGTERM)", ProviderError, "was stopped from outside (SIGTERM); check it again"),
+        ("time.sleep(60)", IntegrityError, "within 2 seconds and its process was stopped: the model is too slow"),
+        (
+            "v._limit_memory(); bytearray(8 * 2**30)",
+            IntegrityError,
+            "needs more memory than there is for a check (4 GiB",
+        ),
+        ("os.write(2, b'terminate: std::bad_alloc'); os.abort()", IntegrityError, "needs more memory than there is"),
+        ("return {'error': 'ProviderError', 'message': 'bad allocation'}", IntegrityError, "needs more memory than"),
+        ("print('noise', flush=True); sys.exit('a sentence')", IntegrityError, "(a sentence); do not use it"),
     ],
 )
-def test_a_model_that_ends_its_process_is_an_error_like_any_other(copy, monkeypatch, tmp_path, doing, sentence):
-    (tmp_path / "sitecustomize.py").write_text(
-        f"import os, signal, sys, time\nif '-m' in sys.orig_argv:\n    import vae_runtime.checks.verify as v\n"
-        f"    def verify(*args, **kwargs):\n        {doing}\n    v.verify = verify\n"
+def test_a_model_that_ends_its_process_is_an_error_like_any_other(copy, monkeypatch, tmp_path, doing, kind, words):
+    (tmp_path / "hostile_answer.py").write_text(
+        "import os, signal, sys, time\nimport vae_runtime.checks.apart as v\n"
+        f"def answer(**asked):\n    {doing.replace('; ', chr(10) + '    ')}\n"
     )
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    with pytest.raises(IntegrityError) as error:
-        verify_apart(copy, providers="cpu", threads=1, precision="float32", seconds=2)
-    assert sentence in str(error.value)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(apart, "__name__", "hostile_answer")
+    with pytest.raises(VAEError) as error:
+        apart.verify_apart(copy, providers="cpu", threads=1, precision="float32", seconds=2)
+    assert type(error.value) is kind and words in str(error.value)
+    assert str(copy) in str(error.value) or "SIG" in words
+
+
+def test_the_time_of_a_check_can_be_given(copy, monkeypatch):
+    def ask(module, *, seconds, **arguments):
+        raise subprocess.TimeoutExpired(module, seconds)
+
+    monkeypatch.setattr(apart, "ask", ask)
+    assert "within 600 seconds" in vae_("verify", "-m", copy, code=4).stderr
+    assert "within 7 seconds" in vae_("verify", "-m", copy, "--timeout", 7, code=4).stderr
 
 
 def test_graphs_of_two_models_are_refused(root, copy):

@@ -14,17 +14,23 @@ from vae_runtime.cli.usage import Group
 from vae_runtime.errors import InputError, VAEError
 from vae_runtime.files import check_output
 from vae_runtime.printable import printable
+from vae_runtime.stopping import end_by, reader_left
 
 from .cli_fit import fit
 from .options import data_dir_option, device_option, threads_option
 
 
 class _Group(Group):
-    """Errors of the project become one line and an exit code: 2 for bad input, 1 for a run that cannot go on."""
+    """Errors of the project become one line and an exit code: 2 for bad input, 1 for a run that cannot go on.
+
+    Ctrl-C and SIGTERM end the process, where it trains after the run is saved: to a shell 130 and 143.
+    """
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except BrokenPipeError:
+            reader_left()
         except (VAEError, OSError) as error:
             click.echo(f"error: {printable(error)}", err=True)
             sys.exit(2 if isinstance(error, InputError) else 1)
@@ -152,9 +158,10 @@ def detector(
     changes = {name: change for name, change in changes.items() if change is not None}
     found = DetectorConfig(**{"reduce": default_reduction(config.image_shape), **changes})
     torch_device = choose_device(device, threads)
-    figures = fit_detector(run, found, load(config, run, directory=data_dir), config.augment, torch_device)
+    pictures, signals = load(config, run, directory=data_dir), list[int]()
+    figures = fit_detector(run, found, pictures, config.augment, torch_device, signals=signals)
     if figures is None:
-        sys.exit(130)
+        end_by(signals[0])
     auc = figures["detector_drawn_faults_auc"]
     say(f"Done: drawn faults in held-out pictures are told with an AUROC of {auc:.3f}. Next: python -m export {run} …")
 

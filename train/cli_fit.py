@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import shlex
-import sys
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import click
 
 from vae_runtime.errors import InputError
 from vae_runtime.spec import FITS, RESAMPLES
+from vae_runtime.stopping import end_by
 
 from .config import AUGMENTATIONS, PRESETS, Config
 from .options import data_dir_option, device_option, threads_option
@@ -194,16 +195,25 @@ def fit(
         return
     if processes.rank == 0:
         say(f"{summary(config)}; all of it in {folder / 'config.json'}.")
-    weights = load_model(start, torch_device)[0] if start else None
+    weights, signals = load_model(start, torch_device)[0] if start else None, list[int]()
     with trained_alone(folder) if processes.rank == 0 else contextlib.nullcontext():
         if not resume and processes.rank == 0:
             require_new_run(folder)  # once more: another process may have begun it meanwhile
             if pictures:
                 pictures.save(folder)
-        done = run_fit(config, folder, dataset, torch_device, resume=bool(resume), begin=weights, processes=processes)
+        done = run_fit(
+            config,
+            folder,
+            dataset,
+            torch_device,
+            resume=bool(resume),
+            begin=weights,
+            processes=processes,
+            signals=signals,
+        )
     processes.leave()
     if not done:
-        sys.exit(130)
+        end_by(signals[0] if signals else signal.SIGINT)
     if processes.rank == 0:
         for sentence in verdict(folder, config, dataset):
             say(sentence)

@@ -91,9 +91,17 @@ class DetectorTrainer:
 
 
 def fit_detector(
-    run: Path, config: DetectorConfig, dataset: Dataset, augmentations: tuple[str, ...], device: torch.device
+    run: Path,
+    config: DetectorConfig,
+    dataset: Dataset,
+    augmentations: tuple[str, ...],
+    device: torch.device,
+    *,
+    signals: list[int] | None = None,
 ) -> dict[str, float] | None:
     """Train a detector and leave it in the run's folder; returns its figures, or None after a signal.
+
+    signals: takes those that came.
 
     An unfinished one of the same config is gone on with, exactly.
     """
@@ -109,7 +117,7 @@ def fit_detector(
             if changed := Division.here(device).since(division):
                 say(changed)
     line, begun, saved_at, first = ProgressLine(log_seconds=60), time.monotonic(), time.monotonic(), trainer.step
-    with stop_signals() as signals:
+    with stop_signals(signals) as signals:
         while trainer.step < config.steps:
             trainer.take_step()
             now = time.monotonic()

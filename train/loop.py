@@ -12,6 +12,8 @@ from types import FrameType
 
 import torch
 
+from vae_runtime.stopping import not_watched
+
 from . import checkpoint as checkpoints
 from .budget import divide, epochs_in_time
 from .config import Config
@@ -37,10 +39,12 @@ def fit(
     resume: bool = False,
     begin: VAE | None = None,
     processes: Processes | None = None,
+    signals: list[int] | None = None,
 ) -> bool:
     """Train to the end, or to a signal; returns whether it reached the end. The folder then holds the run.
 
-    `begin` is a trained model whose weights a new run starts with. Of several processes the first writes.
+    signals: takes those that came to this process; of several, another's may be what stopped them. `begin` is a trained
+    model whose weights a new run starts with. Of several processes the first writes.
     """
     processes = processes or Processes()
     trainer = Trainer(config, dataset, device, processes)
@@ -60,7 +64,7 @@ def fit(
     record = Record(folder, trainer, dataset, clock.pace) if processes.rank == 0 else None
     if record:
         record.begin(resumed=resume)
-    with stop_signals() as signals:
+    with stop_signals(signals) as signals:
         while not trainer.is_done:
             clock.begin_step()
             trainer.take_step(trainer.batch())
@@ -137,9 +141,9 @@ class _Clock:
 
 
 @contextmanager
-def stop_signals() -> Iterator[list[int]]:
-    """Collect the first Ctrl-C or SIGTERM instead of dying of it; a second one acts as usual."""
-    caught: list[int] = []
+def stop_signals(caught: list[int] | None = None) -> Iterator[list[int]]:
+    """Collect the first Ctrl-C or SIGTERM, in `caught`, instead of dying of it; a second one acts as usual."""
+    caught = [] if caught is None else caught
     usual = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def catch(number: int, frame: FrameType | None) -> None:
@@ -149,7 +153,8 @@ def stop_signals() -> Iterator[list[int]]:
     for number in usual:
         signal.signal(number, catch)
     try:
-        yield caught
+        with not_watched():  # a step may take longer than other commands have to notice a signal
+            yield caught
     finally:
         for number, handler in usual.items():
             signal.signal(number, handler)

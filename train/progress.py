@@ -27,7 +27,7 @@ class ProgressLine:
     """
 
     def __init__(self, *, log_seconds: float | None = None) -> None:
-        self._live = sys.stderr.isatty()
+        self._live = sys.stderr is not None and sys.stderr.isatty()
         self._seconds = 1.0 if self._live else log_seconds
         self._shown_at = time.monotonic()
 

@@ -3,12 +3,12 @@
 Names load on first use, so that `import vae_runtime` and `vae --help` cost next to nothing.
 """
 
-from __future__ import annotations
-
-import importlib
-from typing import TYPE_CHECKING, Any
+# Nothing is imported here at all: what stands first on the path may be the working directory (search_path.py).
+TYPE_CHECKING = False  # as type checkers read this name, it is true
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from .deadlines import timeout
     from .errors import InputError, IntegrityError, ManifestError, ProviderError, VAEError
     from .maths.bounds import ELBO
@@ -65,11 +65,13 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
     return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
 
 
-def __dir__() -> list[str]:
+def __dir__() -> "list[str]":
     return [*__all__, "__version__"]

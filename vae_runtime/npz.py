@@ -57,6 +57,8 @@ def read_npz(
     """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            if min((member.header_offset for member in archive.infolist()), default=0):
+                raise ArraysError("there is something before its arrays")
             members = {member.filename.removesuffix(".npy"): member for member in archive.infolist()}
             if len(members) != len(archive.infolist()):
                 raise ArraysError("it holds an array twice")
@@ -70,7 +72,7 @@ def read_npz(
                 raise ArraysError(f"it holds {odd[0][:100]!a}, which is no .npy file")
             if stored and any(member.compress_type != zipfile.ZIP_STORED for member in members.values()):
                 raise ArraysError("its arrays are compressed; expected them as they are")
-            if stored and (archive.comment or min((member.header_offset for member in members.values()), default=0)):
+            if stored and archive.comment:
                 raise ArraysError("there is more in it than arrays")
             if sum(member.file_size for member in members.values()) > limit:
                 raise ArraysError(f"its arrays have more than {limit:,} bytes")

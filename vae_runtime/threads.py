@@ -54,5 +54,9 @@ def in_threads(work: Callable[[int], None], items: Sequence[int], *, threads: in
             raise
 
     with ThreadPoolExecutor(min(threads, len(items))) as pool:
-        for done in [pool.submit(contextvars.copy_context().run, guarded, item) for item in items]:
-            done.result()
+        try:
+            for done in [pool.submit(contextvars.copy_context().run, guarded, item) for item in items]:
+                done.result()
+        except BaseException:  # or this thread is told to stop: leaving the pool waits for all that are not begun too
+            failed.set()
+            raise

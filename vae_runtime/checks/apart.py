@@ -5,8 +5,6 @@ The gate lets no graph through that is known to do either; this is for what nobo
 
 from __future__ import annotations
 
-import json
-import os
 import signal
 import subprocess
 import sys
@@ -15,13 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from .. import errors
-from ..errors import IntegrityError, VAEError
+from ..errors import IntegrityError, ProviderError, VAEError
 from ..model.providers import full_names
+from .child import Outcome, ask
 from .equality import Equality
 from .verify import Report, TensorCheck, verify
 
-SECONDS = 120.0
+SECONDS = 600.0  # the largest models that people have for small boards take one or two minutes there
 MEMORY = 4 * 2**30  # bytes of data, on the CPU alone: other providers map what they like
+_FROM_OUTSIDE = ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT")
+_NO_MEMORY = ("MemoryError", "bad_alloc", "bad allocation", "Failed to allocate memory", "Cannot allocate memory")
 
 
 def verify_apart(
@@ -33,42 +34,65 @@ def verify_apart(
     digest: str | None = None,
     seconds: float = SECONDS,
 ) -> Report:
-    """As `verify`, deterministic, but a crash, more than 4 GiB or more than `seconds` is an IntegrityError."""
-    if getattr(sys, "frozen", False):  # part of an application of one file: there is no interpreter to start
-        return verify(folder, providers=providers, threads=threads, precision=precision, digest=digest)
-    names = full_names(providers)
-    asked = {"folder": str(folder), "providers": names, "threads": threads, "precision": precision, "digest": digest}
-    command = [sys.executable, "-m", "vae_runtime.checks.apart"]
+    """As `verify`, deterministic, but a crash, more than 4 GiB or more than `seconds` is an IntegrityError.
+
+    A process that somebody else ended, or that cannot be started, is a ProviderError: it says nothing of the model.
+    """
+    asked = {"threads": threads, "precision": precision, "digest": digest}
+    if getattr(sys, "frozen", False) or not sys.executable:  # part of an application: there is no interpreter to start
+        return verify(folder, providers=providers, **asked)  # type: ignore[arg-type]
     try:
-        done = subprocess.run(
-            command, input=json.dumps(asked).encode(), env=_environment(), capture_output=True, timeout=seconds
-        )
+        found = ask(__name__, seconds=seconds, folder=str(folder), providers=full_names(providers), **asked)
     except subprocess.TimeoutExpired:
-        raise IntegrityError(f"{folder} did not answer within {seconds:g} seconds and was stopped.") from None
+        raise IntegrityError(
+            f"{folder} was not checked within {seconds:g} seconds and its process was stopped: the model is too slow "
+            "for this machine, or hostile. If you trust it, give it longer: vae verify --timeout SECONDS."
+        ) from None
+    except OSError as error:
+        raise ProviderError(f"{sys.executable} cannot be started to check {folder} ({error.strerror}).") from None
+    if not found.answered:
+        raise _ended(folder, found)
+    told: dict[str, Any] = found.answer
+    if "error" in told:
+        known: type[VAEError] = getattr(errors, told["error"])
+        raise _too_large(folder) if _lacked_memory(told["message"]) else known(told["message"])
+    tensors = [TensorCheck(*check) for check in told.pop("tensors")]
+    bits = told.pop("bits")
+    return Report(**told, tensors=tensors, bits=Equality(*bits) if bits else None)
+
+
+def _ended(folder: Path, found: Outcome) -> VAEError:
+    """What the end of a process that gave no answer says of the model."""
+    name = _signal_name(found.returncode)
+    if _lacked_memory(found.said):
+        return _too_large(folder)
+    if name in _FROM_OUTSIDE:
+        return ProviderError(f"the process that checked {folder} was stopped from outside ({name}); check it again.")
+    if name == "SIGKILL":
+        return IntegrityError(
+            f"{folder} was not checked: the system killed the process ({name}), as it does where memory runs out. "
+            "The model is too large for this machine, or hostile; check it where there is more memory."
+        )
+    why = name or found.said or f"exit code {found.returncode}"
+    return IntegrityError(f"{folder} ended the process that ran it ({why}); do not use it.")
+
+
+def _too_large(folder: Path) -> IntegrityError:
+    return IntegrityError(
+        f"{folder} needs more memory than there is for a check ({MEMORY // 2**30} GiB, or less where the machine has "
+        "less): the model is too large, or hostile; do not use it unless you trust it."
+    )
+
+
+def _lacked_memory(said: str) -> bool:
+    return any(words in said for words in _NO_MEMORY)
+
+
+def _signal_name(returncode: int) -> str:
     try:
-        answer: dict[str, Any] = json.loads(done.stdout)
-    except ValueError:
-        raise IntegrityError(f"{folder} ended the process that ran it ({_reason(done)}); do not use it.") from None
-    if "error" in answer:
-        known: type[VAEError] = getattr(errors, answer["error"])
-        raise known(answer["message"])
-    tensors = [TensorCheck(*check) for check in answer.pop("tensors")]
-    bits = answer.pop("bits")
-    return Report(**answer, tensors=tensors, bits=Equality(*bits) if bits else None)
-
-
-def _environment() -> dict[str, str]:
-    """This process's, in which the child finds this very package, however it was found here."""
-    here = str(Path(__file__).resolve().parent.parent.parent)
-    paths = [here, *filter(None, [os.environ.get("PYTHONPATH")])]
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
-
-
-def _reason(done: subprocess.CompletedProcess[bytes]) -> str:
-    if done.returncode < 0:
-        return signal.Signals(-done.returncode).name
-    last = done.stderr.decode(errors="replace").strip().splitlines()[-1:]
-    return last[0][:200] if last else f"exit code {done.returncode}"
+        return signal.Signals(-returncode).name
+    except ValueError:  # it ended by itself
+        return ""
 
 
 def _limit_memory() -> None:
@@ -80,16 +104,11 @@ def _limit_memory() -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY if most < 0 else min(MEMORY, most), most))
 
 
-def _main() -> None:
-    asked = json.load(sys.stdin)
+def answer(folder: str, **asked: Any) -> dict[str, Any]:
+    """In the child: the report, or the error, as JSON can say it."""
     if asked["providers"] == ["CPUExecutionProvider"]:
         _limit_memory()
     try:
-        answer = verify(Path(asked.pop("folder")), **asked)._asdict()
+        return verify(Path(folder), **asked)._asdict()
     except VAEError as error:
-        answer = {"error": type(error).__name__, "message": str(error)}
-    json.dump(answer, sys.stdout)
-
-
-if __name__ == "__main__":
-    _main()
+        return {"error": type(error).__name__, "message": str(error)}

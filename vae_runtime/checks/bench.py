@@ -8,18 +8,19 @@ import os
 import statistics
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
 from pathlib import Path
-from typing import NamedTuple
+from subprocess import TimeoutExpired
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import ProviderError
+from .. import errors
+from ..errors import ProviderError, VAEError
 from ..vae import VAE
+from .child import ask
 
 VERBS = ("sample", "encode", "score")
+START_SECONDS = 600.0  # until a fresh process that does not answer is given up
 ROUNDS = 10  # all cells in turns, so that what else the machine does meets each of them
 
 
@@ -65,11 +66,16 @@ class Advice(NamedTuple):
 
 def measure_start(folder: Path, setup: Setup, batch: int) -> Start:
     """Load, draw one sample, then a batch, in a process of its own; its death is a ProviderError."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        try:
-            return pool.submit(_start, folder, setup, batch).result()
-        except BrokenProcessPool:
-            raise ProviderError(f"the process that tried {' '.join(map(str, setup))} died.") from None
+    tried = f"the process that tried {' '.join(map(str, setup))}"
+    try:
+        found = ask(__name__, seconds=START_SECONDS, folder=str(folder), setup=setup, batch=batch)
+    except TimeoutExpired:
+        raise ProviderError(f"{tried} did not answer within {START_SECONDS:g} seconds and was stopped.") from None
+    if not found.answered:
+        raise ProviderError(f"{tried} died{f' ({found.said})' if found.said else ''}.")
+    if "error" in found.answer:
+        raise getattr(errors, found.answer["error"])(found.answer["message"])
+    return Start(setup, **found.answer)
 
 
 def measure_speeds(
@@ -136,15 +142,20 @@ def _speed(setup: Setup, verb: str, batch: int, seconds: list[float]) -> Speed:
     return Speed(setup, verb, batch, len(seconds), p50, p95, p99, batch * len(seconds) / sum(seconds))
 
 
-def _start(folder: Path, setup: Setup, batch: int) -> Start:
-    begin = time.perf_counter()
-    vae = _load(folder, setup)
-    loaded = time.perf_counter()
-    vae.sample(1)
-    sampled = time.perf_counter()
-    loaded_mb = resident_mb()
-    vae.reconstruct(vae.sample(batch), batch_size=batch)
-    return Start(setup, (loaded - begin) * 1000, (sampled - loaded) * 1000, loaded_mb, resident_mb())
+def answer(folder: str, setup: list[Any], batch: int) -> dict[str, Any]:
+    """In the fresh process: the figures of its start, or the error, as JSON can say it."""
+    try:
+        begin = time.perf_counter()
+        vae = _load(Path(folder), Setup(*setup))
+        loaded = time.perf_counter()
+        vae.sample(1)
+        sampled = time.perf_counter()
+        loaded_mb = resident_mb()
+        vae.reconstruct(vae.sample(batch), batch_size=batch)
+    except VAEError as error:
+        return {"error": type(error).__name__, "message": str(error)}
+    milliseconds = {"load_ms": (loaded - begin) * 1000, "first_sample_ms": (sampled - loaded) * 1000}
+    return {**milliseconds, "loaded_mb": loaded_mb, "after_batch_mb": resident_mb()}
 
 
 def resident_mb() -> float | None:

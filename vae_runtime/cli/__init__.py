@@ -1,8 +1,8 @@
 """The command `vae`: each verb a thin skin over one method. Imports click alone until a verb runs.
 
 Exit codes: 0 done; 1 some inputs failed and the rest is written; 2 usage or bad input; 3 backend or provider missing;
-4 model invalid;
-10 something is anomalous (`vae score --exit-code`).
+4 model invalid; 10 something is anomalous (`vae score --exit-code`); 141 who read standard output has left.
+Ctrl-C, SIGTERM and SIGHUP end the process themselves (`stopping.py`): to a shell 130, 143, 129.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import click
 
 from .. import __version__
 from ..errors import IntegrityError, ManifestError, ProviderError, VAEError
+from ..stopping import is_stopping, reader_left
 from . import outputs
 from .bench import bench
 from .calibrate import calibrate
@@ -42,9 +43,10 @@ class _Group(Group):
                     warnings.simplefilter("ignore")  # libraries warn programmers; users are told by sentences
                 return super().invoke(ctx)
         except BrokenPipeError:
-            raise  # the reader of a pipe left; click ends quietly
+            reader_left()
         except (VAEError, OSError, MemoryError) as error:
-            outputs.say(f"vae: error: {_sentence(error)}")
+            if not is_stopping():
+                outputs.say(f"vae: error: {_sentence(error)}")
             sys.exit(_exit_code(error))
 
 
@@ -58,7 +60,8 @@ def main() -> None:
     --overwrite alone.
 
     Exit codes: 0 done, 1 some inputs failed (the rest is written), 2 usage or bad input, 3 backend or provider missing,
-    4 model invalid, 10 something is anomalous (score --exit-code).
+    4 model invalid, 10 something is anomalous (score --exit-code); 130 stopped by Ctrl-C, 143 by SIGTERM, 141 if who
+    reads the output leaves, as head does.
 
     \b
     Example:

@@ -10,10 +10,11 @@ import click
 
 from ..errors import InputError
 from . import outputs
-from .inputs import read_each, standard_input
+from .inputs import read_each
 from .keeping import claim
 from .options import COUNT, NUMBER, ModelChoice, model_options, output_option, seed_option
 from .progress import watched
+from .standard_input import standard_input
 from .unlike import say_built_in
 
 _ARRAYS = (b"\x93NUMPY", b"PK\3\4", b"PK\5\6")  # how .npy and .npz begin; the last is an empty .npz

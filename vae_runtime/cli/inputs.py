@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import InputError
 from ..files import write_file
@@ -15,6 +15,7 @@ from .keeping import claim, has_content
 from .mirroring import mirrored
 from .outputs import say
 from .progress import progress
+from .standard_input import STDIN, picture_source
 from .unlike import Unlike
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ class Pictures:
             for path in self._paths:
                 done(1)
                 try:
-                    with open_picture(standard_input() if path == "-" else path) as picture:
+                    with open_picture(picture_source(path), unnamed=STDIN) as picture:
                         self._unlike.say_model()
                         self._unlike.note(unlikeness(picture, self._spec, windows=True), picture.size)
                         self.done += 1
@@ -171,7 +172,7 @@ class Pictures:
         from ..pictures.reading import open_picture
 
         try:
-            with open_picture(standard_input() if path == "-" else path) as picture:
+            with open_picture(picture_source(path), unnamed=STDIN) as picture:
                 apart = unlikeness(picture, self._spec, known=self._known)
                 return _Read(fit_picture(picture, self._spec), apart, picture.size)
         except InputError as error:
@@ -202,19 +203,12 @@ def read_each(arguments: Iterable[str], manifest: Manifest, *, built_in: bool) -
         if Path(argument).is_dir():
             raise InputError(f"{argument} is a folder; expected one picture.")
         known = KnownSizes.of(manifest.training)
-        with open_picture(standard_input() if argument == "-" else argument) as picture:
+        with open_picture(picture_source(argument), unnamed=STDIN) as picture:
             unlike.note(unlikeness(picture, manifest.image, known=known), picture.size)
             images.append(from_uint8(fit_picture(picture, manifest.image)[None]))
     unlike.say_model()
     unlike.say(len(images))
     return images
-
-
-def standard_input() -> BinaryIO:
-    """The bytes that come in."""
-    if sys.stdin is None:  # the caller closed it
-        raise InputError("standard input is closed; give a file, or pipe something in.")
-    return sys.stdin.buffer
 
 
 def expand(arguments: Iterable[str]) -> tuple[list[str], list[str]]:

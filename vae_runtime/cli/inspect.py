@@ -37,13 +37,21 @@ def info(as_json: bool, **choice: Any) -> None:
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="The report as JSON.")
+@click.option(
+    "--timeout",
+    "seconds",
+    type=click.FloatRange(1, 10**6),
+    default=600,
+    show_default=True,
+    help="Seconds until a model that does not answer is stopped.",
+)
 @click.option("--digest", help="The sha256 that manifest.json must have, as `vae info` prints it.")
 @model_options
-def verify(as_json: bool, digest: str | None, **choice: Any) -> None:
+def verify(as_json: bool, seconds: float, digest: str | None, **choice: Any) -> None:
     """Check every hash and replay the golden vectors on this machine: PASS or FAIL, with each tensor's largest error.
 
     It also says whether batch sizes and numbers of threads give the same bits here. All is done in a process of its
-    own, within 4 GiB and two minutes. A file that the manifest does not name is a FAIL.
+    own, within 4 GiB and the time of --timeout. A file that the manifest does not name is a FAIL.
 
     \b
     Example:
@@ -58,6 +66,7 @@ def verify(as_json: bool, digest: str | None, **choice: Any) -> None:
         "threads": model.threads,
         "precision": model.precision,
         "digest": digest,
+        "seconds": seconds,
     }
     report = verify_apart(locate(model.path), **asked)
     verdict = "PASS" if report.passed else "FAIL"
