@@ -4,7 +4,7 @@
 
 Each round takes a shipped model, calibrates it one to three times with 0 to 20,000 synthetic scores of each method, and
 reads it. Finds are a model that cannot be read, a p-value below the one against all the scores that were given (if that
-is below 1/2), and a list thinned to fewer than 2,400.
+is below 1/2), and a list thinned to fewer than 5,000.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def _wrong(manifest: Manifest, given: Scores, random: np.random.Generator) -> st
     for method, scores in given.items():
         known = np.concatenate([scores, random.choice(scores, 50) * (1 + random.normal(size=50) * 1e-6)])
         kept = manifest.calibration[method]
-        if len(kept) < min(len(scores), 2400):
+        if len(kept) < min(len(scores), 5000):
             return f"{method}: {len(kept)} of {len(scores)} scores were kept"
         one, all_ = (conformal_p_values(known, numbers) for numbers in (kept, scores))
         two, all_two = (conformal_p_values(known, numbers, two_sided=True) for numbers in (kept, scores))

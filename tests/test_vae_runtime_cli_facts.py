@@ -41,12 +41,12 @@ def test_figures_have_their_units_and_nested_ones_lines_of_their_own(root):
         assert line in lines
 
 
-def test_a_calibration_is_a_method_and_how_many_pictures(tmp_path):
+def test_a_calibration_is_a_method_and_how_many_scores(tmp_path):
     calibration = {"elbo": (1.0, 2.0, 3.0), "kl_tiled": (0.5,)}
     lines = table(LinearGaussian.make().write(tmp_path / "model", calibration=calibration))
     at = lines.index("calibration")
     rows = [line.split(None, 1) for line in lines[at + 1 : at + 3]]
-    assert rows == [["elbo", "3 pictures"], ["kl_tiled", "1 picture"]]
+    assert rows == [["elbo", "3 scores"], ["kl_tiled", "1 score"]]
 
 
 def test_the_repr_of_a_manifest_is_a_line(root):

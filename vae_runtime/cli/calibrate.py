@@ -35,7 +35,7 @@ def calibrate(
     """Score normal pictures that the model was not trained on, and keep their scores in the model.
 
     `vae score --false-alarm-rate` then knows how rare a score is. n pictures allow rates down to 1 / (n + 1). Of very
-    many scores as many are kept as the model's manifest has place for, 5,000 or more of each method.
+    many scores some are kept, evenly spaced, 5,000 or more of each method: rates hold, small ones may be gone.
 
     The model of -m is calibrated where it is. The built-in one is not written: give -o for a calibrated copy of it.
 

@@ -174,7 +174,7 @@ def _require_calibration(vae: VAE, method: str, rate: float, place: str | None, 
     needs = f"a false-alarm rate of {rate:g}{', two-sided,' * two_sided} needs {fewest:,} calibration pictures or more"
     if fewest > most:
         raise InputError(
-            f"{needs}, and this model has place for the scores of {most:,}; the smallest rate that it can have is "
+            f"{needs}, and this model has room for the scores of {most:,}; the smallest rate that it can have is "
             f"{(1 + two_sided) / (most + 1):.2g}. It was calibrated with {known:,}."
         )
     command = calibrate_command(place, tiled=method.endswith("_tiled"))

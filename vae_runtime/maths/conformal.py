@@ -40,18 +40,16 @@ def conformal_p_values(scores: npt.ArrayLike, calibration: npt.ArrayLike, *, two
 
 
 def thinned(scores: Sequence[float], most: int) -> tuple[float, ...]:
-    """At most `most`, from 2, of sorted calibration scores, deterministic: no p-value below 1/2 becomes smaller.
+    """At most `most` of sorted calibration scores, evenly spaced, deterministic: no p-value below 1/2 becomes smaller.
 
-    Every d-th is kept, counted from each end; what is left over lies in the middle. Of n scores, m = (n + 1) // d - 1
-    are kept. A p-value p of all n becomes one from min(p, 1/2) to p + (1 + p) / (m + 1), a two-sided one from p to
-    p + (2 + p) / (m + 1): an alarm stays as rare as was asked for. Thinned again, the same holds of every step.
+    Of n scores, m are kept: the one at rank k (n + 1) / (m + 1), k = 1 .. m, rounded down in the lower half and up in
+    the upper one. A p-value p of all n becomes one from min(p, 1/2) to p + 1 / (m + 1), a two-sided one from p to
+    p + 2 / (m + 1): an alarm stays as rare as was asked for. Thinned again, the same holds of every step.
     """
-    n = len(scores)
-    step = -(-(n + 1) // (most + 1))
-    kept = (n + 1) // step - 1
-    low = [step * k - 1 for k in range(1, kept // 2 + 1)]
-    high = [n - step * k for k in range(kept - kept // 2, 0, -1)]
-    return tuple(scores[index] for index in (*low, *high))
+    n, m = len(scores), min(len(scores), most)
+    low = (k * (n + 1) // (m + 1) for k in range(1, m // 2 + 1))
+    high = (-(-k * (n + 1) // (m + 1)) for k in range(m // 2 + 1, m + 1))
+    return tuple(scores[rank - 1] for rank in (*low, *high))
 
 
 def rounded_outwards(scores: Sequence[float]) -> tuple[float, ...]:

@@ -17,10 +17,10 @@ _BYTES_OF_OTHERS = 2**16  # that may yet come into the manifest: a card, int8 gr
 
 
 def most_scores(manifest: Manifest, methods: int) -> int:
-    """How many scores of each method a manifest has place for where it is calibrated for so many methods."""
+    """How many scores of each method a manifest has room for where it is calibrated for so many methods."""
     others = len(dataclasses.replace(manifest, calibration={}).to_json().encode())
     free = min(_BYTES_OF_ALL, LIMIT_BYTES - _BYTES_OF_OTHERS - others)
-    return max(2, min(CALIBRATION_LIMIT, free // _BYTES // max(1, methods)))
+    return max(1, min(CALIBRATION_LIMIT, free // _BYTES // max(1, methods)))
 
 
 def calibrated(manifest: Manifest, found: Mapping[str, Sequence[float]]) -> Manifest:
