@@ -43,9 +43,7 @@ def test_what_costs_too_much_is_refused_before_it_is_opened(tmp_path, name):
     assert "\n" not in str(error.value) and len(str(error.value)) < 500
 
 
-@pytest.mark.parametrize(
-    "name", ["eight tensors alive just narrow enough", "wide kernels in 8 bits, smaller"]
-)
+@pytest.mark.parametrize("name", ["eight tensors alive just narrow enough", "wide kernels in 8 bits, smaller"])
 def test_what_is_just_within_the_limits_takes_no_more_than_was_computed(tmp_path, name):
     found = costs.cost(name, hostile_folders.write(tmp_path / "model", expensive.GRAPHS[name]()))
     assert found.answer == "passed" and found.peak <= found.bound <= limits.MOST_MEMORY
