@@ -1,40 +1,75 @@
-// golden.npz: a zip of uncompressed .npy arrays (docs/FORMAT.md, section 7).
+// golden.npz: a zip of uncompressed .npy arrays, read to the letter (docs/FORMAT.md, section 7).
 
 import { IntegrityError } from "./errors.js";
 
 const TYPES = { "<f4": Float32Array, "<f8": Float64Array, "<i8": BigInt64Array };
+const MOST = 64; // images, and draws of each
+const LATENTS = ["mean", "logvar", "eps", "z", "prior_z"];
+const NATS = ["prior_log_prob", "log_likelihood", "kl", "iwae", "score"];
 
-// The arrays by name, flat.
-export function readGolden(content) {
+// The arrays by name, flat; an IntegrityError for anything but what the format has for this manifest.
+export function readGolden(content, { image, latent, graphs }) {
+  const found = readArchive(content);
+  const [n, ...shape] = found.images?.shape ?? [];
+  const draws = Number(found.draws?.numbers[0]);
+  check(n >= 1 && n <= MOST && draws >= 1 && draws <= MOST, "it has no images or draws, or too many");
+  const pixels = ["<f4", [n, ...image.shape]];
+  const expected = {
+    images: pixels,
+    decoded: pixels,
+    ...Object.fromEntries(LATENTS.map((name) => [name, ["<f4", [n, latent.size]]])),
+    ...Object.fromEntries(NATS.map((name) => [name, ["<f8", [n]]])),
+    draws: ["<i8", []],
+    ...(graphs.detector && { faults: ["<f4", [n, ...shape.slice(1)]] }),
+  };
+  const others = Object.keys(found).filter((name) => !Object.hasOwn(expected, name));
+  check(!others.length, `it has ${others[0]}`);
+  for (const [name, [type, sides]] of Object.entries(expected)) {
+    const fits = found[name]?.type === type && String(found[name].shape) === String(sides);
+    check(fits && (type === "<i8" || found[name].numbers.every(Number.isFinite)), `${name} is not as it should be`);
+  }
+  return Object.fromEntries(Object.entries(found).map(([name, { numbers }]) => [name, numbers]));
+}
+
+// { name: { type, shape, numbers } }
+function readArchive(content) {
   const view = new DataView(content.buffer, content.byteOffset, content.length);
   const arrays = {};
   const end = content.length - 22; // the end of the central directory; the format has no comment
-  check(end >= 0 && view.getUint32(end, true) === 0x06054b50);
+  check(end >= 0 && view.getUint32(end, true) === 0x06054b50, "it is no archive, or cut off");
   let entry = view.getUint32(end + 16, true);
   for (let left = view.getUint16(end + 10, true); left > 0; left--) {
-    check(entry + 46 <= end && view.getUint32(entry, true) === 0x02014b50 && view.getUint16(entry + 10, true) === 0);
-    const [size, nameLength] = [view.getUint32(entry + 24, true), view.getUint16(entry + 28, true)];
+    check(entry + 46 <= end && view.getUint32(entry, true) === 0x02014b50, "it is damaged");
+    const [packed, size] = [20, 24].map((at) => view.getUint32(entry + at, true));
+    const nameLength = view.getUint16(entry + 28, true);
+    check(view.getUint16(entry + 10, true) === 0 && packed === size, "an array is compressed");
     const local = view.getUint32(entry + 42, true);
-    const name = ascii(content.subarray(entry + 46, entry + 46 + nameLength));
+    const name = ascii(content.subarray(entry + 46, entry + 46 + nameLength)).replace(/\.npy$/, "");
+    check(local + 30 <= end && !Object.hasOwn(arrays, name), `${name} is there twice, or outside`);
     const data = local + 30 + view.getUint16(local + 26, true) + view.getUint16(local + 28, true);
-    arrays[name.replace(/\.npy$/, "")] = readArray(content.slice(data, data + size));
+    check(data + size <= end, `${name} is cut off`);
+    arrays[name] = readArray(content.slice(data, data + size), name);
     entry += 46 + nameLength + view.getUint16(entry + 30, true) + view.getUint16(entry + 32, true);
   }
   return arrays;
 }
 
-function readArray(content) {
-  check(ascii(content.subarray(1, 6)) === "NUMPY" && content[6] === 1);
+function readArray(content, name) {
+  check(ascii(content.subarray(1, 6)) === "NUMPY" && content[6] === 1, `${name} is no array`);
   const start = 10 + content[8] + 256 * content[9];
-  const type = TYPES[/'descr': '(...)', 'fortran_order': False/.exec(ascii(content.subarray(10, start)))?.[1]];
-  check(type);
-  return new type(content.slice(start).buffer);
+  const header = ascii(content.subarray(10, start));
+  const [, type, sides] = /^\{'descr': '(...)', 'fortran_order': False, 'shape': \(([\d, ]*)\), \} *\n$/.exec(header) ?? [];
+  check(Object.hasOwn(TYPES, type ?? ""), `${name} is of another type or order`);
+  const shape = (sides.match(/\d+/g) ?? []).map(Number);
+  const count = shape.reduce((product, side) => product * side, 1);
+  check(content.length - start === count * TYPES[type].BYTES_PER_ELEMENT, `${name} has another size than it says`);
+  return { type, shape, numbers: new TYPES[type](content.slice(start).buffer) };
 }
 
 const ascii = (bytes) => String.fromCharCode(...bytes);
 
-function check(holds) {
+function check(holds, what) {
   if (!holds) {
-    throw new IntegrityError("golden.npz does not hold the golden vectors of the format.");
+    throw new IntegrityError(`golden.npz does not hold the golden vectors of the format: ${what}.`);
   }
 }

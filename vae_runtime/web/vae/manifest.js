@@ -44,7 +44,7 @@ function object(checks) {
 
 const FILE = {
   file: like(/^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,98}[A-Za-z0-9_])?$/),
-  bytes: size(0),
+  bytes: (value) => size(0)(value) && value <= 2 ** 27,
   sha256: like(/^[0-9a-f]{64}$/),
 };
 const PRECISIONS = object({ float32: object(FILE), int8: optional(object(FILE)) });
@@ -52,7 +52,7 @@ const TOLERANCE = object(Object.fromEntries(["mean", "logvar", "z", "images", "n
 const CALIBRATION = (value) => list(Number.isFinite, 1, 10_000)(value) && value.every((s, i) => !i || value[i - 1] <= s);
 
 function schema(latentSize, family, likelihood) {
-  const golden = object({ ...FILE, tolerance: TOLERANCE });
+  const golden = object({ ...FILE, bytes: (value) => size(0)(value) && value <= 2 ** 25, tolerance: TOLERANCE });
   const numbers = list((value) => Number.isFinite(value) && Math.abs(value) <= 30, latentSize, latentSize);
   const label = object({ name: like(/^[!-~]([ -~]{0,98}[!-~])?$/), mean: numbers, logvar: numbers });
   const roles = Object.fromEntries((ROLES[family] ?? []).map((role) => [role, PRECISIONS]));
@@ -110,6 +110,7 @@ function checkWhole({ image, prior, graphs, golden, card }) {
   const precisions = new Set(Object.values(graphs).flatMap(Object.keys));
   const wrong = [
     [new Set(names).size < names.length, "names one file twice"],
+    [files.reduce((sum, { bytes }) => sum + bytes, 0) > 2 ** 28, "names files of more than 268,435,456 bytes together"],
     [new Set(labels).size < labels.length, "names one label twice"],
     [image.shape[0] !== { L: 1, RGB: 3 }[image.mode], `has images of ${image.shape[0]} channels in the mode ${image.mode}`],
     [Object.keys(golden).length !== precisions.size, "has golden vectors of other precisions than its graphs"],

@@ -16,7 +16,7 @@ const KINDS = {
 // Returns { passed, tensors: [{ tensor, difference, tolerance }] }, the largest absolute difference of each.
 export async function verify(vae) {
   const entry = vae.manifest.golden[vae.precision];
-  const golden = readGolden(await readFile(vae.read, entry));
+  const golden = readGolden(await readFile(vae.read, entry), vae.manifest);
   const posterior = await vae.encode(golden.images);
   const elbo = await vae.elbo(golden.images, { samples: Number(golden.draws[0]) });
   const found = {
