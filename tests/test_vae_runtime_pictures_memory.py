@@ -12,7 +12,7 @@ from PIL import Image
 
 from tests.picture_files import COLOUR, COLOURS, FRAMES, GREY, STILL, encoded, png
 from vae_runtime import ImageSpec, InputError, from_uint8, read_images, write_image
-from vae_runtime.pictures import reading, sources
+from vae_runtime.pictures import limits, sources
 from vae_runtime.pictures.reading import read_picture
 
 SPEC = ImageSpec(shape=(3, 6, 8), mode="RGB")
@@ -133,7 +133,7 @@ def test_a_pillow_image_whose_file_is_closed_is_said_to_be(tmp_path):
 
 
 def test_a_pillow_image_has_the_limit_of_files(monkeypatch):
-    monkeypatch.setattr(reading, "LIMIT_PIXELS", 1599)
+    monkeypatch.setattr(limits, "LIMIT_PIXELS", 1599)
     with pytest.raises(InputError, match="is 40x40; the limit is 1,599 pixels"):
         read_picture(STILL)
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from tests.picture_files import COLOUR, COLOUR_ALPHA, COLOURS, FRAMES, GREY, GREY_ALPHA, STILL, encoded, png
 from vae_runtime import ImageSpec, InputError, from_uint8, read_images
-from vae_runtime.pictures import reading, sources
+from vae_runtime.pictures import limits, sources
 from vae_runtime.pictures.reading import read_picture
 
 SPEC = ImageSpec(shape=(3, 6, 8), mode="RGB")
@@ -171,7 +171,7 @@ def test_what_cannot_be_read_rightly_is_refused_in_one_sentence(tmp_path, conten
 
 def test_too_many_bytes_or_pixels_are_refused_before_decoding(monkeypatch):
     content = encoded(STILL)
-    monkeypatch.setattr(reading, "LIMIT_PIXELS", 1599)
+    monkeypatch.setattr(limits, "LIMIT_PIXELS", 1599)
     with pytest.raises(InputError, match="is 40x40; the limit is 1,599 pixels"):
         read_picture(content)
     monkeypatch.setattr(sources, "LIMIT_BYTES", len(content) - 1)
@@ -182,7 +182,7 @@ def test_too_many_bytes_or_pixels_are_refused_before_decoding(monkeypatch):
 
 def test_pictures_at_the_limits_are_read(monkeypatch):
     content = encoded(STILL)
-    monkeypatch.setattr(reading, "LIMIT_PIXELS", 1600)
+    monkeypatch.setattr(limits, "LIMIT_PIXELS", 1600)
     monkeypatch.setattr(sources, "LIMIT_BYTES", len(content))
     assert read_picture(io.BytesIO(content)).size == (40, 40)
 

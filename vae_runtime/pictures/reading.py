@@ -13,7 +13,9 @@
 | more than one frame | refused |
 | CMYK, YCbCr outside JPEG, LAB, HSV, 32-bit integer, float | refused |
 | cut off, damaged | refused, wherever the decoder can tell |
-| over 64 MiB or 64 megapixels | refused before decoding |
+| over 64 MiB, 65 megapixels or 65,535 pixels a side | refused before decoding |
+| over 256 MiB of memory to decode (`limits.py`) | the same |
+| over 16 MiB of metadata, 1 MiB of EXIF, 65,536 parts or 100 scans (`structure.py`) | the same |
 
 A Pillow image is held to the same rules, but for its file's format and bytes, which it may not have. One in mode "I" is
 32-bit unless Pillow made it of a PNG. Of a PNG that was loaded before, the depth is no longer known, and one
@@ -22,31 +24,30 @@ transparent colour is refused.
 
 from __future__ import annotations
 
-import io
+import contextlib
 import os
 import struct
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from ..errors import InputError
 from ..spec import ImageSpec
+from .decoded import ALPHA, DEEP, DIRECT, Picture
 from .fitting import fit_picture
+from .limits import LIMIT_PIXELS, check_size, memory, memory_of
 from .pixels import from_uint8
-from .sources import Source, content_of, is_pixels, name_of
+from .sources import Source, is_pixels, name_of, opened
+from .structure import Structure, structure_of
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
-LIMIT_PIXELS = 64 * 10**6
-BACKGROUND = (255, 255, 255)  # what shows through where a picture is transparent
 
 _ONE = (str, os.PathLike, bytes, bytearray, Image.Image)  # and no iterable of sources
-_DIRECT = ("L", "RGB")
-_ALPHA = ("LA", "La", "RGBA", "RGBa", "PA")
-_DEEP = ("I;16", "I;16B", "I;16L", "I;16N")
 # What Pillow's decoders raise on damaged content, besides OSError; warnings only where the host makes errors of them.
 _DAMAGE = (
     ValueError,
@@ -73,38 +74,56 @@ def read_images(sources: Source | Iterable[Source], spec: ImageSpec) -> npt.NDAr
     if not isinstance(spec, ImageSpec):
         raise InputError(f"spec is a {type(spec).__name__}; expected an ImageSpec, such as vae.manifest.image.")
     if isinstance(sources, _ONE) or hasattr(sources, "read") or is_pixels(sources) or not isinstance(sources, Iterable):
-        pixels = [fit_picture(read_picture(sources), spec)]  # type: ignore[arg-type]
+        pixels = [read_fitted(sources, spec)]  # type: ignore[arg-type]
     else:
-        pixels = [
-            fit_picture(read_picture(source, unnamed=f"sources[{number}]"), spec)
-            for number, source in enumerate(sources)
-        ]
+        pixels = [read_fitted(source, spec, unnamed=f"sources[{number}]") for number, source in enumerate(sources)]
     return from_uint8(np.stack(pixels) if pixels else np.empty((0, *spec.shape), np.uint8))
 
 
-def read_picture(source: Source, *, unnamed: str = "the input") -> Image.Image:
-    """Read one picture by the rules above; returns a Pillow image of mode "L" or "RGB", upright."""
+def read_fitted(source: Source, spec: ImageSpec, *, unnamed: str = "the input") -> npt.NDArray[np.uint8]:
+    """Read one picture and fit it to `spec`: uint8 [channels, height, width]."""
+    with open_picture(source, unnamed=unnamed) as picture:
+        return fit_picture(picture, spec)
+
+
+@contextlib.contextmanager
+def open_picture(source: Source, *, unnamed: str = "the input") -> Iterator[Picture]:
+    """Decode one picture by the rules above, for as long as it is looked at; its memory is everybody's (`limits.py`).
+
+    So do not open another one in the same thread meanwhile.
+    """
     name = name_of(source, unnamed)
-    if isinstance(source, Image.Image):
-        return _read_image(source, name)
-    content = content_of(source, name)
+    with contextlib.ExitStack() as stack:
+        yield _decode_image(source, name, stack) if isinstance(source, Image.Image) else _decode(source, name, stack)
+
+
+def read_picture(source: Source, *, unnamed: str = "the input") -> Image.Image:
+    """The same as a whole Pillow image of mode "L" or "RGB", upright; a large one takes that much more memory."""
+    with open_picture(source, unnamed=unnamed) as picture:
+        return picture.whole()
+
+
+def _decode(source: Any, name: str, stack: contextlib.ExitStack) -> Picture:
+    """A file or its bytes; what is not needed any more when `stack` is left is freed there."""
+    file, held = stack.enter_context(opened(source, name))
     try:
-        with Image.open(io.BytesIO(content), formats=FORMATS) as picture:
-            return _decoded(picture, name)
+        structure = structure_of(file, name)
+        picture = stack.enter_context(contextlib.closing(Image.open(file, formats=FORMATS)))
+        return _loaded(picture, name, structure, held, stack)
     except InputError:
         raise
     except UnidentifiedImageError:
-        raise InputError(f"{name} is {_kind(content)}; expected a picture as PNG, JPEG, WebP or BMP.") from None
+        raise InputError(f"{name} is {_kind(file)}; expected a picture as PNG, JPEG, WebP or BMP.") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise InputError(f"{name} has too many pixels; the limit is {LIMIT_PIXELS:,}. Make it smaller.") from None
     except (OSError, *_DAMAGE) as error:
         raise InputError(f"{name} is cut off or damaged ({error}); copy or save it again.") from None
 
 
-def _read_image(picture: Image.Image, name: str) -> Image.Image:
-    """The same of an image that Pillow has opened or made; opened, it may have read nothing but the header."""
+def _decode_image(picture: Image.Image, name: str, stack: contextlib.ExitStack) -> Picture:
+    """An image that Pillow has opened or made; opened, it may have read nothing but the header."""
     try:
-        return _decoded(picture, name)
+        return _loaded(picture, name, Structure(), 0, stack)
     except InputError:
         raise
     except (OSError, AttributeError, AssertionError, *_DAMAGE) as error:  # the middle two where its file is closed
@@ -113,26 +132,24 @@ def _read_image(picture: Image.Image, name: str) -> Image.Image:
         raise InputError(f"{name} is cut off or damaged ({error}); copy or save it again.") from None
 
 
-def _decoded(picture: Image.Image, name: str) -> Image.Image:
+def _loaded(
+    picture: Image.Image, name: str, structure: Structure, held: int, stack: contextlib.ExitStack
+) -> Picture:
     _check(picture, name)
+    stack.enter_context(memory(memory_of(picture, name, structure, held)))
     picture.load()
-    upright = ImageOps.exif_transpose(picture)
-    return _to_eight_bits(upright, name)
+    return Picture(picture, name)
 
 
 def _check(picture: Image.Image, name: str) -> None:
     """What the header alone can refuse."""
-    width, height = picture.size
-    if not width * height:
-        raise InputError(f"{name} is {width}x{height}; it has no pixels.")
-    if width * height > LIMIT_PIXELS:
-        raise InputError(f"{name} is {width}x{height}; the limit is {LIMIT_PIXELS:,} pixels. Make it smaller.")
+    check_size(picture, name)
     frames = getattr(picture, "n_frames", 1)
     if frames > 1 and picture.format != "MPO":
         raise InputError(f"{name} has {frames} frames; expected a still picture. Save the one you mean.")
     if picture.format == "PNG" and "transparency" in picture.info and _may_be_reduced(picture):
         raise InputError(f"{name} has one transparent colour and not 8 bits a channel; save it with an alpha channel.")
-    if picture.mode not in (*_DIRECT, *_ALPHA, *_DEEP, "1", "P", "I"):
+    if picture.mode not in (*DIRECT, *ALPHA, *DEEP, "1", "P", "I"):
         raise InputError(f"{name} has the colour mode {picture.mode}; save it as grey or RGB with 8 or 16 bits.")
     # Mode "I" is what Pillow makes of 16-bit PNGs in older versions, and of real 32-bit data, which has no known scale.
     if picture.mode == "I" and picture.format != "PNG":
@@ -142,30 +159,12 @@ def _check(picture: Image.Image, name: str) -> None:
 def _may_be_reduced(picture: Image.Image) -> bool:
     """Whether what is transparent in a PNG may be told at another depth than its pixels; once loaded, nobody knows."""
     tiles = getattr(picture, "tile", [])
-    return tiles[0][3] in _REDUCED if tiles else picture.mode in _DIRECT
+    return tiles[0][3] in _REDUCED if tiles else picture.mode in DIRECT
 
 
-def _to_eight_bits(picture: Image.Image, name: str) -> Image.Image:
-    if picture.mode in _DIRECT and "transparency" not in picture.info:
-        return picture.copy()
-    if picture.mode in _DEEP or picture.mode == "I":
-        return _from_sixteen_bits(picture, name)
-    if picture.mode in _ALPHA or "transparency" in picture.info:
-        grey = picture.mode in ("L", "LA", "La", "1")
-        layer = picture.convert("RGBA")
-        ground = Image.new("RGBA", layer.size, (*BACKGROUND, 255))
-        return Image.alpha_composite(ground, layer).convert("L" if grey else "RGB")
-    return picture.convert("L" if picture.mode == "1" else "RGB")
-
-
-def _from_sixteen_bits(picture: Image.Image, name: str) -> Image.Image:
-    values = np.asarray(picture).astype(np.int64)
-    if values.size and not (values.min() >= 0 and values.max() <= 65535):
-        raise InputError(f"{name} holds values outside 0 .. 65535; save it as grey with 8 or 16 bits.")
-    return Image.fromarray(((values * 255 + 32767) // 65535).astype(np.uint8))
-
-
-def _kind(content: bytes) -> str:
+def _kind(file: BinaryIO) -> str:
+    file.seek(0)
+    content = file.read(2**10)
     start = content.lstrip()[:1]
     if not content:
         return "empty"

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
+import stat
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from PIL import Image
 
 from ..errors import InputError
 
 LIMIT_BYTES = 64 * 2**20
+_PIECE = 2**20  # read at once: what is read lies in memory twice for a moment
 
 
 class Readable(Protocol):
@@ -34,27 +39,27 @@ def name_of(source: object, otherwise: str) -> str:
     return otherwise
 
 
-def content_of(source: str | os.PathLike[str] | bytes | Readable, name: str) -> bytes:
-    """All bytes of a source, or an InputError that names it; what is larger than the limit is not read to its end."""
-    try:
-        if isinstance(source, bytes):
-            content = source
-        elif isinstance(source, (str, os.PathLike)):
-            with Path(source).open("rb") as file:
-                content = _read(file, name)
-        else:
-            content = _read(source, name)
-    except InputError:
-        raise
-    except OSError as error:
-        raise InputError(f"{name} cannot be read ({error.strerror or error}).") from None
-    except (AttributeError, TypeError):
-        raise _no_source(source) from None
-    except ValueError as error:  # a closed file, or a path that no system takes
-        raise InputError(f"{name!a} cannot be read ({error}).") from None
-    if len(content) > LIMIT_BYTES:
-        raise InputError(f"{name} has more than {LIMIT_BYTES:,} bytes, the limit for one picture.")
-    return content
+@contextlib.contextmanager
+def opened(source: str | os.PathLike[str] | bytes | Readable, name: str) -> Iterator[tuple[BinaryIO, int]]:
+    """A source as a file that can be sought in, and how many bytes of it are held in memory for that.
+
+    What cannot be read is an InputError that names it; what is larger than the limit is not read to its end.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            file, held = _file(source, name, stack)
+            size = file.seek(0, os.SEEK_END)
+        except InputError:
+            raise
+        except OSError as error:
+            raise InputError(f"{name} cannot be read ({error.strerror or error}).") from None
+        except (AttributeError, TypeError):
+            raise _no_source(source) from None
+        except ValueError as error:  # a closed file, or a path that no system takes
+            raise InputError(f"{name!a} cannot be read ({error}).") from None
+        if size > LIMIT_BYTES:
+            raise InputError(f"{name} has more than {LIMIT_BYTES:,} bytes, the limit for one picture.")
+        yield file, held
 
 
 def is_pixels(value: Any) -> bool:
@@ -63,15 +68,26 @@ def is_pixels(value: Any) -> bool:
     return hasattr(value, "__array__") and not named and getattr(value.dtype, "kind", "f") not in "OSU"
 
 
-def _read(file: Readable, name: str) -> bytes:
+def _file(source: Any, name: str, stack: contextlib.ExitStack) -> tuple[BinaryIO, int]:
+    if isinstance(source, bytes):
+        return io.BytesIO(source), 0  # shares them
+    if isinstance(source, (str, os.PathLike)):
+        source = stack.enter_context(Path(source).open("rb"))
+        if stat.S_ISREG(os.fstat(source.fileno()).st_mode):
+            return source, 0
+    file = _read(source, name)
+    return file, file.tell()
+
+
+def _read(file: Readable, name: str) -> io.BytesIO:
     """All there is, up to one byte over the limit; a pipe or socket may give it in pieces."""
-    content = bytearray()
-    while len(content) <= LIMIT_BYTES and (part := file.read(LIMIT_BYTES + 1 - len(content))):
+    content = io.BytesIO()
+    while (left := LIMIT_BYTES + 1 - content.tell()) > 0 and (part := file.read(min(left, _PIECE))):
         if hasattr(part, "__await__"):
             getattr(part, "close", bool)()  # else Python warns that nobody waited for it
             raise InputError(f"{name} must be awaited; give its bytes, await upload.read(), or its file, upload.file.")
-        content += part
-    return bytes(content)
+        content.write(part)
+    return content
 
 
 def _no_source(source: object) -> InputError:
