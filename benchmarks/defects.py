@@ -51,7 +51,8 @@ def scores(vae: VAE, folder: Path, *, whole: bool) -> Scores:
     for path in pictures_in(folder):
         picture = read_picture(path)
         spec = vae.manifest.image
-        images = from_uint8(fit_picture(picture, spec)[None] if whole else cut(picture, spec)[0])
+        windows = np.concatenate([part for part, _ in cut(picture, spec)])
+        images = from_uint8(fit_picture(picture, spec)[None] if whole else windows)
         for method in vae.manifest.scores:
             found.setdefault(method, []).append(vae.score(images, method=method).max())
         found.setdefault("reconstruction, highest in its map", []).append(vae.anomaly_map(images).max())

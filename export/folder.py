@@ -7,7 +7,7 @@ import itertools
 import json
 import shlex
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -37,10 +37,11 @@ from vae_runtime.model.gate import OPSET
 from vae_runtime.model.golden import GoldenVectors
 from vae_runtime.model.manifest import FILE_NAME, Golden, Label, Likelihood, Manifest
 from vae_runtime.model.writing import check_target, describe, write_model
-from vae_runtime.pictures.reading import read_picture
+from vae_runtime.pictures.reading import open_picture
 from vae_runtime.pictures.tiling import cut
 from vae_runtime.pictures.walking import pictures_in
 from vae_runtime.pictures.writing import encode_image
+from vae_runtime.spec import ImageSpec
 
 from .card import card
 from .errors import ExportError
@@ -201,8 +202,15 @@ def _calibration(vae: VAE, folder: Path, *, tiled: bool) -> Calibration:
     """Scores of the pictures of a folder; of their windows where the model has learned windows."""
     paths, spec = pictures_in(folder), vae.manifest.image
     if tiled:
-        return tiled_calibration(vae, (from_uint8(cut(read_picture(path), spec)[0]) for path in paths))
+        return tiled_calibration(vae, _windows(paths, spec))
     return calibration(vae, (read_images(paths[begin : begin + 64], spec) for begin in range(0, len(paths), 64)))
+
+
+def _windows(paths: Iterable[Path], spec: ImageSpec) -> Iterator[Iterator[npt.NDArray[np.float32]]]:
+    """Of each picture its windows, some at a time."""
+    for path in paths:
+        with open_picture(path) as picture:
+            yield (from_uint8(part) for part, _ in cut(picture, spec))
 
 
 def _calibration_there(folder: Path, pair_id: str) -> Calibration:

@@ -36,7 +36,14 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def png(
-    width: int, height: int, bits: int, colour: int, *, interlaced: bool = False, before: bytes = b"", after: bytes = b""
+    width: int,
+    height: int,
+    bits: int,
+    colour: int,
+    *,
+    interlaced: bool = False,
+    before: bytes = b"",
+    after: bytes = b"",
 ) -> bytes:
     """A black PNG; `before` and `after` its pixels are other chunks."""
     row = (width * bits * _CHANNELS[colour] + 7) // 8 + 1
@@ -57,7 +64,9 @@ def encoded(picture: Image.Image, form: str, **options: object) -> bytes:
     return buffer.getvalue()
 
 
-def jpeg(width: int, height: int, *, mode: str = "RGB", segments: bytes = b"", scans: int = 0, **options: object) -> bytes:
+def jpeg(
+    width: int, height: int, *, mode: str = "RGB", segments: bytes = b"", scans: int = 0, **options: object
+) -> bytes:
     """A grey JPEG; segments: after its start. scans: how many times more its last scan comes."""
     content = encoded(Image.new(mode, (width, height), "grey"), "JPEG", **options)
     last = content.rindex(b"\xff\xda")
@@ -111,9 +120,7 @@ def cases() -> dict[str, Callable[[], bytes]]:
         "JPEG 8000x8000 grey progressive": lambda: jpeg(8000, 8000, mode="L", progressive=True),
         "JPEG 4000x4000, 1,000 scans": lambda: jpeg(4000, 4000, progressive=True, scans=1000),
         "JPEG 28x28, 4,000,000 segments": lambda: jpeg(28, 28, segments=b"\xff\xfe\0\2" * 4_000_000),
-        "JPEG 28x28, 60 MB of EXIF": lambda: jpeg(
-            28, 28, segments=(b"\xff\xe1\xff\xffExif\0\0" + bytes(65527)) * 900
-        ),
+        "JPEG 28x28, 60 MB of EXIF": lambda: jpeg(28, 28, segments=(b"\xff\xe1\xff\xffExif\0\0" + bytes(65527)) * 900),
         "JPEG 28x28, 60 MB of zeros": lambda: jpeg(28, 28, segments=bytes(60_000_000)),
         "WebP 16383x3906 lossless": lambda: webp(16383, 3906, lossless=True, quality=0),
         "WebP 16383x3906 lossy": lambda: webp(16383, 3906),

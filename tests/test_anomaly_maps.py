@@ -68,7 +68,8 @@ def test_red_lies_where_the_model_saw_it(fit, size):
     buffer = io.BytesIO()
     picture.save(buffer, "PNG")
     frame = read_images(buffer.getvalue(), spec)[0, 0]
-    result = np.asarray(overlay(picture, frame, spec, low=0.0, high=float(frame.max()))).astype(int)
+    parts = overlay(picture, frame, spec, low=0.0, high=float(frame.max()))
+    result = np.concatenate([np.asarray(part) for part in parts]).astype(int)
     assert result.shape == (size[1], size[0], 3)
     redness = result[..., 0] - result[..., 1]
     where = np.unravel_index(redness.argmax(), redness.shape)

@@ -10,9 +10,23 @@ from PIL import Image
 from tests.commands import vae_
 from vae_runtime import VAE, ImageSpec, from_uint8, write_image
 from vae_runtime.model.manifest import SCORES
-from vae_runtime.pictures.tiling import cut, stitch
+from vae_runtime.pictures import tiling
+from vae_runtime.pictures.tiling import Mosaic
 
 SPEC = ImageSpec(shape=(1, 28, 20))
+
+
+def cut(picture, spec):
+    """All windows and places at once."""
+    parts = list(tiling.cut(picture, spec))
+    return np.concatenate([windows for windows, _ in parts]), [place for _, places in parts for place in places]
+
+
+def stitch(maps, places, size):
+    mosaic = Mosaic(size, SPEC)
+    for number in range(len(maps)):
+        mosaic.add(maps[number : number + 1], places[number : number + 1])
+    return mosaic.whole()
 
 
 @pytest.mark.parametrize("size", [(20, 28), (21, 28), (40, 56), (133, 71), (20, 400)])

@@ -19,13 +19,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from vae_runtime.errors import InputError
 from vae_runtime.files import new_file, write_file
 from vae_runtime.pictures.ahead import ahead
 from vae_runtime.pictures.fitting import fit_picture
-from vae_runtime.pictures.reading import read_picture
+from vae_runtime.pictures.reading import open_picture
+from vae_runtime.pictures.strips import Croppable, strips
 from vae_runtime.pictures.tiling import window
 from vae_runtime.pictures.walking import pictures_in
 from vae_runtime.spec import ImageSpec
@@ -170,24 +170,26 @@ def _read_all(parts: list[tuple[Path, str]], spec: ImageSpec, patches: int) -> I
     def read(part: tuple[Path, str]) -> _Read:
         folder, path = part
         try:
-            picture = read_picture(folder / path)
+            with open_picture(folder / path) as picture:
+                images = _crops(picture, spec, patches, path) if patches else fit_picture(picture, spec)[None]
+                digest = hashlib.sha256()
+                for _, strip in strips(picture):
+                    digest.update(strip.tobytes())
+                return _Read(path, None, picture.size, picture.mode, digest.hexdigest(), images)
         except InputError as error:
             return _Read(path, str(error))
-        images = _crops(picture, spec, patches, path) if patches else fit_picture(picture, spec)[None]
-        digest = hashlib.sha256(picture.tobytes()).hexdigest()
-        return _Read(path, None, picture.size, picture.mode, digest, images)
 
     return ahead(read, parts)
 
 
-def _crops(picture: Image.Image, spec: ImageSpec, patches: int, path: str) -> npt.NDArray[np.uint8]:
+def _crops(picture: Croppable, spec: ImageSpec, patches: int, path: str) -> npt.NDArray[np.uint8]:
     """Random windows of a picture, the same for the same path."""
     _, height, width = spec.shape
     random = np.random.default_rng(int(_place(path) * 2**53))
     found = []
     for _ in range(patches):
-        left = int(random.integers(max(0, picture.width - width) + 1))
-        top = int(random.integers(max(0, picture.height - height) + 1))
+        left = int(random.integers(max(0, picture.size[0] - width) + 1))
+        top = int(random.integers(max(0, picture.size[1] - height) + 1))
         found.append(window(picture, (left, top), spec))
     return np.stack(found)
 

@@ -11,10 +11,13 @@ import numpy as np
 
 from vae_runtime.errors import InputError
 from vae_runtime.pictures.ahead import ahead
-from vae_runtime.pictures.reading import read_picture
+from vae_runtime.pictures.fitting import fit_picture
+from vae_runtime.pictures.reading import open_picture
 from vae_runtime.pictures.walking import pictures_in
+from vae_runtime.spec import ImageSpec
 
 LOOKED_AT = 64  # pictures, evenly spaced over the paths
+LOOKED_AT_SIDE = 64  # pixels of the longer side at which colours are looked for
 SIDES = (28, 256)  # that can be trained at
 USUAL_SIDE = 64  # the longest shorter side that is chosen: more costs time and wins little
 COLOUR_SHARE = 0.1  # of the pictures: with fewer in colour, the model is grey
@@ -54,15 +57,16 @@ def survey(folder: Path) -> Survey:
 
 def _look(path: Path) -> _Look | None:
     try:
-        picture = read_picture(path)
+        with open_picture(path) as picture:
+            width, height = picture.size
+            if picture.mode == "L":
+                return _Look(width, height, False)
+            scale = min(1, LOOKED_AT_SIDE / max(width, height))
+            shape = (3, max(1, round(height * scale)), max(1, round(width * scale)))
+            pixels = fit_picture(picture, ImageSpec(shape=shape, mode="RGB", resample="bicubic")).astype(np.int16)
     except InputError:
         return None
-    width, height = picture.size
-    if picture.mode == "L":
-        return _Look(width, height, False)
-    picture.thumbnail((64, 64))
-    pixels = np.asarray(picture).astype(np.int16)
-    return _Look(width, height, bool((np.ptp(pixels, axis=2) > COLOURFUL).mean() > 0.01))
+    return _Look(width, height, bool((np.ptp(pixels, axis=0) > COLOURFUL).mean() > 0.01))
 
 
 def _size(looks: list[_Look]) -> tuple[int, int]:

@@ -30,7 +30,7 @@ from ..errors import InputError
 from ..maths.arrays import check_image
 from ..pictures.fitting import fit_picture
 from ..pictures.pixels import from_uint8
-from ..pictures.reading import read_picture
+from ..pictures.reading import read_fitted
 from ..spec import MODES, ImageSpec
 
 LAYOUTS = ("auto", "chw", "hwc")
@@ -45,7 +45,7 @@ def read_row(row: Any, spec: ImageSpec, layout: str = "auto") -> npt.NDArray[np.
     if isinstance(row, (bytearray, memoryview)):
         row = bytes(row)
     if isinstance(row, (bytes, str, os.PathLike, Image.Image)):
-        return from_uint8(fit_picture(read_picture(row, unnamed="the image"), spec))
+        return from_uint8(read_fitted(row, spec, unnamed="the image"))
     array = _channels_first(_dense(row), spec.shape, layout)
     if array.dtype.kind in "iu":
         return from_uint8(fit_picture(_picture(array), spec))

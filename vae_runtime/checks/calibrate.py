@@ -30,12 +30,13 @@ def calibration(vae: VAE, batches: Iterable[npt.NDArray[np.float32]]) -> Calibra
     return {method: _kept(scores) for method, scores in found.items()}
 
 
-def tiled_calibration(vae: VAE, pictures: Iterable[npt.NDArray[np.float32]]) -> Calibration:
-    """The same for pictures given as their windows: the highest score of each, under the names of tiled scores."""
+def tiled_calibration(vae: VAE, pictures: Iterable[Iterable[npt.NDArray[np.float32]]]) -> Calibration:
+    """The same for pictures given as their windows, some at a time: the highest score of each, as tiled scores."""
     found: dict[str, list[float]] = {method: [] for method in vae.manifest.scores}
-    for windows in pictures:
-        for method, scores in found.items():
-            scores.append(float(vae.score(windows, method=method).max()))
+    for parts in pictures:
+        highest = [[vae.score(windows, method=method).max() for method in found] for windows in parts]
+        for scores, score in zip(found.values(), np.max(highest, axis=0).tolist(), strict=True):
+            scores.append(score)
     if not found["elbo"]:
         raise InputError("there is no picture to calibrate with.")
     return {f"{method}_tiled": _kept(scores) for method, scores in found.items()}

@@ -54,7 +54,7 @@ def calibrate(
     vae = model.open()
     pictures = Pictures(images, vae.manifest, built_in=model.built_in, shard=shard, errors=errors)
     if tile:
-        found = tiled_calibration(vae, (windows for _, windows, _ in pictures.tiled()))
+        found = tiled_calibration(vae, ((windows for windows, _ in parts) for _, _, parts in pictures.tiled()))
     else:
         found = calibration(vae, (batch for _, batch in pictures.batches()))
     write_calibrated(locate(model.path), target, found, replace=replace, meant=meant)

@@ -20,16 +20,18 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from ..model.manifest import Manifest
+    from ..pictures.decoded import Picture
     from ..pictures.tiling import Place
+
+    Windows = tuple[npt.NDArray[np.float32], list[Place]]
 
 BATCH = 64  # pictures in memory, beside those that are decoded ahead
 
 
 class _Read(NamedTuple):
-    """A picture as the model takes it, or as windows at `places`, and what it was."""
+    """A picture as the model takes it, and what it was."""
 
     pixels: npt.NDArray[np.uint8]
-    places: list[Place]
     kinds: tuple[str, ...]
     size: tuple[int, int]  # width, height
 
@@ -97,21 +99,27 @@ class Pictures:
             yield names, from_uint8(np.stack(pixels))
         self._report()
 
-    def tiled(self) -> Iterator[tuple[str, npt.NDArray[np.float32], list[tuple[int, int]]]]:
-        """Each path with the windows of its picture at its own resolution, and where they lie."""
-        from ..pictures.ahead import ahead
+    def tiled(self) -> Iterator[tuple[str, Picture, Iterator[Windows]]]:
+        """Each path with its picture, open until the next one is asked for, and its windows, cut where they are read.
+
+        One picture at a time: they may be large, and their windows take longer to compute on than to decode.
+        """
+        from ..pictures.likeness import unlikeness
         from ..pictures.pixels import from_uint8
+        from ..pictures.reading import open_picture
+        from ..pictures.tiling import cut
 
         with progress(len(self._paths), "pictures") as done:
-            for path, found in zip(self._paths, ahead(self._cut, self._paths, waiting=8), strict=True):
+            for path in self._paths:
                 done(1)
-                if isinstance(found, InputError):
-                    self._failures.append(str(found))
-                    continue
-                self._unlike.say_model()
-                self._unlike.note(found.kinds, found.size)
-                self.done += 1
-                yield path, from_uint8(found.pixels), found.places
+                try:
+                    with open_picture(standard_input() if path == "-" else path) as picture:
+                        self._unlike.say_model()
+                        self._unlike.note(unlikeness(picture, self._spec, windows=True), picture.size)
+                        self.done += 1
+                        yield path, picture, ((from_uint8(part), places) for part, places in cut(picture, self._spec))
+                except InputError as error:
+                    self._failures.append(str(error))
         self._report()
 
     def all(self) -> tuple[list[str], npt.NDArray[np.float32]]:
@@ -151,23 +159,12 @@ class Pictures:
     def _read(self, path: str) -> _Read | InputError:
         from ..pictures.fitting import fit_picture
         from ..pictures.likeness import unlikeness
-        from ..pictures.reading import read_picture
+        from ..pictures.reading import open_picture
 
         try:
-            picture = read_picture(standard_input() if path == "-" else path)
-            apart = unlikeness(picture, self._spec, known=self._known)
-            return _Read(fit_picture(picture, self._spec), [], apart, picture.size)
-        except InputError as error:
-            return error
-
-    def _cut(self, path: str) -> _Read | InputError:
-        from ..pictures.likeness import unlikeness
-        from ..pictures.reading import read_picture
-        from ..pictures.tiling import cut
-
-        try:
-            picture = read_picture(standard_input() if path == "-" else path)
-            return _Read(*cut(picture, self._spec), unlikeness(picture, self._spec, windows=True), picture.size)
+            with open_picture(standard_input() if path == "-" else path) as picture:
+                apart = unlikeness(picture, self._spec, known=self._known)
+                return _Read(fit_picture(picture, self._spec), apart, picture.size)
         except InputError as error:
             return error
 
@@ -189,16 +186,16 @@ def read_each(arguments: Iterable[str], manifest: Manifest, *, built_in: bool) -
     from ..pictures.fitting import fit_picture
     from ..pictures.likeness import KnownSizes, unlikeness
     from ..pictures.pixels import from_uint8
-    from ..pictures.reading import read_picture
+    from ..pictures.reading import open_picture
 
     images, unlike = [], Unlike(manifest, built_in=built_in)
     for argument in arguments:
         if Path(argument).is_dir():
             raise InputError(f"{argument} is a folder; expected one picture.")
-        picture = read_picture(standard_input() if argument == "-" else argument)
         known = KnownSizes.of(manifest.training)
-        unlike.note(unlikeness(picture, manifest.image, known=known), picture.size)
-        images.append(from_uint8(fit_picture(picture, manifest.image)[None]))
+        with open_picture(standard_input() if argument == "-" else argument) as picture:
+            unlike.note(unlikeness(picture, manifest.image, known=known), picture.size)
+            images.append(from_uint8(fit_picture(picture, manifest.image)[None]))
     unlike.say_model()
     unlike.say(len(images))
     return images

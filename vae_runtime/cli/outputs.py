@@ -144,11 +144,13 @@ def _write_one_of_many(path: Path, image: npt.NDArray[np.float32], *, text: Mapp
     write_file(path, encode_image(image, format=picture_format(path), text=text), synced=False)
 
 
-def write_picture(path: Path, picture: Image.Image) -> None:
-    """A Pillow image of many as PNG, and the folders above it."""
-    buffer = io.BytesIO()
-    picture.save(buffer, "PNG")
-    write_bytes_at(path, buffer.getvalue())
+def write_rows_at(path: Path, size: tuple[int, int], parts: Iterable[Image.Image]) -> None:
+    """A PNG of many, its rows as they come, and the folders above it."""
+    from ..pictures.png import write_png
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with new_file(path, synced=False) as file:
+        write_png(file, size, parts)
 
 
 def write_bytes_at(path: Path, content: bytes) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from ..pictures.decoded import Picture
     from ..spec import ImageSpec
     from ..vae import VAE
 
@@ -105,33 +106,40 @@ def score(
 
 def _scores(vae: VAE, pictures: Pictures, method: str, places: dict[str, Path]) -> Scores:
     """Paths and scores, a batch at a time; maps of where each picture is strange go to `places`."""
+    from ..pictures.reading import open_picture
+
     for paths, batch in pictures.batches():
         if places:
             kind = _kind_of_map(method)
             for path, strangeness in zip(paths, vae.anomaly_map(batch, method=kind), strict=True):
-                _write_map(places[path], path, strangeness, vae.manifest.image, kind)
+                with open_picture(path) as picture:
+                    _write_map(places[path], picture, strangeness, vae.manifest.image, kind)
         yield paths, vae.score(batch, method=method)
 
 
 def _scores_of_tiles(vae: VAE, pictures: Pictures, method: str, places: dict[str, Path]) -> Scores:
     """The same, a picture at a time: the score of its strangest window, the map put together from all."""
-    from ..pictures.tiling import stitch
+    import numpy as np
 
-    for path, windows, where in pictures.tiled():
+    from ..pictures.tiling import Mosaic
+
+    spec, kind = vae.manifest.image, _kind_of_map(method)
+    for path, picture, parts in pictures.tiled():
+        mosaic, highest = Mosaic(picture.size, spec), []
+        for windows, where in parts:
+            highest.append(vae.score(windows, method=method).max())
+            if places:
+                mosaic.add(vae.anomaly_map(windows, method=kind), where)
         if places:
-            kind = _kind_of_map(method)
-            maps = vae.anomaly_map(windows, method=kind)
-            _, height, width = vae.image_shape
-            size = max(left for left, _ in where) + width, max(top for _, top in where) + height
-            _write_map(places[path], path, stitch(maps, where, size), vae.manifest.image, kind)
-        yield [path], vae.score(windows, method=method).max(keepdims=True)
+            _write_map(places[path], picture, mosaic.whole(), spec, kind)
+        yield [path], np.max(highest, keepdims=True)
 
 
 def _kind_of_map(method: str) -> str:
     return "faults" if method == "faults" else "reconstruction"
 
 
-def _write_map(place: Path, path: str, strangeness: npt.NDArray[np.float32], spec: ImageSpec, kind: str) -> None:
+def _write_map(place: Path, picture: Picture, strangeness: npt.NDArray[np.float32], spec: ImageSpec, kind: str) -> None:
     """Red begins where a pixel is as strange as the picture's middle one, and is full at 2 nats a channel above it.
 
     Of faults it begins at even odds, and is full at e^4 to 1. A map that is larger than the model's images is of
@@ -140,13 +148,11 @@ def _write_map(place: Path, path: str, strangeness: npt.NDArray[np.float32], spe
     import numpy as np
 
     from ..pictures.overlay import overlay
-    from ..pictures.reading import read_picture
 
     low, reach = (0.0, 4.0) if kind == "faults" else (float(np.median(strangeness)), 2.0 * spec.shape[0])
     if strangeness.shape != spec.shape[1:]:
         spec = replace(spec, shape=(spec.shape[0], *strangeness.shape), fit="stretch")
-    picture = overlay(read_picture(path), strangeness, spec, low=low, high=low + reach)
-    outputs.write_picture(place, picture)
+    outputs.write_rows_at(place, picture.size, overlay(picture, strangeness, spec, low=low, high=low + reach))
 
 
 def _require_calibration(vae: VAE, method: str, rate: float, place: str | None) -> None:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from PIL import Image, ImageChops
 
 from ..spec import ImageSpec
+from .strips import Croppable, strips
 
 SCALE, BEND = 2.0, 1.25  # how much smaller, larger or wider than the model's image a picture may be
 GREY_LEVELS = 8  # by which the channels of a grey picture may differ: lossy formats store it with a tinge
@@ -38,7 +39,7 @@ class KnownSizes(NamedTuple):
 
 
 def unlikeness(
-    picture: Image.Image, spec: ImageSpec, *, windows: bool = False, known: KnownSizes | None = None
+    picture: Croppable, spec: ImageSpec, *, windows: bool = False, known: KnownSizes | None = None
 ) -> tuple[str, ...]:
     """What sets an "L" or "RGB" picture apart from the model's: any of COLOUR, LARGE, SMALL, BENT; deterministic.
 
@@ -49,7 +50,7 @@ def unlikeness(
     if windows or (known and known.are_like(picture.size)):
         return tuple(found)
     _, height, width = spec.shape
-    across, down = picture.width / width, picture.height / height
+    across, down = picture.size[0] / width, picture.size[1] / height
     least, most = min(across, down), max(across, down)
     # A cropped picture is seen at the scale of its shorter side, a padded one at that of its longer side.
     shrunk = {"crop": least, "pad": most, "stretch": (across * down) ** 0.5}[spec.fit]
@@ -62,6 +63,10 @@ def unlikeness(
     return tuple(found)
 
 
-def _coloured(picture: Image.Image) -> bool:
-    red, *others = picture.split()
+def _coloured(picture: Croppable) -> bool:
+    return any(_has_colour(strip) for _, strip in strips(picture))
+
+
+def _has_colour(strip: Image.Image) -> bool:
+    red, *others = strip.split()
     return any(ImageChops.difference(red, other).getextrema()[1] > GREY_LEVELS for other in others)  # type: ignore[operator]

@@ -1,4 +1,4 @@
-"""What a picture may cost: the memory that Pillow decodes it in, told from its header, and one limit for all threads."""
+"""What a picture may cost: the memory that it is decoded in, told from its header, and one limit for all threads."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from collections.abc import Iterator
 from PIL import Image
 
 from ..errors import InputError
-from .structure import Structure
 from .strips import STRIP_PIXELS
+from .structure import Structure
 
 LIMIT_MEMORY = 256 * 2**20  # bytes, of all pictures that are decoded at one time
 LIMIT_PIXELS = 65_000_000  # the photographs of 64-megapixel phones are a little larger than that
 LIMIT_SIDE = 65_535
+LIMIT_RUN_BYTES = 8 * 2**20  # of a BMP that is packed as run lengths
 
 _WORKING = 96  # bytes for each pixel of a strip while it is converted, and for the rows that are made of strips
 _NARROW = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}  # bytes a pixel; 4 of other modes
 _WEBP = 16  # bytes a pixel: two canvases of libwebp, Pillow's copy of one, and its image
-_RUN_LENGTHS = 4  # bytes a pixel, and
-_RUN_BYTES = 16 * 2**20  # of such a BMP at most: Pillow reads them in Python
+_RUN_LENGTHS = 16  # bytes a pixel: fewer, but Pillow reads them in Python, and takes long
 _METADATA = 4  # times their size: Pillow keeps them in several places, and text in up to four bytes a letter
 
 
@@ -32,7 +32,7 @@ def check_size(picture: Image.Image, name: str) -> None:
         raise InputError(f"{name} is {width}x{height}; it has no pixels.")
     if max(width, height) > LIMIT_SIDE:
         raise InputError(
-            f"{name} is {width}x{height}; the limit is {LIMIT_SIDE:,} pixels a side. Cut it into parts, or make it smaller."
+            f"{name} is {width}x{height}; the limit is {LIMIT_SIDE:,} pixels a side. Cut it, or make it smaller."
         )
     if width * height > LIMIT_PIXELS:
         raise InputError(f"{name} is {width}x{height}; the limit is {LIMIT_PIXELS:,} pixels. Make it smaller.")
@@ -49,11 +49,12 @@ def memory_of(picture: Image.Image, name: str, structure: Structure, held: int) 
         each, kind = _WEBP, "WebP"
     elif picture.format == "BMP" and picture.info.get("compression") in (1, 2):
         each, kind = _RUN_LENGTHS, "a BMP of run lengths"
-        if structure.size > _RUN_BYTES:
-            raise InputError(f"{name} has more than {_RUN_BYTES:,} bytes of run lengths; save it as PNG.")
+        if structure.size > LIMIT_RUN_BYTES:
+            raise InputError(f"{name} is a BMP of more than {LIMIT_RUN_BYTES:,} bytes of run lengths; save it as PNG.")
     elif structure.coefficients:
         kind = "progressive JPEG"
-    needed = each * pixels + _WORKING * min(pixels, STRIP_PIXELS) + structure.coefficients + _METADATA * structure.metadata + held
+    needed = each * pixels + structure.coefficients + held
+    needed += _WORKING * min(pixels, STRIP_PIXELS) + _METADATA * structure.metadata
     if needed > LIMIT_MEMORY:
         raise InputError(
             f"{name} is {picture.width}x{picture.height}, and would take {-(-needed // 2**20):,} MB to decode"

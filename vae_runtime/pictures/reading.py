@@ -132,12 +132,14 @@ def _decode_image(picture: Image.Image, name: str, stack: contextlib.ExitStack) 
         raise InputError(f"{name} is cut off or damaged ({error}); copy or save it again.") from None
 
 
-def _loaded(
-    picture: Image.Image, name: str, structure: Structure, held: int, stack: contextlib.ExitStack
-) -> Picture:
+def _loaded(picture: Image.Image, name: str, structure: Structure, held: int, stack: contextlib.ExitStack) -> Picture:
     _check(picture, name)
     stack.enter_context(memory(memory_of(picture, name, structure, held)))
-    picture.load()
+    try:
+        picture.load()
+    except MemoryError:
+        size = f"{picture.width}x{picture.height}"
+        raise InputError(f"{name} is {size}, too large for the memory that is left here. Make it smaller.") from None
     return Picture(picture, name)
 
 

@@ -7,7 +7,6 @@ import io
 import os
 import stat
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from PIL import Image
@@ -72,11 +71,11 @@ def _file(source: Any, name: str, stack: contextlib.ExitStack) -> tuple[BinaryIO
     if isinstance(source, bytes):
         return io.BytesIO(source), 0  # shares them
     if isinstance(source, (str, os.PathLike)):
-        source = stack.enter_context(Path(source).open("rb"))
+        source = stack.enter_context(open(source, "rb"))  # noqa: SIM115  # the stack closes it
         if stat.S_ISREG(os.fstat(source.fileno()).st_mode):
             return source, 0
-    file = _read(source, name)
-    return file, file.tell()
+    content = _read(source, name)
+    return content, content.tell()
 
 
 def _read(file: Readable, name: str) -> io.BytesIO:

@@ -125,7 +125,7 @@ def _coefficients(frame: bytes) -> int:
     """Bytes of all coefficients of a JPEG with this frame header: two for each place of a block, in whole MCUs."""
     if len(frame) < 9:
         return 0
-    height, width = struct.unpack(">HH", frame[1:5])
+    height, width = (int.from_bytes(frame[place : place + 2], "big") for place in (1, 3))
     factors = [(places >> 4, places & 15) for places in frame[7::3]]
     across, down = (8 * max(1, *(factor[axis] for factor in factors), 1) for axis in (0, 1))
     return 128 * -(-width // across) * -(-height // down) * sum(h * v for h, v in factors)
