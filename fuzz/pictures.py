@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import sys
+import tempfile
 from collections import Counter
 from pathlib import Path
 
@@ -83,14 +84,20 @@ def peak_from_now() -> float:
 
 @click.command()
 @click.option("--count", type=click.IntRange(1), default=3000, show_default=True)
+@click.option("--extremes", type=click.IntRange(0), default=100, show_default=True)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
-def main(count: int, seed: int) -> None:
-    """Print how many of each outcome, and the peak of memory; exit with 1 if any is bad."""
+def main(count: int, extremes: int, seed: int) -> None:
+    """Print how many of each outcome, and what they cost; exit with 1 if any is bad.
+
+    Damages `count` small pictures; and draws `extremes` sound ones that are hard to read (`fuzz/extremes.py`), whose
+    memory and seconds are counted one by one.
+    """
     found, peak = run(count, seed)
-    for kind, number in found.most_common():
+    hard, memory, seconds = run_extremes(extremes, seed)
+    for kind, number in (found + hard).most_common():
         click.echo(f"{number:7,}  {kind}")
-    click.echo(f"peak {peak:.0f} MB")
-    sys.exit(bool(set(found) - {"an image", "refused"}) or peak > PEAK)
+    click.echo(f"peak {peak:.0f} MB; extremes at most {memory:.0f} MB and {seconds:.1f} s each")
+    sys.exit(bool(set(found + hard) - {"an image", "refused"}) or peak > PEAK)
 
 
 def run(count: int, seed: int) -> tuple[Counter[str], float]:
@@ -107,6 +114,23 @@ def run(count: int, seed: int) -> tuple[Counter[str], float]:
             if said not in ("an image", "refused"):
                 click.echo(f"case {number}: {name}: {said}", err=True)
     return outcomes, peak
+
+
+def run_extremes(count: int, seed: int) -> tuple[Counter[str], float, float]:
+    """Outcomes of sound pictures that are hard to read, and the most MB and seconds that one of them took."""
+    from .extremes import cost, drawn, is_find, measure
+
+    outcomes, most, longest = Counter[str](), 0.0, 0.0
+    with Guarded(cost, 150.0) as ask, tempfile.TemporaryDirectory() as folder:
+        for number in range(seed, seed + count):
+            name, content = drawn(np.random.default_rng(number))
+            said, memory, seconds = measure(ask, content, Path(folder))
+            most, longest = max(most, memory), max(longest, seconds)
+            if is_find(said, memory, seconds):
+                click.echo(f"extreme {number}: {name}: {said}, {memory:.0f} MB, {seconds:.1f} s", err=True)
+                said = "costs too much" if said in ("an image", "refused") else said
+            outcomes[said] += 1
+    return outcomes, most, longest
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -22,6 +23,7 @@ _WORKING = 96  # bytes for each pixel of a strip while it is converted, and for 
 _NARROW = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2}  # bytes a pixel; 4 of other modes
 _WEBP = 16  # bytes a pixel: two canvases of libwebp, Pillow's copy of one, and its image
 _RUN_LENGTHS = 16  # bytes a pixel: fewer, but Pillow reads them in Python, and takes long
+_LARGE = 8 * 2**20  # bytes that are given back to the system
 _METADATA = 4  # times their size: Pillow keeps them in several places, and text in up to four bytes a letter
 
 
@@ -56,10 +58,12 @@ def memory_of(picture: Image.Image, name: str, structure: Structure, held: int) 
     needed = each * pixels + structure.coefficients + held
     needed += _WORKING * min(pixels, STRIP_PIXELS) + _METADATA * structure.metadata
     if needed > LIMIT_MEMORY:
+        advice = "Save it as PNG or ordinary JPEG, or make it smaller." if kind else "Make it smaller."
+        if needed - held <= LIMIT_MEMORY:
+            advice = "Give it as a file: what comes through a pipe is held in memory as well."
         raise InputError(
             f"{name} is {picture.width}x{picture.height}, and would take {-(-needed // 2**20):,} MB to decode"
-            f"{f' as {kind}' if kind else ''}; the limit is {LIMIT_MEMORY // 2**20}. "
-            f"{'Save it as PNG or ordinary JPEG, or make it smaller.' if kind else 'Make it smaller.'}"
+            f"{f' as {kind}' if kind else ''}; the limit is {LIMIT_MEMORY // 2**20}. {advice}"
         )
     return needed
 
@@ -90,7 +94,20 @@ _allowance = _Allowance(LIMIT_MEMORY)
 def memory(size: int) -> Iterator[None]:
     """Wait until so many bytes are left of all pictures' memory, and hold them; do not ask twice in one thread."""
     with _allowance.take(size):
-        yield
+        try:
+            yield
+        finally:
+            if size >= _LARGE:
+                _give_back()
+
+
+def _give_back() -> None:
+    """What was freed, to the system: glibc keeps it for the thread that had it, and each of many would keep as much."""
+    if sys.platform == "linux":
+        with contextlib.suppress(ImportError, OSError, AttributeError):  # another C library has no such function
+            import ctypes
+
+            ctypes.CDLL(None).malloc_trim(0)
 
 
 def _renew() -> None:

@@ -108,8 +108,10 @@ def _decode(source: Any, name: str, stack: contextlib.ExitStack) -> Picture:
     file, held = stack.enter_context(opened(source, name))
     try:
         structure = structure_of(file, name)
-        picture = stack.enter_context(contextlib.closing(Image.open(file, formats=FORMATS)))
-        return _loaded(picture, name, structure, held, stack)
+        picture = Image.open(file, formats=FORMATS)
+        stack.enter_context(memory(memory_of(_checked(picture, name), name, structure, held)))
+        stack.callback(picture.close)  # before others may use its memory
+        return _loaded(picture, name)
     except InputError:
         raise
     except UnidentifiedImageError:
@@ -123,7 +125,8 @@ def _decode(source: Any, name: str, stack: contextlib.ExitStack) -> Picture:
 def _decode_image(picture: Image.Image, name: str, stack: contextlib.ExitStack) -> Picture:
     """An image that Pillow has opened or made; opened, it may have read nothing but the header."""
     try:
-        return _loaded(picture, name, Structure(), 0, stack)
+        stack.enter_context(memory(memory_of(_checked(picture, name), name, Structure(), 0)))
+        return _loaded(picture, name)
     except InputError:
         raise
     except (OSError, AttributeError, AssertionError, *_DAMAGE) as error:  # the middle two where its file is closed
@@ -132,9 +135,7 @@ def _decode_image(picture: Image.Image, name: str, stack: contextlib.ExitStack) 
         raise InputError(f"{name} is cut off or damaged ({error}); copy or save it again.") from None
 
 
-def _loaded(picture: Image.Image, name: str, structure: Structure, held: int, stack: contextlib.ExitStack) -> Picture:
-    _check(picture, name)
-    stack.enter_context(memory(memory_of(picture, name, structure, held)))
+def _loaded(picture: Image.Image, name: str) -> Picture:
     try:
         picture.load()
     except MemoryError:
@@ -143,8 +144,8 @@ def _loaded(picture: Image.Image, name: str, structure: Structure, held: int, st
     return Picture(picture, name)
 
 
-def _check(picture: Image.Image, name: str) -> None:
-    """What the header alone can refuse."""
+def _checked(picture: Image.Image, name: str) -> Image.Image:
+    """The same picture, or what its header alone can refuse it for."""
     check_size(picture, name)
     frames = getattr(picture, "n_frames", 1)
     if frames > 1 and picture.format != "MPO":
@@ -156,6 +157,7 @@ def _check(picture: Image.Image, name: str) -> None:
     # Mode "I" is what Pillow makes of 16-bit PNGs in older versions, and of real 32-bit data, which has no known scale.
     if picture.mode == "I" and picture.format != "PNG":
         raise InputError(f"{name} holds 32-bit integers; save it as grey or RGB with 8 or 16 bits.")
+    return picture
 
 
 def _may_be_reduced(picture: Image.Image) -> bool:

@@ -3,10 +3,10 @@
 // The browser takes the first frame of an animation and reduces 16 bits in its own way; Python refuses the one and
 // rounds the other.
 
+import { checkSize } from "./vae/fitting.js";
 import { InputError } from "./vae/index.js";
 
 const LIMIT_BYTES = 64 * 2 ** 20;
-const LIMIT_PIXELS = 64e6;
 const STARTS = [/^\x89PNG/, /^\xff\xd8\xff/, /^RIFF....WEBP/s, /^BM/]; // PNG, JPEG, WebP, BMP
 
 // blob -> { width, height, data }.
@@ -24,9 +24,7 @@ export async function decodePicture(blob) {
     throw new InputError(`${name} is cut off, damaged, or too large for this browser; copy or save it again.`);
   });
   const { width, height } = bitmap;
-  if (width * height > LIMIT_PIXELS) {
-    throw new InputError(`${name} is ${width}x${height}; the limit is ${LIMIT_PIXELS} pixels. Make it smaller.`);
-  }
+  checkSize(name, width, height);
   const canvas = Object.assign(document.createElement("canvas"), { width, height });
   try {
     return pixelsOf(bitmap, canvas.getContext("2d", { willReadFrequently: true }), name);

@@ -4,15 +4,23 @@ import { InputError } from "./errors.js";
 import { roundHalfToEven } from "./pixels.js";
 import { resize } from "./resampling.js";
 
-const LIMIT_PIXELS = 64e6;
+const LIMIT_PIXELS = 65e6;
+const LIMIT_SIDE = 65535;
+
+// Refuse a picture that is larger than any host reads; `name` begins the sentence.
+export function checkSize(name, width, height) {
+  if (Math.max(width, height) > LIMIT_SIDE) {
+    throw new InputError(`${name} is ${width}x${height}; the limit is ${LIMIT_SIDE} pixels a side. Make it smaller.`);
+  }
+  if (width * height > LIMIT_PIXELS) {
+    throw new InputError(`${name} is ${width}x${height}; the limit is ${LIMIT_PIXELS} pixels. Make it smaller.`);
+  }
+}
 
 // picture: { width, height, data }, RGBA bytes as of a canvas. spec: `vae.manifest.image`.
 // Returns Uint8Array [channels * height * width] of the spec's shape.
 export function fitPicture(picture, spec) {
-  if (picture.width * picture.height > LIMIT_PIXELS) {
-    const size = `${picture.width}x${picture.height}`;
-    throw new InputError(`the picture is ${size}; the limit is ${LIMIT_PIXELS} pixels. Make it smaller.`);
-  }
+  checkSize("the picture", picture.width, picture.height);
   const [, height, width] = spec.shape;
   const planes = channelsOf(picture, spec).map((plane) => fitPlane(plane, picture.width, picture.height, spec));
   const pixels = new Uint8Array(planes.length * height * width);
