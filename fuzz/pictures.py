@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image
 
 from .damage import ANYWHERE
+from .extremes import bmp, chunk, jpeg, png, webp
 from .guarded import Guarded
 
 SECONDS = 20.0
@@ -50,7 +51,12 @@ def pictures() -> dict[str, bytes]:
         buffer = io.BytesIO()
         picture.save(buffer, form, **options)
         found[name] = buffer.getvalue()
-    return found
+    return found | {
+        "interlaced PNG": png(40, 30, 8, 2, interlaced=True, before=chunk(b"tEXt", b"key\0value")),
+        "run-length BMP": bmp(40, 30, rle=b"\x28\1\0\0" * 30 + b"\0\1"),
+        "extended WebP": webp(40, 30, chunks=b"ABCD\2\0\0\0xx"),
+        "JPEG of many scans": jpeg(40, 30, progressive=True, scans=20),
+    }
 
 
 def outcome(source: bytes | Path) -> str:
