@@ -126,6 +126,7 @@ def cases() -> dict[str, Callable[[], bytes]]:
         "WebP 16383x3906 lossy": lambda: webp(16383, 3906),
         "WebP 4000x3000 lossless": lambda: webp(4000, 3000, lossless=True, quality=0),
         "WebP 4000x4000 lossy": lambda: webp(4000, 4000),
+        "WebP 3800x3800 lossless noise": lambda: encoded(_noise(3800), "WEBP", lossless=True, quality=0, method=0),
         "WebP 28x28, 6,000,000 chunks": lambda: webp(28, 28, chunks=b"ABCD\0\0\0\0" * 6_000_000),
         "BMP 8000x8000 RLE8": lambda: bmp(8000, 8000, rle=(b"\xff\1" * 31 + b"\x5f\1\0\0") * 8000 + b"\0\1"),
         "BMP 8000x8000 RLE4, lines of nothing": lambda: bmp(8000, 8000, rle=b"\1\0\0\0" * 8000, four_bits=True),
@@ -144,6 +145,10 @@ def cases() -> dict[str, Callable[[], bytes]]:
             28, 28, 8, 0, before=chunk(b"acTL", struct.pack(">II", 2**31 - 1, 0))
         ),
     }
+
+
+def _noise(side: int) -> Image.Image:
+    return Image.fromarray(np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8))
 
 
 def _many_orientations(count: int) -> bytes:

@@ -249,3 +249,26 @@ def test_a_picture_of_the_caller_stays_open_and_as_it_was():
     with open_picture(picture) as opened:
         assert isinstance(opened, Picture)
     np.testing.assert_array_equal(np.asarray(picture), NOISE)
+
+
+@pytest.mark.parametrize(
+    ("content", "alone"),
+    [
+        (encoded(STILL), False),
+        (encoded(STILL, "WEBP"), False),
+        (extremes.webp(8, 8, chunks=b"ABCD" + struct.pack("<I", 2**21) + bytes(2**21)), True),
+        (PNG(8, 8, 8, 0, before=PRIVATE_MEGABYTE), True),
+    ],
+    ids=["PNG", "WebP", "large WebP", "metadata"],
+)
+def test_what_is_costly_to_open_has_all_of_the_memory_before(monkeypatch, content, alone):
+    """Pillow copies a whole WebP, and keeps metadata, before it says how large the picture is."""
+    left, real = [], Image.open
+
+    def noting(*arguments, **options):
+        left.append(limits._allowance._left)
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(Image, "open", noting)
+    read_picture(content)
+    assert left == [0 if alone else limits.LIMIT_MEMORY] and limits._allowance._left == limits.LIMIT_MEMORY

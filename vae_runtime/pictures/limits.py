@@ -24,6 +24,7 @@ _NARROW = {"1": 1, "L": 1, "P": 1, "I;16": 2, "I;16B": 2, "I;16L": 2, "I;16N": 2
 _WEBP = 16  # bytes a pixel: two canvases of libwebp, Pillow's copy of one, and its image
 _RUN_LENGTHS = 16  # bytes a pixel: fewer, but Pillow reads them in Python, and takes long
 _LARGE = 8 * 2**20  # bytes that are given back to the system
+_SMALL = 2 * 2**20  # bytes that each thread may take beside them
 _METADATA = 4  # times their size: Pillow keeps them in several places, and text in up to four bytes a letter
 
 
@@ -55,8 +56,8 @@ def memory_of(picture: Image.Image, name: str, structure: Structure, held: int) 
             raise InputError(f"{name} is a BMP of more than {LIMIT_RUN_BYTES:,} bytes of run lengths; save it as PNG.")
     elif structure.coefficients:
         kind = "progressive JPEG"
-    needed = each * pixels + structure.coefficients + held
-    needed += _WORKING * min(pixels, STRIP_PIXELS) + _METADATA * structure.metadata
+    needed = each * pixels + _WORKING * min(pixels, STRIP_PIXELS)
+    needed += structure.coefficients + structure.copied + _METADATA * structure.metadata + held
     if needed > LIMIT_MEMORY:
         advice = "Save it as PNG or ordinary JPEG, or make it smaller." if kind else "Make it smaller."
         if needed - held <= LIMIT_MEMORY:
@@ -66,6 +67,11 @@ def memory_of(picture: Image.Image, name: str, structure: Structure, held: int) 
             f"{f' as {kind}' if kind else ''}; the limit is {LIMIT_MEMORY // 2**20}. {advice}"
         )
     return needed
+
+
+def opens_alone(structure: Structure) -> bool:
+    """Whether opening a file, before its size is known, takes so much that it must have all of the memory."""
+    return 2 * structure.copied + _METADATA * structure.metadata > _SMALL
 
 
 class _Allowance:

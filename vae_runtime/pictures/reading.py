@@ -39,7 +39,7 @@ from ..errors import InputError
 from ..spec import ImageSpec
 from .decoded import ALPHA, DEEP, DIRECT, Picture
 from .fitting import fit_picture
-from .limits import LIMIT_PIXELS, check_size, memory, memory_of
+from .limits import LIMIT_MEMORY, LIMIT_PIXELS, check_size, memory, memory_of, opens_alone
 from .pixels import from_uint8
 from .sources import Source, is_pixels, name_of, opened
 from .structure import Structure, structure_of
@@ -108,8 +108,12 @@ def _decode(source: Any, name: str, stack: contextlib.ExitStack) -> Picture:
     file, held = stack.enter_context(opened(source, name))
     try:
         structure = structure_of(file, name)
+        if alone := opens_alone(structure):
+            stack.enter_context(memory(LIMIT_MEMORY))
         picture = Image.open(file, formats=FORMATS)
-        stack.enter_context(memory(memory_of(_checked(picture, name), name, structure, held)))
+        needed = memory_of(_checked(picture, name), name, structure, held)
+        if not alone:
+            stack.enter_context(memory(needed))
         stack.callback(picture.close)  # before others may use its memory
         return _loaded(picture, name)
     except InputError:

@@ -30,6 +30,7 @@ class Structure(NamedTuple):
 
     size: int = 0  # of the file
     metadata: int = 0
+    copied: int = 0  # of the file, which Pillow keeps of a WebP
     coefficients: int = 0  # that a JPEG of several scans is kept as until all of them are read
 
 
@@ -42,6 +43,8 @@ class _Part(NamedTuple):
 def structure_of(file: BinaryIO, name: str) -> Structure:
     """Walk a file's parts; too many, or too much beside the pixels, is an InputError."""
     size = file.seek(0, 2)
+    file.seek(8)
+    copied = size if file.read(4) == b"WEBP" else 0
     metadata = exif = scans = coefficients = 0
     for number, part in enumerate(_parts(file), 1):
         metadata += 0 if part.kind in _PIXELS else part.size + _TEXT * (part.kind in _PACKED)
@@ -56,7 +59,7 @@ def structure_of(file: BinaryIO, name: str) -> Structure:
             raise InputError(f"{name} has more than {LIMIT_EXIF:,} bytes of EXIF; save it without.")
         if metadata > LIMIT_METADATA:
             raise InputError(f"{name} has more than {LIMIT_METADATA:,} bytes of metadata; save it without.")
-    return Structure(size, metadata, coefficients)
+    return Structure(size, metadata, copied, coefficients)
 
 
 def _parts(file: BinaryIO) -> Iterator[_Part]:
