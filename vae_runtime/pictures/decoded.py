@@ -77,7 +77,7 @@ def _to_eight_bits(part: Image.Image, name: str) -> Image.Image:
 
 
 def _from_sixteen_bits(part: Image.Image, name: str) -> Image.Image:
-    values = np.asarray(part).astype(np.int64)
+    values = np.asarray(part)
     if values.size and not (values.min() >= 0 and values.max() <= 65535):
         raise InputError(f"{name} holds values outside 0 .. 65535; save it as grey with 8 or 16 bits.")
-    return Image.fromarray(((values * 255 + 32767) // 65535).astype(np.uint8))
+    return Image.fromarray(((values.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8))
