@@ -19,7 +19,7 @@ from .child import Outcome, ask
 from .equality import Equality
 from .verify import Report, TensorCheck, verify
 
-SECONDS = 600.0  # the largest models that people have for small boards take one or two minutes there
+SECONDS = 600.0  # the shipped models take about one on a desktop; small boards are slow
 MEMORY = 4 * 2**30  # bytes of data, on the CPU alone: other providers map what they like
 _FROM_OUTSIDE = ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT")
 _NO_MEMORY = ("MemoryError", "bad_alloc", "bad allocation", "Failed to allocate memory", "Cannot allocate memory")
