@@ -28,12 +28,12 @@ from train.sampling import noise_labels
 from vae_runtime import VAE, from_uint8, image_grid, read_images
 from vae_runtime.checks.calibrate import calibration, tiled_calibration
 from vae_runtime.checks.equality import Equality
+from vae_runtime.checks.thinning import Calibration, calibrated, thinning
 from vae_runtime.checks.verify import replay, verify
 from vae_runtime.errors import InputError, IntegrityError, VAEError
 from vae_runtime.files import write_file
 from vae_runtime.maths.posterior import reparameterise
 from vae_runtime.model import manifest as manifests
-from vae_runtime.model.calibration import Calibration, calibrated, thinning
 from vae_runtime.model.gate import OPSET
 from vae_runtime.model.golden import GoldenVectors
 from vae_runtime.model.lock import held_alone

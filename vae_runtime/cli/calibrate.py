@@ -42,8 +42,8 @@ def calibrate(
       vae calibrate good-parts/ -m my-model
     """
     from ..checks.calibrate import calibration, tiled_calibration, write_calibrated
+    from ..checks.thinning import thinning
     from ..model import manifest as manifests
-    from ..model.calibration import thinning
     from ..model.location import locate
     from ..model.scores import calibrate_command
     from ..model.writing import check_target

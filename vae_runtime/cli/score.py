@@ -151,7 +151,7 @@ def _write_map(place: Path, path: str, strangeness: npt.NDArray[np.float32], spe
 
 
 def _require_calibration(vae: VAE, method: str, rate: float, place: str | None) -> None:
-    from ..model.calibration import most_scores
+    from ..checks.thinning import most_scores
 
     known = len(calibration(vae.manifest, method, place))
     if rate * (known + 1) >= 1:
