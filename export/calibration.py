@@ -15,9 +15,9 @@ from train.data import Dataset, picture_digest
 from vae_runtime import VAE, from_uint8
 from vae_runtime.checks.calibrate import calibration, tiled_calibration
 from vae_runtime.checks.familiar import KEY, quartiles
+from vae_runtime.checks.thinning import Calibration
 from vae_runtime.errors import InputError, VAEError
 from vae_runtime.model import manifest as manifests
-from vae_runtime.model.calibration import Calibration
 from vae_runtime.model.manifest import FILE_NAME
 from vae_runtime.pictures.decoded import Picture
 from vae_runtime.pictures.fitting import fit_picture

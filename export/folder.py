@@ -26,12 +26,12 @@ from train.progress import epochs_run
 from train.sampling import noise_labels
 from vae_runtime import VAE, image_grid
 from vae_runtime.checks.equality import Equality
+from vae_runtime.checks.thinning import calibrated, thinning
 from vae_runtime.checks.verify import replay, verify
 from vae_runtime.errors import InputError, IntegrityError
 from vae_runtime.files import write_file
 from vae_runtime.maths.posterior import reparameterise
 from vae_runtime.model import manifest as manifests
-from vae_runtime.model.calibration import calibrated, thinning
 from vae_runtime.model.folder import check_role
 from vae_runtime.model.gate import OPSET
 from vae_runtime.model.golden import GoldenVectors

@@ -14,6 +14,7 @@ from tests.commands import vae_
 from tests.folders import edit
 from vae_runtime import VAE, InputError, ManifestError, write_image
 from vae_runtime.checks.calibrate import calibration, write_calibrated
+from vae_runtime.checks.thinning import thinning
 from vae_runtime.cli.score import _require_calibration
 from vae_runtime.maths.conformal import (
     alarms,
@@ -24,7 +25,6 @@ from vae_runtime.maths.conformal import (
     thinned,
 )
 from vae_runtime.model import manifest as manifests
-from vae_runtime.model.calibration import thinning
 from vae_runtime.model.manifest import SCORES
 
 
@@ -188,7 +188,7 @@ def test_ten_thousand_pictures_plain_and_tiled_are_a_model_that_is_read(root, tm
 
 
 def test_the_verb_says_that_scores_were_thinned(folder, pictures, monkeypatch):
-    monkeypatch.setattr("vae_runtime.model.calibration.CALIBRATION_LIMIT", 20)
+    monkeypatch.setattr("vae_runtime.checks.thinning.CALIBRATION_LIMIT", 20)
     said = vae_("calibrate", pictures / "normal", "-m", folder).stderr
     assert "keeps 20 of 40 (elbo), 20 of 40 (reconstruction)" in said and "the smallest is 1 / 21" in said
     assert len(VAE.load(folder).manifest.calibration["elbo"]) == 20

@@ -15,7 +15,7 @@ from train.cli import main as train
 from vae_runtime.cli import mirroring
 from vae_runtime.cli.options import ModelChoice
 
-KEPT = "there already, and nothing shows that vae wrote"
+KEPT = "there already, and nothing shows that"
 
 
 @pytest.fixture
@@ -82,8 +82,8 @@ def test_a_file_of_somebody_else_stays_and_no_work_is_begun(here, monkeypatch, a
     result = vae_(*arguments, code=2)
     assert result.stdout == "" and result.stderr.count("\n") == 1
     assert (
-        "is there already, and nothing shows that vae wrote it; write elsewhere, or replace it with --overwrite."
-        in result.stderr
+        "is there already, and nothing shows that it is the result of an earlier run; write elsewhere, or "
+        "replace it with --overwrite." in result.stderr
     )
     assert {path: path.read_bytes() for path in here.rglob("*") if path.is_file()} == before
 
@@ -110,7 +110,7 @@ def test_of_a_folder_all_files_in_the_way_are_counted_and_the_first_named(here, 
         (here / "out" / name).write_bytes(b"somebody's")
     (here / "out" / "empty.png").write_bytes(b"")
     before = sorted(os.listdir("out"))
-    assert f"2 files such as out/{names[0]} are {KEPT} them" in vae_(*arguments, code=2).stderr
+    assert f"2 files such as out/{names[0]} are {KEPT} they are results" in vae_(*arguments, code=2).stderr
     assert sorted(os.listdir("out")) == before
     vae_(*arguments, "--overwrite")
     assert (here / "out" / "not-in-the-way.png").read_bytes() == b"somebody's" != (here / "out" / names[0]).read_bytes()

@@ -11,12 +11,12 @@ import numpy.typing as npt
 
 from ..errors import InputError, IntegrityError
 from ..model import manifest as manifests
-from ..model.calibration import Calibration, calibrated
 from ..model.integrity import read_file
 from ..model.manifest import Manifest
 from ..model.steady import again_if_replaced
 from ..model.writing import write_model
 from ..vae import VAE
+from .thinning import Calibration, calibrated
 
 
 def calibration(vae: VAE, batches: Iterable[npt.NDArray[np.float32]]) -> Calibration:
@@ -56,7 +56,7 @@ def write_calibrated(
 ) -> tuple[Manifest, Manifest]:
     """Write the model of `source` with this calibration to `target`, which may be the same folder.
 
-    Returns the manifest as it was and as it is now: of very many scores some are kept (`model.calibration`). scored:
+    Returns the manifest as it was and as it is now: of very many scores some are kept (`checks.thinning`). scored:
     the manifest of the model that gave the scores; another model in `source` is an IntegrityError then, the same one
     with another calibration is not, and keeps it. replace, meant: as of `check_target`, where `target` holds another
     model. expected: as of `write_model`, where `target` is another folder.

@@ -46,7 +46,6 @@ def calibrate(
     from ..checks.calibrate import calibration, tiled_calibration, write_calibrated
     from ..checks.familiar import familiar
     from ..model import manifest as manifests
-    from ..model.calibration import thinning
     from ..model.location import locate
     from ..model.scores import calibrate_command
     from ..model.writing import check_target

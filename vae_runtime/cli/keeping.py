@@ -40,13 +40,13 @@ def claim(
             others, first = others + 1, first or place
     if others == 1:
         raise InputError(
-            f"{first} is there already, and nothing shows that vae wrote it; write elsewhere, or replace it with "
-            "--overwrite."
+            f"{first} is there already, and nothing shows that it is the result of an earlier run; write elsewhere, or "
+            "replace it with --overwrite."
         )
     if others:
         raise InputError(
-            f"{others:,} files such as {first} are there already, and nothing shows that vae wrote them; write "
-            "elsewhere, or replace them with --overwrite."
+            f"{others:,} files such as {first} are there already, and nothing shows that they are results of an "
+            "earlier run; write elsewhere, or replace them with --overwrite."
         )
 
 

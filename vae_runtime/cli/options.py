@@ -83,7 +83,7 @@ seed_option = click.option("--seed", type=NUMBER, default=0, show_default=True)
 
 
 overwrite_option = click.option(
-    "--overwrite", is_flag=True, help="Also replace files that are there and that vae did not write."
+    "--overwrite", is_flag=True, help="Also replace files that are no results of an earlier run."
 )
 
 

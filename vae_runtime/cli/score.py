@@ -164,8 +164,8 @@ def _write_map(place: Path, picture: Picture, strangeness: npt.NDArray[np.float3
 
 
 def _require_calibration(vae: VAE, method: str, rate: float, place: str | None, *, two_sided: bool) -> None:
+    from ..checks.thinning import most_scores
     from ..maths.conformal import fewest_scores
-    from ..model.calibration import most_scores
 
     known, fewest = len(calibration(vae.manifest, method, place)), fewest_scores(rate, two_sided=two_sided)
     if known >= fewest:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from ..errors import InputError
 from ..maths.conformal import rounded_outwards, thinned
-from .manifest import CALIBRATION_LIMIT, LIMIT_BYTES, Manifest
+from ..model.manifest import CALIBRATION_LIMIT, LIMIT_BYTES, Manifest
 
 Calibration = Mapping[str, tuple[float, ...]]
 
