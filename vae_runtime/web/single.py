@@ -47,7 +47,8 @@ def single_page(page: Mapping[str, Any], model: Mapping[str, bytes]) -> bytes:
         _SCRIPT,
         f'<script type="application/json" id="embedded">{data}</script>\n    <script type="module">{start}</script>',
     )
-    return html.encode()
+    notices = files["licenses.txt"].decode().partition("\n2. ")[0]  # of what is in this file
+    return f"{html}<!--\n{notices}\n-->\n".encode()
 
 
 def _check_operators(model: Mapping[str, bytes]) -> None:

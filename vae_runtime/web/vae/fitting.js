@@ -42,7 +42,7 @@ function channelsOf({ width, height, data }, { mode, invert }) {
   return planes;
 }
 
-// A byte of a colour with this opacity over white, in Pillow's integers.
+// A byte of a colour with this opacity over white, in Pillow's integers (its licence: resampling.js).
 function onWhite(value, alpha) {
   const sum = 128 * (value * alpha + 255 * (255 - alpha) + 128);
   return ((sum >> 8) + sum) >> 15;
