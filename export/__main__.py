@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from vae_runtime.cli.usage import Command
 from vae_runtime.errors import InputError, VAEError
+from vae_runtime.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from .int8 import Recipe
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(cls=Command, context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("run", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--license", default="Apache-2.0", show_default=True, help="SPDX name of the model's licence.")
@@ -100,18 +102,18 @@ def main(
             run, folder, license=license, int8=search, calibrate=calibrate, held_out=held_out, replace=replace
         )
     except (VAEError, OSError) as error:
-        click.echo(f"error: {error}", err=True)
+        _say(f"error: {error}", err=True)
         sys.exit(2 if isinstance(error, InputError) else 1)
     errors = ", ".join(f"{name} {item.ours:.1e} ({item.torchs:.1e})" for name, item in largest(found.parity).items())
-    click.echo(f"Largest errors against float64, as shares of the size (torch's float32 in brackets): {errors}.")
+    _say(f"Largest errors against float64, as shares of the size (torch's float32 in brackets): {errors}.")
     for precision, bits in found.bits.items():
-        click.echo(f"Bits of {precision} results on this machine: {bits}.")
+        _say(f"Bits of {precision} results on this machine: {bits}.")
     if found.strangers:
         for line in [*table(found.strangers), *warnings(found.strangers)]:
-            click.echo(line)
+            _say(line)
     else:
-        click.echo("How well it tells strangers was not measured: the data are not at hand; give them as --data-dir.")
-    click.echo(f"Wrote {folder}. Next: vae verify -m {shlex.quote(str(folder))}")
+        _say("How well it tells strangers was not measured: the data are not at hand; give them as --data-dir.")
+    _say(f"Wrote {folder}. Next: vae verify -m {shlex.quote(str(folder))}")
 
 
 def _lay_out(run: Path, folder: Path, license: str, storage_uri: str | None) -> None:
@@ -127,7 +129,7 @@ def _lay_out(run: Path, folder: Path, license: str, storage_uri: str | None) -> 
             model = Path(scratch) / folder.absolute().name
             export(run, model, license=license)
         manifest = write_repository(model, folder, storage_uri=storage_uri)
-    click.echo(f"Wrote {folder}: {manifest.name}, manifest sha256 {manifest.digest}. Next: docs/SERVING.md")
+    _say(f"Wrote {folder}: {manifest.name}, manifest sha256 {manifest.digest}. Next: docs/SERVING.md")
 
 
 def _dataset(run: Path, data_dir: Path | None, *, needed: bool) -> Dataset | None:
@@ -139,11 +141,16 @@ def _dataset(run: Path, data_dir: Path | None, *, needed: bool) -> Dataset | Non
     if not (needed or data_dir or is_at_hand(config, run)):
         return None
     try:
-        return load(config, run, directory=data_dir, say=partial(click.echo, err=True))
+        return load(config, run, directory=data_dir, say=partial(_say, err=True))
     except (InputError, OSError):
         if needed or data_dir:
             raise
         return None  # as on a disk that is not there any more
+
+
+def _say(text: str, *, err: bool = False) -> None:
+    """A line, whatever the names in it are made of."""
+    click.echo(printable(text), err=err)
 
 
 def _search(dataset: Dataset, nats: float | None) -> FindRecipe:
@@ -153,9 +160,9 @@ def _search(dataset: Dataset, nats: float | None) -> FindRecipe:
     def search(vae: VAE, graphs: Mapping[str, ModelProto], config: Config) -> Recipe | None:
         try:
             limits = limits_for(config, nats)
-            return find_recipe(vae, graphs, config, dataset, limits=limits, say=partial(click.echo, err=True))
+            return find_recipe(vae, graphs, config, dataset, limits=limits, say=partial(_say, err=True))
         except ExportError as error:
-            click.echo(f"No 8-bit graphs: {error} The float32 ones are exported.", err=True)
+            _say(f"No 8-bit graphs: {error} The float32 ones are exported.", err=True)
             return None
 
     return search

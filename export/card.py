@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from vae_runtime.model.manifest import Manifest
+from vae_runtime.printable import printable
 
 from .parity import Parity, largest
 
@@ -41,11 +44,11 @@ def card(manifest: Manifest, sizes: dict[str, int], found: list[Parity]) -> str:
     measured = f"{training['test_images']:,} test images" if "test_images" in training else "no images: not evaluated"
     front = [
         "---",
-        f"license: {manifest.license.lower()}",
+        f"license: {_scalar(manifest.license.lower())}",
         "library_name: vae_runtime",
         "pipeline_tag: unconditional-image-generation",
         "tags: [onnx, vae, anomaly-detection]",
-        f"datasets: [{training['data']}]",
+        f"datasets: [{_scalar(training['data'])}]",
         "---",
     ]
     body = [
@@ -54,18 +57,18 @@ def card(manifest: Manifest, sizes: dict[str, int], found: list[Parity]) -> str:
         "![samples](samples.png)",
         "",
         f"A variational autoencoder of {width}x{height} images, {channels} channel{'s' * (channels > 1)}, with "
-        f"{manifest.latent_size} latents and {training['parameters']:,} parameters: preset `{training['preset']}`, "
-        f"trained for {training['epochs']} epochs on `{training['data']}`"
-        + (f", from the weights of `{training['started_from']}`" if "started_from" in training else "")
+        f"{manifest.latent_size} latents and {training['parameters']:,} parameters: "
+        f"preset {_code(training['preset'])}, trained for {training['epochs']} epochs on {_code(training['data'])}"
+        + (f", from the weights of {_code(training['started_from'])}" if "started_from" in training else "")
         + (f" ({training['train_images']:,} images)." if "train_images" in training else "."),
         f"Prior {manifest.prior}, posterior {manifest.posterior}, likelihood {manifest.likelihood.family}; "
         f"targets {_TARGETS[training['targets']]}.",
         "",
-        f"Measured on {measured}" + (f", bounds by {training['engine']}:" if "engine" in training else ":"),
+        f"Measured on {measured}" + (f", bounds by {_text(training['engine'])}:" if "engine" in training else ":"),
         "",
         "| figure | value |",
         "|---|---|",
-        *(f"| {label} | {shown} |" for label, shown in figures),
+        *(f"| {label} | {_text(shown)} |" for label, shown in figures),
         "",
         "| file | bytes |",
         "|---|---|",
@@ -87,6 +90,25 @@ def card(manifest: Manifest, sizes: dict[str, int], found: list[Parity]) -> str:
         "",
     ]
     return "\n".join([*front, *body])
+
+
+def _code(name: object) -> str:
+    """A name as code in Markdown: of as many backticks as it needs, on one line."""
+    text = printable(name)
+    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    gap = " " * (text.startswith("`") or text.endswith("`"))
+    return f"{fence}{gap}{text}{gap}{fence}"
+
+
+def _text(words: object) -> str:
+    """Words as text in Markdown that says what it says."""
+    return re.sub(r"([\\`*_{}\[\]()<>#!|&])", r"\\\1", printable(words))
+
+
+def _scalar(name: object) -> str:
+    """A name in YAML: plain where nothing in it means anything there, else quoted as JSON, which YAML takes."""
+    text = str(name)
+    return text if re.fullmatch(r"[A-Za-z][\w.+-]*( [\w.+-]+)*", text, re.ASCII) else json.dumps(text)
 
 
 def _strangers(training: Mapping[str, Any]) -> list[str]:

@@ -26,7 +26,7 @@ from vae_runtime.web import engine
 ROLES = {  # what a name in a command stands for
     r"(photos|good|good-parts|new|other-photos|more-good|today-good|digits)/|FOLDER|TRAIN|FRESH": "pictures",
     r"(a|b|photo|three|seven|eight|digit-[01])\.png": "picture.png",
-    r"latents\.npz": "latents.npz",
+    r"latents\.npz": "encoded.npz",
     r"(my-model|my-photos|parts-model|tiles-model|MODEL|artifacts/mnist)": "model",
     r"artifacts/(mnist-2d|mnist-conditional)": r"\1",
     r"RUN|runs/[\w-]+|artifacts/[\w-]+/checkpoint": "run",
@@ -115,7 +115,7 @@ def things(root, tmp_path_factory, operators_read_once):
         parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(random.integers(0, 256, (28, 28, 3), dtype=np.uint8)).save(parent / f"{number}.png")
     shutil.copy(folder / "pictures" / "0" / "0.png", folder / "picture.png")
-    np.savez(folder / "latents.npz", mean=np.zeros((2, 2), np.float32))
+    np.savez(folder / "encoded.npz", mean=np.zeros((2, 2), np.float32))
     options = ["--size", "28", "--mode", "RGB", "--epochs", "1", "--widths", "8", "--latent-size", "2"]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(folder / "cache"))

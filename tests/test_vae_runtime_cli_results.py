@@ -123,7 +123,7 @@ def test_results_do_not_depend_on_how_many_are_made_at_once(folder, inputs, monk
             ("vary.png", ("vary", inputs / "in" / "0" / "0.png", "-n", 5, "--seed", 1)),
             ("decode.png", ("decode", inputs / "z.npy")),
         ):
-            vae_(*arguments, "-m", folder, "-o", inputs / name)
+            vae_(*arguments, "-m", folder, "-o", inputs / name, "--overwrite")
             made.setdefault(name, []).append((inputs / name).read_bytes())
     assert all(one == other for one, other in made.values())
     np.testing.assert_array_equal(np.load(inputs / "array.npy"), vae.sample(5, start=3))
@@ -134,7 +134,7 @@ def test_results_do_not_depend_on_how_many_are_made_at_once(folder, inputs, monk
     ("arguments", "label"),
     [
         (("sample", "-n", "{}", "-o", "out/"), "samples"),
-        (("sample", "-n", "{}", "-o", "x.npy"), "samples"),
+        (("sample", "-n", "{}", "-o", "x-{}.npy"), "samples"),
         (("sample", "-n", "{}", "-o", "x.png"), "samples"),
         (("decode", "{}.npy", "-o", "out/"), "images"),
         (("vary", "in/0/0.png", "-n", "{}", "-o", "out/"), "variations"),

@@ -1,6 +1,7 @@
 """What is read is never written over: not by a folder on itself, a number, a link or another case."""
 
 import os
+import re
 import shutil
 
 import numpy as np
@@ -46,7 +47,8 @@ def test_an_output_that_is_an_input_is_refused_and_nothing_is_lost(mine, root, a
     before = contents(mine)
     filled = [part.format(mine=mine) for part in arguments]
     result = vae_(*filled, "-m", root / "artifacts" / "mnist-2d", code=2)
-    assert "is one of the inputs, and would be overwritten; write elsewhere." in result.stderr
+    said = r"is one of the inputs, and would be overwritten|would be one of the pictures of \S* the next time"
+    assert re.search(f"({said}); write elsewhere\\.", result.stderr)
     assert contents(mine) == before
 
 

@@ -8,20 +8,25 @@ from typing import Any
 
 import click
 
+from vae_runtime.cli.keeping import claim
+from vae_runtime.cli.options import overwrite_option
+from vae_runtime.cli.usage import Group
 from vae_runtime.errors import InputError, VAEError
+from vae_runtime.files import check_output
+from vae_runtime.printable import printable
 
 from .cli_fit import fit
 from .options import data_dir_option, device_option, threads_option
 
 
-class _Group(click.Group):
+class _Group(Group):
     """Errors of the project become one line and an exit code: 2 for bad input, 1 for a run that cannot go on."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except (VAEError, OSError) as error:
-            click.echo(f"error: {error}", err=True)
+            click.echo(f"error: {printable(error)}", err=True)
             sys.exit(2 if isinstance(error, InputError) else 1)
 
 
@@ -158,7 +163,8 @@ def detector(
 @click.argument("runs", type=click.Path(path_type=Path, exists=True, file_okay=False), nargs=-1, required=True)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--plot", "picture", type=click.Path(path_type=Path, dir_okay=False), help="Draw NLL against parameters.")
-def compare(runs: tuple[Path, ...], as_json: bool, picture: Path | None) -> None:
+@overwrite_option
+def compare(runs: tuple[Path, ...], as_json: bool, picture: Path | None, overwrite: bool) -> None:
     """Put the figures of several evaluated runs side by side.
 
     A RUN is a run's folder or an artifact's checkpoint folder.
@@ -169,11 +175,14 @@ def compare(runs: tuple[Path, ...], as_json: bool, picture: Path | None) -> None
     """
     from .compare import figures, table, to_json
 
+    if picture:
+        check_output(picture)
+        claim([picture], overwrite=overwrite)
     click.echo(to_json(runs) if as_json else table({str(run): figures(run) for run in runs}))
     if picture:
         from .plots import nll_curve, save_figure
 
-        save_figure(picture, nll_curve({str(run): figures(run) for run in runs}))
+        save_figure(picture, nll_curve({printable(run): figures(run) for run in runs}))
 
 
 @main.command()
@@ -196,4 +205,4 @@ def plot(run: Path, data_dir: Path | None, device: str | None, threads: int | No
     torch_device = choose_device(device, threads)
     model, config = load_model(run, torch_device)
     for path in plot_run(run, model, config, load(config, run, directory=data_dir), torch_device):
-        click.echo(path)
+        click.echo(printable(path))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vae_runtime.errors import InputError
+from vae_runtime.printable import printable
 
 from .checkpoint import read_config
 from .progress import epochs_run
@@ -80,6 +81,7 @@ def table(runs: Mapping[str, Mapping[str, Any]]) -> str:
                 cells = [column.get("nll_nats_by_draws", {}).get(str(count)) for column in columns]
                 shown = ["-" if cell is None else f"{cell:.2f}" for cell in cells]
                 lines.append([f"  NLL, K={count}", *shown])
+    lines = [[printable(cell) for cell in line] for line in lines]
     widths = [max(len(line[index]) for line in lines) for index in range(len(lines[0]))]
     shown = [
         line[0].ljust(widths[0])
@@ -87,7 +89,9 @@ def table(runs: Mapping[str, Mapping[str, Any]]) -> str:
         for line in lines
     ]
     reasons = {name: reason for figures in runs.values() for name, reason in figures.get("not_measured", {}).items()}
-    return "\n".join([*shown, *(f"Not measured: {_label(name)}: {reason}." for name, reason in reasons.items())])
+    return "\n".join(
+        [*shown, *(printable(f"Not measured: {_label(name)}: {reason}.") for name, reason in reasons.items())]
+    )
 
 
 def _flat(figures: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,8 @@ import torch
 from scipy.stats import norm
 
 from vae_runtime import from_uint8
+from vae_runtime.files import write_file
+from vae_runtime.marks import mark
 from vae_runtime.maths.paths import linear
 from vae_runtime.pictures.grids import image_grid
 
@@ -66,9 +69,11 @@ def plot_run(run: Path, model: VAE, config: Config, dataset: Dataset, device: to
 
 
 def save_figure(path: Path, figure: Any) -> None:
-    """Write a picture and let go of it."""
-    figure.savefig(path, dpi=150, bbox_inches="tight")
+    """Write a picture, whole or not at all, and let go of it."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format=path.suffix.lstrip(".") or None, dpi=150, bbox_inches="tight")
     plt.close(figure)
+    write_file(path, mark(buffer.getvalue()))
 
 
 class _Plots:

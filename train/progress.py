@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from vae_runtime.files import write_file
+from vae_runtime.printable import printable
 
 
 def say(text: str) -> None:
     """A line for people, on stderr."""
-    print(text, file=sys.stderr, flush=True)
+    print(printable(text), file=sys.stderr, flush=True)
 
 
 class ProgressLine:

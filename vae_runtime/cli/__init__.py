@@ -24,17 +24,18 @@ from .generate import decode, interpolate, sample, vary
 from .inspect import info, verify
 from .look import encode, reconstruct
 from .score import score
+from .usage import Group
 from .web import web
 
 SOME_FAILED, BAD_INPUT, NO_BACKEND, BAD_MODEL = 1, 2, 3, 4
 
 
-class _Group(click.Group):
+class _Group(Group):
     """Turns every expected error into one line on stderr and its exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
         if isinstance(sys.stdout, io.TextIOWrapper):
-            sys.stdout.reconfigure(errors="surrogateescape")  # a file's name goes out as the bytes it came in
+            sys.stdout.reconfigure(errors="backslashreplace")  # letters that the terminal's encoding has not
         try:
             with warnings.catch_warnings():
                 if not sys.warnoptions:
@@ -53,7 +54,8 @@ def main() -> None:
     """Sample, encode, reconstruct, interpolate and score images with a variational autoencoder, without torch.
 
     A folder given as input stands for the pictures in it, recursively; - is standard input or output. Results go to
-    stdout, everything else to stderr.
+    stdout, everything else to stderr. A file of results replaces one of an earlier run, and another file with
+    --overwrite alone.
 
     Exit codes: 0 done, 1 some inputs failed (the rest is written), 2 usage or bad input, 3 backend or provider missing,
     4 model invalid, 10 something is anomalous (score --exit-code).

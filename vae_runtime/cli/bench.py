@@ -70,7 +70,7 @@ def bench(
         click.echo(json.dumps(_as_json(manifest, starts, speeds, advice), indent=2))
         return
     for line in (*_speed_table(speeds), "", *_start_table(starts), "", *_sentences(advice, manifest)):
-        click.echo(line)
+        outputs.show(line)
 
 
 def _speed_table(speeds: list[Speed]) -> list[str]:
@@ -105,7 +105,7 @@ def _sentences(advice: list[Advice], manifest: Manifest) -> list[str]:
             options = f"--provider {setup.provider} {options}"
         lines.append(f"For {work}: {options} ({times:.2f} times float32 on all threads).")
     loss = manifest.training.get("int8_elbo_loss_nats")
-    if loss is not None and any(item.setup.precision == "int8" for item in advice):
+    if isinstance(loss, (int, float)) and any(item.setup.precision == "int8" for item in advice):
         lines.append(f"int8 costs {loss:g} nats of the ELBO, measured at export.")
     return lines
 

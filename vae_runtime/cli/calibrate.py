@@ -11,7 +11,7 @@ import click
 from ..errors import InputError
 from . import outputs
 from .inputs import Pictures
-from .options import ModelChoice, many_options, model_options
+from .options import ModelChoice, many_options, model_options, overwrite_option
 
 
 @click.command()
@@ -19,6 +19,7 @@ from .options import ModelChoice, many_options, model_options
 @click.option("--tile", is_flag=True, help="For `vae score --tile`.")
 @click.option("-o", "--output", help="Folder for a calibrated copy.  [default: the model of -m itself]")
 @click.option("--replace", is_flag=True, help="With -o: in place of another model, which is lost.")
+@overwrite_option
 @many_options
 @model_options
 def calibrate(
@@ -28,6 +29,7 @@ def calibrate(
     replace: bool,
     shard: tuple[int, int],
     errors: str | None,
+    overwrite: bool,
     **choice: Any,
 ) -> None:
     """Score normal pictures that the model was not trained on, and keep their scores in the model.
@@ -52,7 +54,7 @@ def calibrate(
     meant = f"to calibrate that one, {calibrate_command(target, tiled=tile, pictures=given)}"
     check_target(target, manifests.read(locate(model.path)), replace=replace, meant=meant)
     vae = model.open()
-    pictures = Pictures(images, vae.manifest, built_in=model.built_in, shard=shard, errors=errors)
+    pictures = Pictures(images, vae.manifest, built_in=model.built_in, shard=shard, errors=errors, overwrite=overwrite)
     if tile:
         found = tiled_calibration(vae, (windows for _, windows, _ in pictures.tiled()))
     else:

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from .outputs import show
+
 UNWELL = 3  # exit code
 
 
@@ -31,11 +33,11 @@ def doctor(as_json: bool, provider: str | None, path: str | None) -> None:
         click.echo(json.dumps({**found.facts, "providers": reports, "problems": found.problems}, indent=2))
     else:
         for name, fact in found.facts.items():
-            click.echo(f"{name:28}{_text(fact)}")
+            show(f"{name:28}{_text(fact)}")
         for report in found.providers:
-            click.echo(f"{report.provider:28}{_verdict(report)}")
+            show(f"{report.provider:28}{_verdict(report)}")
         for problem in found.problems:
-            click.echo(f"PROBLEM: {problem}")
+            show(f"PROBLEM: {problem}")
     if found.problems:
         sys.exit(UNWELL)
 

@@ -6,18 +6,21 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..printable import printable
+
 if TYPE_CHECKING:
     from ..model.manifest import Manifest
 
 UNITS = {"nats": "nats", "db": "dB", "seconds": "s", "ms": "ms", "mb": "MB", "bytes": "bytes", "speedup": "times"}
 
+WIDEST = 60  # a name, to which the others are padded; a manifest of a stranger may have longer ones
 Row = tuple[str, str]
 
 
 def table(manifest: Manifest, folder: Path) -> list[str]:
-    """Lines of two columns, the second beginning two spaces after the longest name."""
-    rows = list(_rows(manifest, folder))
-    width = max(len(name) for name, _ in rows)
+    """Lines of two columns, the second beginning two spaces after the longest name that is not beyond all measure."""
+    rows = [(printable(name), printable(fact)) for name, fact in _rows(manifest, folder)]
+    width = max(len(name) for name, _ in rows if len(name) <= WIDEST)
     return [f"{name:{width}}  {fact}".rstrip() for name, fact in rows]
 
 

@@ -10,6 +10,7 @@ import click
 from ..errors import InputError
 from . import outputs
 from .inputs import read_each, standard_input
+from .keeping import claim
 from .options import COUNT, ModelChoice, model_options, output_option, seed_option
 from .progress import watched
 from .unlike import say_built_in
@@ -27,7 +28,14 @@ AT_ONCE = 256  # images in memory, and between two steps of the bar
 @output_option("A grid as FILE.png; one file a sample as DIR/ or img-%04d.png; FILE.npy; - for stdout.")
 @model_options
 def sample(
-    count: int, label: str | None, seed: int, start: int, temperature: float, output: str, **choice: Any
+    count: int,
+    label: str | None,
+    seed: int,
+    start: int,
+    temperature: float,
+    output: str,
+    overwrite: bool,
+    **choice: Any,
 ) -> None:
     """Draw new images from the prior. Sample i of a seed is the same whatever -n, --start and the machine.
 
@@ -35,7 +43,8 @@ def sample(
     Example:
       vae sample -n 25 --seed 0 -o samples.png
     """
-    outputs.check(output)
+    outputs.check(output, besides=(".npy",))
+    claim(outputs.targets(output, count, first=start), overwrite=overwrite)
     vae = ModelChoice(**choice).open()
 
     def drawn(first: int, n: int) -> Any:
@@ -63,7 +72,7 @@ def sample(
 @click.argument("latents")
 @output_option("One file an image as DIR/ or img-%04d.png; a grid as FILE.png; - for stdout.")
 @model_options
-def decode(latents: str, output: str, **choice: Any) -> None:
+def decode(latents: str, output: str, overwrite: bool, **choice: Any) -> None:
     """Decode LATENTS, an .npz as `vae encode` writes it (its `mean`, or `z`) or an .npy [batch, latent_size].
 
     \b
@@ -77,7 +86,7 @@ def decode(latents: str, output: str, **choice: Any) -> None:
     model = ModelChoice(**choice)
     vae = model.open()
     z = check_latents(z, vae.latent_size)
-    outputs.spare([latents], outputs.targets(output, len(z)))
+    claim(outputs.targets(output, len(z)), [latents], overwrite=overwrite)
     if model.built_in:
         say_built_in(vae.manifest)
     images = _in_parts(lambda first, n: vae.decode(z[first : first + n]), len(z), "images")
@@ -94,7 +103,7 @@ def decode(latents: str, output: str, **choice: Any) -> None:
 @seed_option
 @output_option("A grid as FILE.png, IMAGE first; one file each as DIR/ or img-%04d.png; - for stdout.")
 @model_options
-def vary(image: str, count: int, seed: int, output: str, **choice: Any) -> None:
+def vary(image: str, count: int, seed: int, output: str, overwrite: bool, **choice: Any) -> None:
     """Make images like IMAGE: draws from the posterior q(z given the image), decoded.
 
     \b
@@ -104,9 +113,9 @@ def vary(image: str, count: int, seed: int, output: str, **choice: Any) -> None:
     import numpy as np
 
     outputs.check(output)
+    claim(outputs.targets(output, count), [image], overwrite=overwrite)
     model = ModelChoice(**choice)
     vae = model.open()
-    outputs.spare([image], outputs.targets(output, count))
     (original,) = read_each([image], vae.manifest, built_in=model.built_in)
     posterior = vae.encode(original)
     images = _in_parts(lambda first, n: vae.decode(posterior.draws(first, n, seed=seed)[0]), count, "variations")
@@ -126,25 +135,25 @@ def vary(image: str, count: int, seed: int, output: str, **choice: Any) -> None:
 @click.option("--path", "way", type=click.Choice(["linear", "spherical"]), default="linear", show_default=True)
 @output_option("A strip as FILE.png; an animation as FILE.gif or FILE.apng; one file each as DIR/; - for stdout.")
 @model_options
-def interpolate(start: str, end: str, steps: int, way: str, output: str, **choice: Any) -> None:
+def interpolate(start: str, end: str, steps: int, way: str, output: str, overwrite: bool, **choice: Any) -> None:
     """Go from the picture START to the picture END through the latent space.
 
     \b
     Example:
       vae interpolate three.png eight.png --steps 8 -o strip.png
     """
-    from ..pictures.writing import is_animation, write_animation
+    from ..pictures.writing import encode_animation, is_animation
 
-    outputs.check(output)
+    outputs.check(output, besides=(".gif", ".apng"))
+    claim(outputs.targets(output, steps), [start, end], overwrite=overwrite)
     model = ModelChoice(**choice)
     vae = model.open()
-    outputs.spare([start, end], outputs.targets(output, steps))
     ends = read_each([start, end], vae.manifest, built_in=model.built_in)
     images = vae.interpolate(*ends, steps=steps, path=way)
     if outputs.is_many(output):
         outputs.write_each(output, watched(images, steps, "images"))
     elif is_animation(output):
-        write_animation(output, images)
+        outputs.write_bytes(output, encode_animation(images, path=output))
     else:
         outputs.write_grid(output, images, columns=steps)
     outputs.wrote(output, f"{steps} images")

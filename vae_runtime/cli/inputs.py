@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from ..errors import InputError
 from ..files import write_file
+from ..printable import printable
 from . import outputs
+from .keeping import claim, has_content
+from .mirroring import mirrored
 from .outputs import say
 from .progress import progress
 from .unlike import Unlike
@@ -50,24 +52,47 @@ class Pictures:
         built_in: bool = False,
         shard: tuple[int, int] = (1, 1),
         errors: str | None = None,
+        overwrite: bool = False,
     ) -> None:
         from ..pictures.likeness import KnownSizes
 
+        self._overwrite, self._shard = overwrite, shard
         self._spec, self._errors, self._unlike = manifest.image, errors, Unlike(manifest, built_in=built_in)
         self._known = KnownSizes.of(manifest.training)
         arguments = tuple(arguments)
         self._folders = [Path(argument) for argument in arguments if Path(argument).is_dir()]
-        self._paths, self._failures = expand(arguments)
-        if shard != (1, 1):
-            self._paths = self._paths[shard[0] - 1 :: shard[1]]
+        self._every, self._failures = expand(arguments)
+        self._paths = self._every[shard[0] - 1 :: shard[1]]
         self.done = self._skipped = 0
+        self._claim([])
 
-    def skip_existing(self, places: Mapping[str, Path]) -> None:
-        """Leave out what has its file in `places` already, and not an empty one; say how many."""
-        left = [path for path in self._paths if not _has_content(places[path])]
-        self._paths, self._skipped = left, len(self._paths) - len(left)
+    def claim_file(self, output: str) -> None:
+        """Refuse an -o for one file where it must not be written."""
+        self._claim([Path(output)] if output != "-" else [])
+
+    def claim(self, output: str) -> None:
+        """The same of an -o for pictures that is one file or numbered ones."""
+        first, step = self._shard
+        self._claim(outputs.targets(output, len(self._paths), first=first - 1, step=step))
+
+    def claim_mirrored(self, folder: str, suffix: str = ".png", *, skip_existing: bool = False) -> dict[str, Path]:
+        """For each input the file of the same relative path under `folder`, with this suffix added if it has not.
+
+        skip_existing: leave out what has its file already, and not an empty one, and say how many.
+        """
+        places = mirrored(self._every, self._folders, folder, suffix)
+        if skip_existing:
+            left = [path for path in self._paths if not has_content(places[path])]
+            self._paths, self._skipped = left, len(self._paths) - len(left)
+        self._claim([places[path] for path in self._paths])
         if self._skipped:
             say(f"Left out {self._skipped} that are there already.")
+        return places
+
+    def write_each(self, output: str, images: npt.NDArray[np.float32]) -> None:
+        """Images of the last batch as one numbered file each; shards take turns, so that no two share a number."""
+        first, step = self._shard
+        outputs.write_each(output, images, first=first - 1 + (self.done - len(images)) * step, step=step)
 
     def batches(self) -> Iterator[tuple[list[str], npt.NDArray[np.float32]]]:
         """Paths and images of up to 64 pictures, in order."""
@@ -123,30 +148,14 @@ class Pictures:
             raise InputError("there is no picture in this part.")
         return [name for names, _ in batches for name in names], np.concatenate([images for _, images in batches])
 
-    def spare(self, output: str) -> None:
-        """Refuse an -o that would overwrite one of these pictures."""
-        outputs.spare(self._paths, outputs.targets(output, len(self._paths)))
-
-    def mirrored(self, folder: str, suffix: str = ".png") -> dict[str, Path]:
-        """For each input the file of the same relative path under `folder`, with this suffix added if it has not."""
-        places: dict[str, Path] = {}
-        for path in self._paths:
-            inside = next((Path(path).relative_to(root) for root in self._folders if root in Path(path).parents), None)
-            name = inside or Path("stdin" if path == "-" else Path(path).name)
-            places[path] = Path(folder) / name.with_name(
-                name.name if name.suffix.lower() == suffix else f"{name.name}{suffix}"
-            )
-        if len(set(places.values())) < len(set(places)):
-            taken = Counter(places.values()).most_common(1)[0][0]
-            raise InputError(f"two inputs would both be written to {taken}; give the folder that they share.")
-        outputs.spare(self._paths, places.values())
-        return places
-
     def finish(self) -> None:
         """Exit with 1 if some inputs failed; the last thing a verb does."""
         if self._failures:
             say(f"vae: {self.done} done, {len(self._failures)} failed.")
             sys.exit(1)
+
+    def _claim(self, places: Iterable[Path]) -> None:
+        claim(places, self._every, folders=self._folders, errors=self._errors, overwrite=self._overwrite)
 
     def _read(self, path: str) -> _Read | InputError:
         from ..pictures.fitting import fit_picture
@@ -173,8 +182,8 @@ class Pictures:
 
     def _report(self) -> None:
         failures = self._failures
-        if self._errors and failures:
-            write_file(self._errors, "".join(f"{line}\n" for line in failures).encode("utf-8", "surrogateescape"))
+        if self._errors and (failures or Path(self._errors).exists()):  # what an earlier run noted is no more so
+            write_file(self._errors, "".join(f"{printable(line)}\n" for line in failures).encode())
         if failures and not self.done and not self._skipped:
             raise InputError(
                 failures[0] if len(failures) == 1 else f"none of the {len(failures)} inputs can be read: {failures[0]}"
@@ -234,11 +243,3 @@ def expand(arguments: Iterable[str]) -> tuple[list[str], list[str]]:
             errors.append(f"the folder {argument} holds no picture ({', '.join(SUFFIXES)}).")
         paths += map(str, inside)
     return paths, errors
-
-
-def _has_content(path: Path) -> bool:
-    """An empty file is what a power cut may leave of one of many results."""
-    try:
-        return path.stat().st_size > 0
-    except OSError:
-        return False

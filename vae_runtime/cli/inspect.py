@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from .options import ModelChoice, model_options
+from .outputs import show
 
 
 @click.command()
@@ -31,7 +32,7 @@ def info(as_json: bool, **choice: Any) -> None:
         click.echo(manifest.to_json(), nl=False)
         return
     for line in table(manifest, folder):
-        click.echo(line)
+        show(line)
 
 
 @click.command()
@@ -70,15 +71,15 @@ def verify(as_json: bool, digest: str | None, **choice: Any) -> None:
         facts["bits"] = report.bits and report.bits._asdict()
         click.echo(json.dumps(facts, indent=2))
     else:
-        click.echo(f"manifest sha256 {report.digest}")
-        click.echo(f"{report.files_checked} files are those of the manifest; the graphs are of the format.")
+        show(f"manifest sha256 {report.digest}")
+        show(f"{report.files_checked} files are those of the manifest; the graphs are of the format.")
         for name in report.unlisted:
-            click.echo(f"{name} is in the folder but not in the manifest: remove it, or get the model again.")
+            show(f"{name} is in the folder but not in the manifest: remove it, or get the model again.")
         for item in report.tensors:
             mark = "ok" if item.passed else "TOO FAR"
-            click.echo(f"{item.tensor:8} largest error {item.difference:.2e}, allowed {item.tolerance:.0e}  {mark}")
+            show(f"{item.tensor:8} largest error {item.difference:.2e}, allowed {item.tolerance:.0e}  {mark}")
         if report.bits:
-            click.echo(f"bits     {report.bits}")
-        click.echo(f"{verdict} on {report.provider}")
+            show(f"bits     {report.bits}")
+        show(f"{verdict} on {report.provider}")
     if not report.passed:
         sys.exit(4)

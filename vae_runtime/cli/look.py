@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from ..errors import InputError
 from . import outputs
 from .inputs import Pictures
 from .options import ModelChoice, many_options, model_options, output_option
+from .rows import rows_as_bytes
 
 if TYPE_CHECKING:
     from ..vae import VAE
@@ -33,6 +35,7 @@ def encode(
     skip_existing: bool,
     shard: tuple[int, int],
     errors: str | None,
+    overwrite: bool,
     **choice: Any,
 ) -> None:
     """Encode pictures: mean and log-variance of q(z given the image), and the path of each.
@@ -60,34 +63,30 @@ def encode(
         outputs.check_one(output)
     model = ModelChoice(**choice)
     vae = model.open()
-    pictures = Pictures(images, vae.manifest, built_in=model.built_in, shard=shard, errors=errors)
+    pictures = Pictures(images, vae.manifest, built_in=model.built_in, shard=shard, errors=errors, overwrite=overwrite)
     if not many:
-        pictures.spare(output)
+        pictures.claim_file(output)
     if many:
-        places = pictures.mirrored(output, ".npz")
-        if skip_existing:
-            pictures.skip_existing(places)
+        places = pictures.claim_mirrored(output, ".npz", skip_existing=skip_existing)
         for paths, batch in pictures.batches():
             for path, mean, logvar in zip(paths, *vae.encode(batch), strict=True):
                 buffer = io.BytesIO()
                 np.savez(buffer, mean=mean, logvar=logvar)
                 outputs.write_bytes_at(places[path], buffer.getvalue())
     elif form != "npz":
+        seen = output == "-" and sys.stdout.isatty()
         with outputs.stream(output) as file:
             for number, (paths, batch) in enumerate(pictures.batches()):
                 rows = [
                     [path, *parts]
                     for path, *parts in zip(paths, *map(np.ndarray.tolist, vae.encode(batch)), strict=True)
                 ]
-                if form == "jsonl":
-                    text = outputs.lines(["path", "mean", "logvar"], rows, form, first=False)
-                else:
+                columns = ["path", "mean", "logvar"]
+                if form == "csv":
                     numbers = range(vae.latent_size)
-                    columns = ["path", *(f"{part}_{index}" for part in ("mean", "logvar") for index in numbers)]
-                    text = outputs.lines(
-                        columns, [[path, *mean, *logvar] for path, mean, logvar in rows], form, first=not number
-                    )
-                file.write(text.encode("utf-8", "surrogateescape"))
+                    columns = ["path", *(f"{part}_{index}" for part in columns[1:] for index in numbers)]
+                    rows = [[path, *mean, *logvar] for path, mean, logvar in rows]
+                file.write(rows_as_bytes(columns, rows, form, first=not number, seen=seen))
     else:
         names, found = [], [Posterior(*np.empty((2, 0, vae.latent_size), np.float32))]
         for paths, batch in pictures.batches():
@@ -113,6 +112,7 @@ def reconstruct(
     skip_existing: bool,
     shard: tuple[int, int],
     errors: str | None,
+    overwrite: bool,
     **choice: Any,
 ) -> None:
     """Show what the model keeps of pictures: originals over their reconstructions, or a folder of reconstructions.
@@ -124,20 +124,18 @@ def reconstruct(
     outputs.check(output)
     model = ModelChoice(**choice)
     vae = model.open()
-    pictures = Pictures(images, vae.manifest, built_in=model.built_in, shard=shard, errors=errors)
+    pictures = Pictures(images, vae.manifest, built_in=model.built_in, shard=shard, errors=errors, overwrite=overwrite)
     if not outputs.is_folder(output):
-        pictures.spare(output)
+        pictures.claim(output)
     if not outputs.is_many(output):
         if skip_existing:
             raise InputError("--skip-existing is for a folder of pictures: -o DIR/.")
         _write_pairs(output, vae, pictures)
     elif "%" in Path(output).name:
-        for paths, batch in pictures.batches():
-            outputs.write_each(output, vae.reconstruct(batch), first=pictures.done - len(paths))
+        for _, batch in pictures.batches():
+            pictures.write_each(output, vae.reconstruct(batch))
     else:
-        places = pictures.mirrored(output)
-        if skip_existing:
-            pictures.skip_existing(places)
+        places = pictures.claim_mirrored(output, skip_existing=skip_existing)
         for paths, batch in pictures.batches():
             for path, image in zip(paths, vae.reconstruct(batch), strict=True):
                 outputs.write_at(places[path], image)

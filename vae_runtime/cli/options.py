@@ -81,6 +81,12 @@ def many_options(command: Command) -> Command:
 seed_option = click.option("--seed", type=click.IntRange(0, 2**64 - 1), default=0, show_default=True)
 
 
+overwrite_option = click.option(
+    "--overwrite", is_flag=True, help="Also replace files that are no results of an earlier run."
+)
+
+
 def output_option(help: str) -> Callable[[Command], Command]:
-    """The -o option; `-` is standard output."""
-    return click.option("-o", "--output", required=True, help=help)
+    """The options -o, where `-` is standard output, and --overwrite."""
+    output = click.option("-o", "--output", required=True, help=help)
+    return lambda command: output(overwrite_option(command))

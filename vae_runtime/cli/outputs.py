@@ -1,26 +1,28 @@
 """Where results go: a file, one file an image, or standard output.
 
 A file by itself is on the disk when it is said to be written; files of a folder of results, or of a numbered pattern,
-appear whole and are left to the system to bring to the disk (`files.py`).
+appear whole and are left to the system to bring to the disk (`files.py`). Kinds that can hold one get a mark, by which
+the next run knows that it may replace them (`marks.py`).
 """
 
 from __future__ import annotations
 
 import contextlib
-import csv
 import io
-import json
+import itertools
 import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
 from ..errors import InputError
 from ..files import check_output, new_file, write_file
+from ..marks import mark
+from ..printable import printable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,8 +32,16 @@ if TYPE_CHECKING:
 _PATTERN = re.compile(r"%0?\d*d")
 
 
-def check(output: str) -> None:
-    """Refuse a bad -o before the model is loaded."""
+def check(output: str, *, besides: tuple[str, ...] = ()) -> None:
+    """Refuse a bad -o for pictures before the model is loaded; `besides` pictures it may have these suffixes."""
+    from ..pictures.writing import picture_format
+
+    _check_place(output)
+    if output != "-" and not is_folder(output) and not output.lower().endswith(besides):
+        picture_format(output)
+
+
+def _check_place(output: str) -> None:
     if not output:
         raise InputError("-o is empty; give the name of a file or folder to write.")
     if output == "-":
@@ -54,7 +64,7 @@ def check_one(output: str) -> None:
     """The same for a verb that writes one file, whatever it holds."""
     if output.endswith(("/", os.sep)):
         raise InputError(f"{output} is a directory; give the name of a file to write.")
-    check(output)
+    _check_place(output)
     if output != "-":
         check_output(output)
 
@@ -78,38 +88,18 @@ def write_grid(
 ) -> None:
     """All images as one picture."""
     from ..pictures.grids import image_grid
-    from ..pictures.writing import encode_image, write_image
+    from ..pictures.writing import encode_image, picture_format
 
-    grid = image_grid(images, columns=columns)
-    if output == "-":
-        write_bytes(output, encode_image(grid, text=text))
-    else:
-        write_image(output, grid, text=text)
+    form = "PNG" if output == "-" else picture_format(output)
+    write_bytes(output, encode_image(image_grid(images, columns=columns), format=form, text=text))
 
 
-def spare(inputs: Iterable[str], places: Iterable[Path]) -> None:
-    """Refuse, before anything is read, to write where an input lies: it would be gone."""
-    known = {_identity(path) for path in inputs if path != "-"} - {None}
-    for place in places:
-        if _identity(place) in known:
-            raise InputError(f"{place} is one of the inputs, and would be overwritten; write elsewhere.")
-
-
-def targets(output: str, count: int) -> Iterator[Path]:
-    """The files that -o asks for where `count` images are written."""
+def targets(output: str, count: int, *, first: int = 0, step: int = 1) -> Iterator[Path]:
+    """The files that -o asks for where `count` images are written, numbered from `first` in steps."""
     if is_many(output):
-        yield from (_numbered(output, index) for index in range(count))
+        yield from (_numbered(output, first + index * step) for index in range(count))
     elif output != "-":
         yield Path(output)
-
-
-def _identity(path: str | Path) -> tuple[int, int] | None:
-    """What file it is, by whatever name or link; None where there is none."""
-    try:
-        found = os.stat(path)
-    except (OSError, ValueError):
-        return None
-    return found.st_dev, found.st_ino
 
 
 def _numbered(output: str, index: int) -> Path:
@@ -123,12 +113,13 @@ def write_each(
     images: Iterable[npt.NDArray[np.float32]],
     *,
     first: int = 0,
+    step: int = 1,
     text: Callable[[int], Mapping[str, str]] | None = None,
 ) -> None:
-    """One file an image, numbered from `first`."""
+    """One file an image, numbered from `first` in steps."""
     if not _PATTERN.search(Path(output).name):
         Path(output).mkdir(parents=True, exist_ok=True)
-    for index, image in enumerate(images, start=first):
+    for index, image in zip(itertools.count(first, step), images):
         _write_one_of_many(_numbered(output, index), image, text=text(index) if text else None)
 
 
@@ -141,7 +132,7 @@ def write_at(path: Path, image: npt.NDArray[np.float32]) -> None:
 def _write_one_of_many(path: Path, image: npt.NDArray[np.float32], *, text: Mapping[str, str] | None = None) -> None:
     from ..pictures.writing import encode_image, picture_format
 
-    write_file(path, encode_image(image, format=picture_format(path), text=text), synced=False)
+    write_file(path, mark(encode_image(image, format=picture_format(path), text=text)), synced=False)
 
 
 def write_picture(path: Path, picture: Image.Image) -> None:
@@ -154,7 +145,7 @@ def write_picture(path: Path, picture: Image.Image) -> None:
 def write_bytes_at(path: Path, content: bytes) -> None:
     """A whole file of many, and the folders above it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_file(path, content, synced=False)
+    write_file(path, mark(content), synced=False)
 
 
 def is_array(output: str) -> bool:
@@ -185,6 +176,7 @@ def stream(output: str) -> Iterator[BinaryIO]:
 
 def write_bytes(output: str, content: bytes) -> None:
     """A whole file, or standard output."""
+    content = mark(content)
     if output == "-":
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
@@ -200,13 +192,9 @@ def wrote(output: str, what: str) -> None:
 
 def say(message: str) -> None:
     """One line on stderr, whatever the names in it are made of."""
-    click.echo("".join(mark if mark.isprintable() else ascii(mark)[1:-1] for mark in message), err=True)
+    click.echo(printable(message), err=True)
 
 
-def lines(columns: list[str], rows: list[list[Any]], form: str, *, first: bool) -> str:
-    """Rows as text, by "jsonl" or "csv"; the names of the columns lead the first csv rows."""
-    if form == "jsonl":
-        return "".join(json.dumps(dict(zip(columns, row, strict=True))) + "\n" for row in rows)
-    buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerows([columns, *rows] if first else rows)
-    return buffer.getvalue()
+def show(line: str) -> None:
+    """One line for people on stdout, whatever the names in it are made of."""
+    click.echo(printable(line))

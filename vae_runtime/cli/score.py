@@ -15,7 +15,8 @@ from ..model.manifest import SCORES
 from ..model.scores import calibrate_command, calibration, require_score
 from . import outputs
 from .inputs import Pictures
-from .options import ModelChoice, many_options, model_options
+from .options import ModelChoice, many_options, model_options, overwrite_option
+from .rows import print_rows
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,6 +45,7 @@ ANOMALOUS = 10  # exit code
 @click.option("--maps", help="Folder for each picture with its strange places in red, at its own size.")
 @click.option("--skip-existing", is_flag=True, help="With --maps: leave out pictures whose map is there already.")
 @click.option("--format", "form", type=click.Choice(["table", "jsonl", "csv"]), default="table", show_default=True)
+@overwrite_option
 @many_options
 @model_options
 def score(
@@ -58,6 +60,7 @@ def score(
     form: str,
     shard: tuple[int, int],
     errors: str | None,
+    overwrite: bool,
     **choice: Any,
 ) -> None:
     """Score how strange pictures are, in nats: higher is stranger.
@@ -82,10 +85,8 @@ def score(
     known = f"{method}_tiled" if tile else method
     if rate is not None:
         _require_calibration(vae, known, rate / 2 if two_sided else rate, model.path)
-    pictures = Pictures(images, vae.manifest, built_in=model.built_in, shard=shard, errors=errors)
-    places = pictures.mirrored(maps) if maps else {}
-    if skip_existing:
-        pictures.skip_existing(places)
+    pictures = Pictures(images, vae.manifest, built_in=model.built_in, shard=shard, errors=errors, overwrite=overwrite)
+    places = pictures.claim_mirrored(maps, skip_existing=skip_existing) if maps else {}
     columns = ["path", "score_nats", *(("p_value", "anomalous") if rate is not None else ())]
     anomalous = 0
     for number, (paths, scores) in enumerate((_scores_of_tiles if tile else _scores)(vae, pictures, method, places)):
@@ -95,7 +96,11 @@ def score(
             for row, p_value in zip(rows, p_values.tolist(), strict=True):
                 row += [p_value, p_value <= rate]
                 anomalous += p_value <= rate
-        click.echo(_text(columns, rows, form, first=number == 0), nl=False)
+        if form != "table":
+            print_rows(columns, rows, form, first=number == 0)
+            continue
+        for line in _table(rows, first=number == 0):
+            outputs.show(line)
     if rate is not None:
         outputs.say(f"{anomalous} of {pictures.done} anomalous at a false-alarm rate of {rate:g}.")
     if exit_code and anomalous:
@@ -159,12 +164,10 @@ def _require_calibration(vae: VAE, method: str, rate: float, place: str | None) 
         )
 
 
-def _text(columns: list[str], rows: list[list[Any]], form: str, *, first: bool) -> str:
-    if form != "table":
-        return outputs.lines(columns, rows, form, first=first)
-    verdicts = len(columns) > 2
-    lines = [f"{'score_nats':>12}{'   p_value  verdict  ' if verdicts else ''}  path\n"] if first else []
+def _table(rows: list[list[Any]], *, first: bool) -> list[str]:
+    verdicts = len(rows[0]) > 2
+    lines = [f"{'score_nats':>12}{'   p_value  verdict  ' if verdicts else ''}  path"] if first else []
     for path, nats, *verdict in rows:
         middle = f"  {verdict[0]:8.4f}  {'ANOMALOUS' if verdict[1] else '         '}" if verdict else ""
-        lines.append(f"{nats:12.3f}{middle}  {path}\n")
-    return "".join(lines)
+        lines.append(f"{nats:12.3f}{middle}  {path}")
+    return lines

@@ -9,7 +9,8 @@ import click
 
 from . import outputs
 from .inputs import Pictures
-from .options import ModelChoice, model_options
+from .keeping import claim
+from .options import ModelChoice, model_options, overwrite_option
 from .unlike import say_built_in
 
 if TYPE_CHECKING:
@@ -33,9 +34,16 @@ if TYPE_CHECKING:
     help="Folder of pictures to show as points, labelled by their sub-folders.  [default: the model's own samples]",
 )
 @click.option("--replace", is_flag=True, help="In place of the page of another model.")
+@overwrite_option
 @model_options
 def web(
-    output: Path, engine: Path | None, single_file: bool, images: tuple[str, ...], replace: bool, **choice: Any
+    output: Path,
+    engine: Path | None,
+    single_file: bool,
+    images: tuple[str, ...],
+    replace: bool,
+    overwrite: bool,
+    **choice: Any,
 ) -> None:
     """Write a page that runs the model in the browser, for any static host; it needs no network but the host.
 
@@ -46,7 +54,7 @@ def web(
     Example:
       vae web page/ --ort node_modules/onnxruntime-web
     """
-    from ..files import check_output, write_file
+    from ..files import check_output
     from ..model import manifest as manifests
     from ..model.location import locate
     from ..web.bundle import check_target, facts, model_files, write_page
@@ -59,6 +67,7 @@ def web(
     model = ModelChoice(**choice)
     if single_file:
         check_output(output)
+        claim([output], overwrite=overwrite)
     else:
         check_target(output, manifests.read(locate(model.path)), replace=replace)
     ort = read_engine(engine) if engine else None
@@ -67,7 +76,9 @@ def web(
     vae = model.open()
     if model.built_in:
         say_built_in(vae.manifest)
-    pictures = Pictures(images, vae.manifest) if images else None
+    pictures = Pictures(images, vae.manifest, overwrite=overwrite) if images else None
+    if pictures and single_file:
+        pictures.claim_file(str(output))
     files = model_files(locate(model.path), vae.manifest, model.precision)
     page = facts(vae.manifest, model.precision, files, describe_latents(vae, _encoded(vae, pictures)))
     if ort:
@@ -75,7 +86,7 @@ def web(
         outputs.wrote(str(output), f"a page of {len(written)} files, {sum(written.values()):,} bytes")
     else:
         content = single_page(page, files)
-        write_file(output, content)
+        outputs.write_bytes(str(output), content)
         outputs.wrote(str(output), f"a page of {len(content):,} bytes")
     if pictures:
         pictures.finish()

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from PIL import Image
 
 from ..errors import InputError
+from ..printable import printable
 
 LIMIT_BYTES = 64 * 2**20
 
@@ -26,11 +27,11 @@ Source = str | os.PathLike[str] | bytes | Readable | Image.Image
 def name_of(source: object, otherwise: str) -> str:
     """What a source is called in a message: its path, the name that an upload or file carries, or `otherwise`."""
     if isinstance(source, (str, os.PathLike)):
-        return str(source)
+        return printable(source)
     # Of uploads the first is the file's, the second may be the form field's. GzipFile's first one only warns.
     for name in (getattr(source, "__dict__", {}).get("filename"), getattr(source, "name", None)):
         if isinstance(name, (str, os.PathLike)) and str(name):  # not None or a number, as files without a name have
-            return "".join(mark if mark.isprintable() else ascii(mark)[1:-1] for mark in str(name))
+            return printable(name)
     return otherwise
 
 

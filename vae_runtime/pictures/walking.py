@@ -14,11 +14,14 @@ def pictures_in(folder: Path) -> list[Path]:
     return sorted(_walk(folder))
 
 
+def is_read(path: Path) -> bool:
+    """Whether a file of this path, relative to a folder, is one of its pictures by its names."""
+    return not any(part.startswith(".") for part in path.parts) and path.name.lower().endswith(SUFFIXES)
+
+
 def _walk(folder: Path) -> Iterator[Path]:
     for parent, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         for name in files:
-            if not name.startswith(".") and name.lower().endswith(SUFFIXES):
-                path = Path(parent, name)
-                if path.is_file():
-                    yield path
+            if is_read(Path(name)) and (path := Path(parent, name)).is_file():
+                yield path

@@ -52,6 +52,11 @@ def write_image(
 
 def write_animation(path: str | os.PathLike[str], images: npt.NDArray[Any], *, seconds: float = 0.1) -> None:
     """Write images [frames, channels, height, width] as a looping .gif or .apng, `seconds` a frame, there and back."""
+    write_file(path, encode_animation(images, path=path, seconds=seconds))
+
+
+def encode_animation(images: npt.NDArray[Any], *, path: str | os.PathLike[str], seconds: float = 0.1) -> bytes:
+    """Encode images as `write_animation` does for this path and return the file's bytes."""
     kind = _format(path, _ANIMATED)
     images = as_array(images, "images")
     if images.ndim != 4 or not len(images):
@@ -61,7 +66,7 @@ def write_animation(path: str | os.PathLike[str], images: npt.NDArray[Any], *, s
     frames = [_to_pil(image, kind) for image in (*images, *images[-2:0:-1])]
     buffer = io.BytesIO()
     frames[0].save(buffer, format=kind, save_all=True, append_images=frames[1:], duration=round(seconds * 1000), loop=0)
-    write_file(path, buffer.getvalue())
+    return buffer.getvalue()
 
 
 def encode_image(image: npt.NDArray[Any], *, format: str = "PNG", text: Mapping[str, str] | None = None) -> bytes:
