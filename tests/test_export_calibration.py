@@ -9,8 +9,8 @@ import torch
 from click.testing import CliRunner
 from PIL import Image
 
-from export.__main__ import main
 from export.calibration import calibrated
+from export.cli import main
 from tests.commands import vae_
 from train.checkpoint import BEST, Checkpoint, save
 from train.config import PRESETS

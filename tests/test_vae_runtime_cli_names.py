@@ -10,8 +10,8 @@ import shutil
 import pytest
 from click.testing import CliRunner
 
-from export.__main__ import main as export
 from export.card import card
+from export.cli import main as export
 from export.parity import TENSORS, Parity
 from fuzz import names as fuzzer
 from tests.commands import process, vae_

@@ -45,6 +45,7 @@ def calibrate(
     """
     from ..checks.calibrate import calibration, tiled_calibration, write_calibrated
     from ..checks.familiar import familiar
+    from ..checks.thinning import thinning
     from ..model import manifest as manifests
     from ..model.location import locate
     from ..model.scores import calibrate_command
