@@ -110,7 +110,7 @@ def test_a_chain_needs_two_of_its_tensors_and_a_branch_that_waits_one_more():
 def test_few_rows_of_what_is_large_are_run_at_once():
     assert memory.rows_at_once(1000, 784) == 64 and memory.rows_at_once(2**20, 784) == 32
     assert memory.rows_at_once(2**30, 784) == memory.rows_at_once(1, 10**9) == 1
-    small, large = Footprint(10, 5, 0, 64), Footprint(1000, 7, 0, 2)
+    small, large = Footprint(10, 5, 0, 64, UNKNOWN), Footprint(1000, 7, 0, 2, UNKNOWN)
     assert memory.needed([small, large]) == memory.BASE + int(1.25 * 1010) + 2 * 1000
 
 
