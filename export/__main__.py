@@ -104,6 +104,8 @@ def main(
         sys.exit(2 if isinstance(error, InputError) else 1)
     errors = ", ".join(f"{name} {item.ours:.1e} ({item.torchs:.1e})" for name, item in largest(found.parity).items())
     click.echo(f"Largest errors against float64, as shares of the size (torch's float32 in brackets): {errors}.")
+    for precision, bits in found.bits.items():
+        click.echo(f"Bits of {precision} results on this machine: {bits}.")
     if found.strangers:
         for line in [*table(found.strangers), *warnings(found.strangers)]:
             click.echo(line)

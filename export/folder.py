@@ -27,6 +27,7 @@ from train.progress import epochs_run
 from train.sampling import noise_labels
 from vae_runtime import VAE, from_uint8, image_grid, read_images
 from vae_runtime.checks.calibrate import Calibration, calibration, tiled_calibration
+from vae_runtime.checks.equality import Equality
 from vae_runtime.checks.verify import replay, verify
 from vae_runtime.errors import InputError, VAEError
 from vae_runtime.files import write_file
@@ -59,6 +60,7 @@ class Exported(NamedTuple):
 
     parity: list[Parity]
     strangers: Strangers | None
+    bits: dict[str, Equality]  # by precision
 
 
 def export(
@@ -144,8 +146,11 @@ def export(
     with tempfile.TemporaryDirectory() as scratch:
         trial = Path(scratch) / manifest.name
         write_model(trial, manifest, contents)
+        bits = {}
         for precision in manifest.precisions:
             report = verify(trial, providers="cpu", threads=None, precision=precision)
+            assert report.bits
+            bits[precision] = report.bits
             if not report.passed:
                 raise ExportError(f"the runtime does not reproduce the {precision} golden vectors: {report.tensors}")
     write_model(folder, manifest, contents, replace=replace, meant=meant)
@@ -158,7 +163,7 @@ def export(
         write_file(folder / "checkpoint" / RECIPE, recipe.to_json().encode())
     else:
         (folder / "checkpoint" / RECIPE).unlink(missing_ok=True)
-    return Exported(found, strangers)
+    return Exported(found, strangers, bits)
 
 
 def _with_int8(

@@ -1,9 +1,12 @@
-"""How many processors this process may really use: affinity and container quota, not what the machine has."""
+"""Processors: how many this process may really use (affinity and container quota), and work shared among them."""
 
 from __future__ import annotations
 
+import contextvars
 import math
 import os
+import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 _CGROUP = Path("/sys/fs/cgroup")
@@ -29,3 +32,27 @@ def _quota(cgroup: Path) -> float | None:
         return quota / period if quota > 0 and period > 0 else None
     except (OSError, ValueError):
         return None
+
+
+def in_threads(work: Callable[[int], None], items: Sequence[int], *, threads: int) -> None:
+    """Do `work` for each item, so many at once, under the caller's time limit; after an error no more are begun."""
+    if threads == 1 or len(items) < 2:
+        for item in items:
+            work(item)
+        return
+    from concurrent.futures import ThreadPoolExecutor  # only here: most programs never need it
+
+    failed = threading.Event()
+
+    def guarded(item: int) -> None:
+        if failed.is_set():
+            return
+        try:
+            work(item)
+        except BaseException:
+            failed.set()
+            raise
+
+    with ThreadPoolExecutor(min(threads, len(items))) as pool:
+        for done in [pool.submit(contextvars.copy_context().run, guarded, item) for item in items]:
+            done.result()

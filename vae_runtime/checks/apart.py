@@ -17,6 +17,7 @@ from typing import Any
 from .. import errors
 from ..errors import IntegrityError, VAEError
 from ..model.providers import full_names
+from .equality import Equality
 from .verify import Report, TensorCheck, verify
 
 SECONDS = 120.0
@@ -52,7 +53,8 @@ def verify_apart(
         known: type[VAEError] = getattr(errors, answer["error"])
         raise known(answer["message"])
     tensors = [TensorCheck(*check) for check in answer.pop("tensors")]
-    return Report(**answer, tensors=tensors)
+    bits = answer.pop("bits")
+    return Report(**answer, tensors=tensors, bits=Equality(*bits) if bits else None)
 
 
 def _environment() -> dict[str, str]:

@@ -41,7 +41,8 @@ def info(as_json: bool, **choice: Any) -> None:
 def verify(as_json: bool, digest: str | None, **choice: Any) -> None:
     """Check every hash and replay the golden vectors on this machine: PASS or FAIL, with each tensor's largest error.
 
-    It is done in a process of its own, within 4 GiB and two minutes. A file that the manifest does not name is a FAIL.
+    It also says whether batch sizes and numbers of threads give the same bits here. All is done in a process of its
+    own, within 4 GiB and two minutes. A file that the manifest does not name is a FAIL.
 
     \b
     Example:
@@ -66,6 +67,7 @@ def verify(as_json: bool, digest: str | None, **choice: Any) -> None:
         }
         facts: dict[str, Any] = {"verdict": verdict, "provider": report.provider, "digest": report.digest}
         facts |= {"files_checked": report.files_checked, "unlisted_files": report.unlisted, "tensors": tensors}
+        facts["bits"] = report.bits and report.bits._asdict()
         click.echo(json.dumps(facts, indent=2))
     else:
         click.echo(f"manifest sha256 {report.digest}")
@@ -75,6 +77,8 @@ def verify(as_json: bool, digest: str | None, **choice: Any) -> None:
         for item in report.tensors:
             mark = "ok" if item.passed else "TOO FAR"
             click.echo(f"{item.tensor:8} largest error {item.difference:.2e}, allowed {item.tolerance:.0e}  {mark}")
+        if report.bits:
+            click.echo(f"bits     {report.bits}")
         click.echo(f"{verdict} on {report.provider}")
     if not report.passed:
         sys.exit(4)

@@ -44,7 +44,14 @@ def open_model(
         footprints[role] = footprint
         reopen = partial(read_file, folder.absolute(), file)
         sessions[role] = Session(
-            content, file.file, providers=providers, threads=threads, rows=footprint.rows, reopen=reopen
+            content,
+            file.file,
+            providers=providers,
+            threads=threads,
+            kernels=footprint.kernels,
+            rows=footprint.rows,
+            most=footprint.most,
+            reopen=reopen,
         )
     flow = Flow(sessions["prior_sample"], sessions["prior_log_prob"]) if manifest.prior == "flow" else None
     return Model(manifest, sessions["encoder"], sessions["decoder"], flow, sessions.get(DETECTOR), footprints)

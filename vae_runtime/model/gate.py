@@ -16,6 +16,7 @@ import numpy as np
 
 from ..errors import IntegrityError
 from . import shapes
+from .kernels import kernels
 from .limits import MOST_MEMORY, MOST_NODES, MOST_WORK
 from .memory import Footprint, Step, live, needed, rows_at_once
 from .values import BATCH, FLOAT32, TYPES, GraphError, Result, Shape, TooMuchError, Value
@@ -36,7 +37,7 @@ def check_graph(
     """Refuse, with an IntegrityError that names the file, bytes that are no graph of this format, deterministic.
 
     inputs, outputs: shapes by name, the first side `BATCH`. stamps: what its metadata must say. Returns what the graph
-    costs at most.
+    costs at most, and how a session must run it.
     """
     try:
         model = read_message(content)
@@ -99,7 +100,7 @@ def _check_nodes(graph: Message, inputs: Mapping[str, Shape], outputs: Mapping[s
     for name, shape in outputs.items():
         if name not in known or known[name][:2] != (FLOAT32, shape):
             raise GraphError(f"{name} is not computed as {_text(shape)}")
-    cost = _footprint(nodes, results, known, list(inputs), list(outputs))
+    cost = _footprint(graph, results, known, list(inputs), list(outputs))
     if cost.work > MOST_WORK:
         raise TooMuchError(f"a row takes {cost.work:,} multiplications, more than {MOST_WORK:,}")
     if needed([cost]) > MOST_MEMORY:
@@ -121,9 +122,10 @@ def _check_node(node: Message, known: dict[str, Value]) -> Result:
 
 
 def _footprint(
-    nodes: list[Message], results: list[Result], known: Mapping[str, Value], inputs: list[str], outputs: list[str]
+    graph: Message, results: list[Result], known: Mapping[str, Value], inputs: list[str], outputs: list[str]
 ) -> Footprint:
-    """What the graph costs, nodes and results side by side."""
+    """What the graph costs; results: of its nodes."""
+    nodes = graph.get("node", [])
     constants = [value for value in known.values() if BATCH not in value.shape]
     weights = sum(value.size * TYPES[value.type].itemsize for value in constants)
     weights += _EACH * (len(constants) + len(nodes))
@@ -138,6 +140,7 @@ def _footprint(
         weights=weights + sum(result.packed for result in results),
         row=row,
         work=sum(_BEGUN + _WRITTEN * result.value.bytes + result.multiplications for result in results),
+        kernels=kernels(graph),
         rows=rows_at_once(row, max(known[name].size for name in (*inputs, *outputs))),
     )
 

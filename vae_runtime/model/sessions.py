@@ -17,7 +17,8 @@ import numpy.typing as npt
 
 from ..deadlines import ending, seconds_left
 from ..errors import InputError, IntegrityError, ProviderError, VAEError
-from ..threads import available_processors
+from ..threads import available_processors, in_threads
+from .kernels import Kernels
 from .plugins import devices
 from .providers import INSTALL, OPTIONS
 
@@ -40,21 +41,27 @@ class Session:
         *,
         providers: tuple[str, ...],
         threads: int | None,
+        kernels: Kernels = Kernels(),  # noqa: B008 a constant
         rows: int = 64,
+        most: int = 64,
         reopen: Callable[[], bytes] | None = None,
     ) -> None:
-        """Open `model`, the bytes of the file `name`, on exactly these providers; rows: what the CPU runs at once."""
-        self._rows = rows
-        self.name, self._asked, self._threads, self._reopen = name, providers, threads, reopen
+        """Open `model`, the bytes of the file `name`, on exactly these providers.
+
+        threads: how many work on the CPU at once, on one run where `kernels` says that its numbers stay the same, on
+        rows of their own where not. rows: what the CPU runs at once; most: what it has the memory for.
+        """
+        self.name, self._asked, self._reopen = name, providers, reopen
+        self._threads, self._kernels, self._rows, self._most = _thread_count(threads), kernels, rows, most
         self._lock, self._forked = threading.Lock(), False
         self._open(model)
         _open_sessions.add(self)
 
     def _open(self, model: bytes) -> None:
-        onnxruntime, providers, name, threads = import_onnxruntime(), self._asked, self.name, self._threads
+        onnxruntime, providers, name = import_onnxruntime(), self._asked, self.name
         if "CUDAExecutionProvider" in providers:
             _preload_cuda(onnxruntime)
-        options = _options(onnxruntime, threads)
+        options = _options(onnxruntime, self._threads if self._kernels.any_threads else 1)
         plugged = set()
         for provider in providers:
             if found := devices(onnxruntime, provider):
@@ -76,29 +83,38 @@ class Session:
         self._run_options = onnxruntime.RunOptions
         # Asked once: each question costs microseconds, and a small decoder runs for twenty.
         self._inputs, self._outputs = self._session.get_inputs(), self._session.get_outputs()
-        self._shapes = {item.name: item.shape[1:] for item in self._outputs}
+        self.input_shape: tuple[int, ...] = tuple(self._inputs[0].shape[1:])  # of one row
+        self.shapes: dict[str, tuple[int, ...]] = {item.name: tuple(item.shape[1:]) for item in self._outputs}
         self.providers: tuple[str, ...] = tuple(self._session.get_providers())
         missing = [provider for provider in providers if provider not in self.providers]
         if missing:
             raise ProviderError(_not_opened(missing[0], self.providers, "its device or a library it needs is missing"))
-        self._at_once = self._rows * (1 if self.providers[0] == "CPUExecutionProvider" else OTHER_DEVICES)
+        on_cpu = self.providers[0] == "CPUExecutionProvider"
+        self._workers = 1 if self._kernels.any_threads or not on_cpu else min(self._threads, self._most)
+        self._at_once = self._rows // self._workers or 1 if on_cpu else self._rows * OTHER_DEVICES
+        if on_cpu and not self._kernels.any_batch:
+            self._at_once = 1
 
     def run(self, array: Float32, outputs: tuple[str, ...], *, batch_size: int) -> tuple[Float32, ...]:
         """Run the one-input graph over axis 0 in batches; returns the named outputs, each [batch, …], deterministic.
 
         Small batches keep the memory of a big call small: batch_size is the most, and fewer rows of a graph that needs
-        much for each are run at once. One batch is returned as it comes, several are written into place.
+        much for each are run at once. On the CPU a row's bits depend on neither (model/kernels.py). One batch is
+        returned as it comes, several are written into place, not concatenated.
         """
         if not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
             raise InputError(f"batch_size is {batch_size!r}; expected a whole number from 1.")
-        step = min(int(batch_size), self._at_once)
+        step = min(int(batch_size), self._at_once, -(-len(array) // self._workers) or 1)
         if 0 < len(array) <= step:
             return tuple(self._run(array, outputs))
-        results = tuple(np.empty((len(array), *self._shapes[output]), np.float32) for output in outputs)
-        for begin in range(0, len(array), step):
+        results = tuple(np.empty((len(array), *self.shapes[output]), np.float32) for output in outputs)
+
+        def run(begin: int) -> None:
             rows = slice(begin, begin + step)
             for result, part in zip(results, self._run(array[rows], outputs), strict=True):
                 result[rows] = part
+
+        in_threads(run, range(0, len(array), step), threads=self._workers)
         return results
 
     def _run(self, array: Float32, outputs: tuple[str, ...]) -> list[Float32]:
@@ -161,12 +177,16 @@ def import_onnxruntime() -> ModuleType:
     return module
 
 
-def _options(onnxruntime: ModuleType, threads: int | None) -> Any:
-    """Defaults for small devices that share their processor with other work."""
+def _thread_count(threads: int | None) -> int:
     if threads is not None and (not isinstance(threads, int) or threads < 1):
         raise InputError(f"threads is {threads!r}; expected a whole number from 1, or None for all that are available.")
+    return threads or available_processors()
+
+
+def _options(onnxruntime: ModuleType, threads: int) -> Any:
+    """Defaults for small devices that share their processor with other work."""
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads or available_processors()
+    options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     # The arena keeps the memory of its largest run; runs are small, and without it malloc returns pages to the system

@@ -1,0 +1,95 @@
+"""Whether a graph gives the same bits however onnxruntime divides its work on the CPU; a session runs it accordingly.
+
+Integer kernels are exact, elementwise ones know no neighbours, and products with weights that are packed beforehand,
+and convolutions in blocks of channels, add up each number in one order. Two kinds of kernels do not:
+
+- A convolution that cannot run in blocks of channels becomes a matrix product for each image, whose sums are cut in
+  other places when threads share the image.
+- A product of two computed matrices takes another kernel for one row than for several.
+
+Measured for onnxruntime 1.15 and 1.31 with `python -m fuzz.equality`; `vae verify` measures it for a model.
+"""
+
+from __future__ import annotations
+
+import platform
+from typing import NamedTuple
+
+from .wire import Message
+
+# Channels of the input: a multiple of four, or fewer than the smallest block.
+_MULTIPLE, _BLOCK = 4, 8
+_BLOCKS_ON = ("x86_64", "amd64")  # processors for which all versions have kernels in blocks
+
+
+class Kernels(NamedTuple):
+    """What holds for the numbers of one row. The defaults suit a graph of which nothing is known."""
+
+    any_threads: bool = False  # they are the same bits for any number of threads in one run
+    any_batch: bool = True  # they are the same bits for any number of rows in one run, on one thread
+
+
+def kernels(graph: Message, machine: str = "") -> Kernels:
+    """What holds for a GraphProto that the gate let through; machine: as of `platform.machine()`."""
+    products = _Products(graph)
+    found = [
+        products.convolution(node, blocks=(machine or platform.machine()).lower() in _BLOCKS_ON)
+        if node["op_type"] == "Conv"
+        else products.matrices(node)
+        for node in graph["node"]
+        if node["op_type"] in ("Conv", "Gemm", "MatMul")
+    ]
+    return Kernels(all(one.any_threads for one in found), all(one.any_batch for one in found))
+
+
+class _Products:
+    """Which kernel takes a product: of integers, of packed weights, or another."""
+
+    def __init__(self, graph: Message) -> None:
+        self._weights: dict[str, Message] = {tensor["name"]: tensor for tensor in graph.get("initializer", [])}
+        self._makers = {name: node["op_type"] for node in graph["node"] for name in node["output"]}
+        self._users: dict[str, list[Message]] = {}
+        for node in graph["node"]:
+            for name in node["input"]:
+                self._users.setdefault(name, []).append(node)
+
+    def convolution(self, node: Message, *, blocks: bool) -> Kernels:
+        if self._of_integers(node) and self._becomes_integers(node["output"][0]):
+            return Kernels(True, True)
+        weights = self._weights.get(node["input"][1])
+        if weights is None or not blocks:
+            return Kernels(False, True)
+        channels = weights["dims"][1]
+        return Kernels(channels % _MULTIPLE == 0 or channels < _BLOCK, True)
+
+    def matrices(self, node: Message) -> Kernels:
+        left, right, *_ = node["input"]
+        if right in self._weights:
+            return Kernels(True, True)
+        if node["op_type"] == "Gemm" and self._of_integers(node) and self._stays_sums(node["output"][0]):
+            return Kernels(True, True)
+        return Kernels(False, node["op_type"] == "MatMul" and left in self._weights)  # one product for each row
+
+    def _of_integers(self, node: Message) -> bool:
+        return all(self._makers.get(name) == "DequantizeLinear" for name in node["input"][:2])
+
+    def _becomes_integers(self, name: str) -> bool:
+        """Whether all uses are in integers again, at once or after a Relu that their range takes the place of."""
+        users = self._users.get(name, [])
+        return bool(users) and all(
+            user["op_type"] == "QuantizeLinear"
+            or (
+                user["op_type"] == "Relu" and all(map(self._begins_at_zero, self._users.get(user["output"][0], [None])))
+            )
+            for user in users
+        )
+
+    def _begins_at_zero(self, user: Message | None) -> bool:
+        if user is None or user["op_type"] != "QuantizeLinear":
+            return False
+        return not any(self._weights[user["input"][2]]["raw_data"])
+
+    def _stays_sums(self, name: str) -> bool:
+        """Whether an integer Gemm may give its float32 sums: nothing follows that is made part of a float32 one."""
+        users = self._users.get(name, [])
+        return all(user["op_type"] in ("Clip", "Reshape") for user in users) or self._becomes_integers(name)
