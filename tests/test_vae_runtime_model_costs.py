@@ -46,13 +46,13 @@ def test_what_costs_too_much_is_refused_before_it_is_opened(tmp_path, name):
 @pytest.mark.parametrize("name", ["eight tensors alive just narrow enough", "wide kernels in 8 bits, smaller"])
 def test_what_is_just_within_the_limits_takes_no_more_than_was_computed(tmp_path, name):
     found = costs.cost(name, hostile_folders.write(tmp_path / "model", expensive.GRAPHS[name]()))
-    assert found.answer == "passed" and found.peak <= found.bound <= limits.MOST_MEMORY
+    assert found.good and len(found.seconds) == 3 and found.bound <= limits.MOST_MEMORY
 
 
 def test_random_graphs_take_no_more_than_was_computed(tmp_path):
     for seed in (1000, 1001, 1003):
         found = costs.cost(str(seed), hostile_folders.write(tmp_path / "model", random_decoder(seed)))
-        assert found.answer == "passed" and found.good
+        assert found.good and len(found.seconds) == 3
 
 
 @pytest.mark.parametrize("name", hostile_folders.FOLDERS)
@@ -110,7 +110,7 @@ def test_a_chain_needs_two_of_its_tensors_and_a_branch_that_waits_one_more():
 def test_few_rows_of_what_is_large_are_run_at_once():
     assert memory.rows_at_once(1000, 784) == 64 and memory.rows_at_once(2**20, 784) == 32
     assert memory.rows_at_once(2**30, 784) == memory.rows_at_once(1, 10**9) == 1
-    small, large = Footprint(10, 5, 0, 64, UNKNOWN), Footprint(1000, 7, 0, 2, UNKNOWN)
+    small, large = Footprint(10, 5, 0, 64), Footprint(1000, 7, 0, 2)
     assert memory.needed([small, large]) == memory.BASE + int(1.25 * 1010) + 2 * 1000
 
 

@@ -122,7 +122,7 @@ def test_equality_is_measured_and_says_how_far_apart_results_are(root, precision
         return VAE.load(folder, threads=threads, precision=precision)
 
     model = open_model(folder, providers=("CPUExecutionProvider",), threads=1, precision=precision)
-    golden = read_golden(folder, model.manifest.golden[precision])
+    golden = read_golden(folder, model.manifest, precision)
     found = equality(load, golden)
     assert found.same and found.difference == 0 and found.batch_sizes[:3] == [1, 2, 3] and found.threads[0] == 1
     assert str(found).startswith("the same for batches of 1, 2, 3 and ")

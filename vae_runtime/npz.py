@@ -37,6 +37,8 @@ def read_npy(content: bytes) -> npt.NDArray[Any]:
         there, count = len(content) - file.tell(), 1
         for side in shape:
             count *= side
+        if count * kind.itemsize < there:
+            raise ArraysError(f"it goes on after its array of {kind} {list(shape)}")
         if count * kind.itemsize != there:
             raise ArraysError(f"an array of {kind} {list(shape)} has {there:,} bytes")
         numbers = np.frombuffer(content, kind, count, file.tell()) if count else np.empty(0, kind)

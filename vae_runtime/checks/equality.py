@@ -35,8 +35,7 @@ def equality(load: Callable[[int], VAE], golden: GoldenVectors) -> Equality:
 
     load: opens the model on so many threads of the CPU.
     """
-    threads = [1, max(2, available_processors())]
-    batch_sizes = sorted({1, 2, 3, max(1, len(golden.images))})
+    threads, batch_sizes = [1, max(2, available_processors())], _batch_sizes(len(golden.images))
     expected: list[Array] | None = None
     same, difference = True, 0.0
     for count in threads:
@@ -47,7 +46,17 @@ def equality(load: Callable[[int], VAE], golden: GoldenVectors) -> Equality:
                 if one.tobytes() != other.tobytes():
                     same, difference = False, max(difference, float(np.abs(one - other).max()))
             expected = expected or found
+        del vae  # one model in memory at a time
     return Equality(threads, batch_sizes, same, difference)
+
+
+def runs(images: int) -> int:
+    """How often `equality` runs every graph on so many images."""
+    return 2 * len(_batch_sizes(images))
+
+
+def _batch_sizes(images: int) -> list[int]:
+    return sorted({min(size, images) for size in (1, 2, 3, images)})
 
 
 def _numbers(vae: VAE, golden: GoldenVectors, batch_size: int) -> list[Array]:

@@ -20,7 +20,7 @@ from ..model.manifest import DETECTOR, Manifest
 from ..model.memory import Footprint
 from ..model.steady import again_if_replaced
 from ..vae import VAE
-from .equality import Equality, equality
+from .equality import Equality, equality, runs
 
 _PIXEL, _LATENT = 256, 1024  # what a pixel's likelihood and a latent's noise take, in multiplications of a graph
 
@@ -88,12 +88,13 @@ def _checked(
     found = _differences(replay(vae, golden), golden)
     tolerance = {"eps": 1e-6, **expected.tolerance}
     tensors = [TensorCheck(name, difference, tolerance[name]) for name, difference in found.items()]
-    on_cpu = vae.providers[0] == "CPUExecutionProvider"
-    bits = equality(lambda threads: load(threads, manifest), golden) if on_cpu else None
+    provider = vae.providers[0]
+    del vae  # one model in memory at a time
+    bits = equality(lambda threads: load(threads, manifest), golden) if provider == "CPUExecutionProvider" else None
     with held_alone(folder):  # a model that is being written has files that are not in the manifest yet
         manifests.read(folder, digest=manifest.digest)
         unlisted = unlisted_files(folder, manifest)
-    return Report(manifest.digest, len(manifest.files) + 1, unlisted, vae.providers[0], tensors, bits)
+    return Report(manifest.digest, len(manifest.files) + 1, unlisted, provider, tensors, bits)
 
 
 def replay(vae: VAE, golden: GoldenVectors) -> GoldenVectors:
@@ -141,8 +142,9 @@ def _difference(found: Any, expected: Any) -> float:
 def replay_work(
     footprints: Mapping[str, Footprint], shape: Sequence[int], latent_size: int, images: int, draws: int
 ) -> int:
-    """How many multiplications `replay` takes at most, for so many images with so many draws each."""
+    """How many multiplications `replay` and `equality` take at most, for so many images with so many draws each."""
     work = {role: footprint.work for role, footprint in footprints.items()}
     decoded, encoded = work["decoder"] + _PIXEL * math.prod(shape), work["encoder"]
     prior = work.get("prior_log_prob", 0) + work.get("prior_sample", 0) + _LATENT * latent_size
-    return images * (3 * encoded + work.get(DETECTOR, 0) + (draws + 2) * (decoded + prior))
+    faults, again = work.get(DETECTOR, 0), runs(images)
+    return images * ((3 + again) * encoded + (1 + again) * faults + (draws + 2 + again) * (decoded + prior))

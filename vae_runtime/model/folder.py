@@ -44,8 +44,9 @@ def open_model(
             graph.name,
             providers=providers,
             threads=threads,
-            rows=footprint.rows,
             kernels=footprint.kernels,
+            rows=footprint.rows,
+            most=footprint.most,
             reopen=graph.held.read,
         )
     flow = Flow(sessions["prior_sample"], sessions["prior_log_prob"]) if manifest.prior == "flow" else None

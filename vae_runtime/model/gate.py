@@ -37,7 +37,7 @@ def check_graph(
     """Refuse, with an IntegrityError that names the file, bytes that are no graph of this format, deterministic.
 
     inputs, outputs: shapes by name, the first side `BATCH`. stamps: what its metadata must say. Returns what the graph
-    costs at most, and how it may be run.
+    costs at most, and how a session must run it.
     """
     try:
         model = read_message(content)
@@ -124,7 +124,7 @@ def _check_node(node: Message, known: dict[str, Value]) -> Result:
 def _footprint(
     graph: Message, results: list[Result], known: Mapping[str, Value], inputs: list[str], outputs: list[str]
 ) -> Footprint:
-    """What the graph costs; results: of its nodes, in their order."""
+    """What the graph costs; results: of its nodes."""
     nodes = graph.get("node", [])
     constants = [value for value in known.values() if BATCH not in value.shape]
     weights = sum(value.size * TYPES[value.type].itemsize for value in constants)
@@ -140,8 +140,8 @@ def _footprint(
         weights=weights + sum(result.packed for result in results),
         row=row,
         work=sum(_BEGUN + _WRITTEN * result.value.bytes + result.multiplications for result in results),
-        rows=rows_at_once(row, max(known[name].size for name in (*inputs, *outputs))),
         kernels=kernels(graph),
+        rows=rows_at_once(row, max(known[name].size for name in (*inputs, *outputs))),
     )
 
 

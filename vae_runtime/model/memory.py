@@ -17,6 +17,7 @@ PIXELS_AT_ONCE = 64 * 28 * 28
 BYTES_AT_ONCE = 32 * 2**20
 _KEPT = 1.25  # of the weights of an open graph; one of the two copies that are counted is often given back
 _LOADING = 2  # of the weights while a graph is opened, beside these: the file, and its parts
+_MOST_WORKERS = 64  # threads that run rows of their own
 _RUNNING = 2  # of the tensors of a run: some are in the engine's own layout too, and its arena leaves gaps
 
 
@@ -27,7 +28,17 @@ class Footprint(NamedTuple):
     row: int  # bytes of the tensors that are there at once, for each row of the batch
     work: int  # multiplications, or what takes as long, for each row of the batch
     rows: int  # of the batch that the CPU runs at once
-    kernels: Kernels  # whether threads may share a run
+    kernels: Kernels = Kernels(any_threads=True)  # how they must be run
+
+    @property
+    def most(self) -> int:
+        """Rows that there is the memory for at once, whatever threads run them."""
+        return min(_MOST_WORKERS, BYTES_AT_ONCE // self.row) or 1
+
+    @property
+    def running(self) -> int:
+        """Bytes of tensors while it is run; rows that threads take each for themselves may be more than `rows`."""
+        return self.row * (self.rows if self.kernels.any_threads else max(self.rows, self.most))
 
 
 class Step(NamedTuple):
@@ -43,7 +54,7 @@ def needed(footprints: Iterable[Footprint]) -> int:
     graphs = list(footprints)
     kept = _KEPT * sum(graph.weights for graph in graphs)
     opening = _LOADING * max(graph.weights for graph in graphs)
-    running = _RUNNING * sum(graph.rows * graph.row for graph in graphs)  # each keeps what its largest run took
+    running = _RUNNING * sum(graph.running for graph in graphs)  # each keeps what its largest run took
     return BASE + int(kept) + max(opening, running)
 
 

@@ -41,17 +41,18 @@ class Session:
         *,
         providers: tuple[str, ...],
         threads: int | None,
-        rows: int = 64,
         kernels: Kernels = UNKNOWN,
+        rows: int = 64,
+        most: int = 64,
         reopen: Callable[[], bytes] | None = None,
     ) -> None:
         """Open `model`, the bytes of the file `name`, on exactly these providers.
 
         threads: how many work on the CPU at once, on one run where `kernels` says that its numbers stay the same, on
-        rows of their own where not. rows: what the CPU runs at once.
+        rows of their own where not. rows: what the CPU runs at once; most: what it has the memory for.
         """
         self.name, self._asked, self._reopen = name, providers, reopen
-        self._threads, self._rows, self._kernels = _thread_count(threads), rows, kernels
+        self._threads, self._kernels, self._rows, self._most = _thread_count(threads), kernels, rows, most
         self._lock, self._forked = threading.Lock(), False
         self._open(model)
         _open_sessions.add(self)
@@ -89,16 +90,17 @@ class Session:
         if missing:
             raise ProviderError(_not_opened(missing[0], self.providers, "its device or a library it needs is missing"))
         on_cpu = self.providers[0] == "CPUExecutionProvider"
-        self._workers = 1 if self._kernels.any_threads or not on_cpu else min(self._threads, self._rows)
-        together = self._rows // self._workers if self._kernels.any_batch else 1
-        self._at_once = together if on_cpu else self._rows * OTHER_DEVICES
+        self._workers = 1 if self._kernels.any_threads or not on_cpu else min(self._threads, self._most)
+        self._at_once = self._rows // self._workers or 1 if on_cpu else self._rows * OTHER_DEVICES
+        if on_cpu and not self._kernels.any_batch:
+            self._at_once = 1
 
     def run(self, array: Float32, outputs: tuple[str, ...], *, batch_size: int) -> tuple[Float32, ...]:
         """Run the one-input graph over axis 0 in batches; returns the named outputs, each [batch, …], deterministic.
 
         Small batches keep the memory of a big call small: batch_size is the most, and fewer rows of a graph that needs
         much for each are run at once. On the CPU a row's bits depend on neither (model/kernels.py). One batch is
-        returned as it comes, several are written into place.
+        returned as it comes, several are written into place, not concatenated.
         """
         if not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
             raise InputError(f"batch_size is {batch_size!r}; expected a whole number from 1.")
