@@ -99,7 +99,7 @@ def _parsed(line, where):
         for end in (">", "<", "2>"):
             part = part[: part.index(end)] if end in part else part
         ours = part[:3] in (["python", "-m", "train"], ["python", "-m", "export"])
-        if ours or (part[:1] == ["vae"] and part[1] not in NOT_VERBS):
+        if ours or (part[:1] == ["vae"] and part[1:] and part[1] not in NOT_VERBS):
             yield Command(tuple(part), where)
 
 

@@ -9,7 +9,7 @@ import torch
 from click.testing import CliRunner
 from PIL import Image
 
-from export.calibration import calibrated
+from export.calibration import score_folder
 from export.cli import main
 from tests.commands import vae_
 from train.checkpoint import BEST, Checkpoint, save
@@ -65,7 +65,7 @@ def exporting(*arguments, code=0):
 
 def test_of_the_training_folder_the_held_out_pictures_calibrate(vae, photos):
     dataset = load_folder(photos, SPEC)
-    found = calibrated(vae, photos, tiled=False, trained_on=dataset.trained_on)
+    found = score_folder(vae, photos, tiled=False, trained_on=dataset.trained_on)
     assert found.pictures == len(dataset.test_images) > 0 and len(found.left_out) == len(dataset.train_images)
     held_out = read_images(sorted(set(photos.iterdir()) - set(found.left_out)), SPEC)
     np.testing.assert_array_equal(found.scores["elbo"], np.sort(vae.score(held_out)))
@@ -73,11 +73,11 @@ def test_of_the_training_folder_the_held_out_pictures_calibrate(vae, photos):
 
 def test_a_picture_is_known_by_its_pixels_whatever_its_name_and_kind(vae, photos):
     dataset = load_folder(photos, SPEC)
-    seen = calibrated(vae, photos, tiled=False, trained_on=dataset.trained_on).left_out[:2]
+    seen = score_folder(vae, photos, tiled=False, trained_on=dataset.trained_on).left_out[:2]
     shutil.copy(seen[0], photos.parent / "more" / "copy.png")
     Image.open(seen[1]).save(photos.parent / "more" / "another.bmp")
     for tiled in (False, True):
-        found = calibrated(vae, photos.parent / "more", tiled=tiled, trained_on=dataset.trained_on)
+        found = score_folder(vae, photos.parent / "more", tiled=tiled, trained_on=dataset.trained_on)
         assert found.pictures == 6 and {path.name for path in found.left_out} == {"copy.png", "another.bmp"}
         assert {len(scores) for scores in found.scores.values()} == {6}
 
@@ -85,7 +85,7 @@ def test_a_picture_is_known_by_its_pixels_whatever_its_name_and_kind(vae, photos
 def test_a_run_on_patches_knows_its_whole_pictures(vae, photos):
     dataset = load_folder(photos, ImageSpec(shape=(1, 20, 20)), patches=3)
     assert len(dataset.train_images) == 3 * len(dataset.digests) and len(dataset.trained_on) == len(dataset.digests)
-    found = calibrated(vae, photos, tiled=True, trained_on=dataset.trained_on)
+    found = score_folder(vae, photos, tiled=True, trained_on=dataset.trained_on)
     assert len(found.left_out) == len(dataset.digests) and found.pictures == 40 - len(dataset.digests)
 
 
@@ -98,7 +98,7 @@ def test_images_of_a_data_set_are_its_pictures():
 def test_more_pictures_than_are_scored_at_once_are_all_scored(vae, photos):
     for number in range(100):
         shutil.copy(photos / "00.png", photos / f"copy-{number}.png")
-    found = calibrated(vae, photos, tiled=False)
+    found = score_folder(vae, photos, tiled=False)
     assert found.pictures == len(found.scores["elbo"]) == 140
 
 
@@ -117,7 +117,7 @@ def test_an_export_calibrated_with_its_training_folder_says_what_it_left_out(pho
 
 def test_pictures_that_were_all_trained_on_are_refused_and_leave_nothing(photos, tmp_path):
     run = run_of("photos", tmp_path / "run", photos)
-    left_out = calibrated(VAE.load(), photos, tiled=False, trained_on=load_folder(photos, SPEC).trained_on).left_out
+    left_out = score_folder(VAE.load(), photos, tiled=False, trained_on=load_folder(photos, SPEC).trained_on).left_out
     (tmp_path / "seen").mkdir()
     for path in left_out:
         shutil.copy(path, tmp_path / "seen")
@@ -159,4 +159,4 @@ def test_on_a_device_pictures_learnt_by_heart_are_known_by_their_scores(photos, 
 def test_an_empty_folder_is_still_an_error(vae, tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="there is no picture to calibrate with"):
-        calibrated(vae, tmp_path / "empty", tiled=False, trained_on=frozenset({"0" * 16}))
+        score_folder(vae, tmp_path / "empty", tiled=False, trained_on=frozenset({"0" * 16}))
