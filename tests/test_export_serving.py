@@ -10,7 +10,7 @@ import sys
 import pytest
 from click.testing import CliRunner
 
-from export import __main__ as command
+from export import cli as command
 from export.errors import ExportError
 from export.serving import kserve, write_repository
 from export.triton import Graph, Tensor, graph_config
