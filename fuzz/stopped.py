@@ -47,8 +47,8 @@ VERBS = {
 TRAIN = {
     "fit": "train fit --preset mlp-2d --data digits --epochs 30 --threads 1 --out RUN",
     "evaluate": "train evaluate DIGITS -k 64 --threads 1",
-    "export": "export DIGITS exported",
-    "triton": "export DIGITS served --layout triton",
+    "export": "export DIGITS RUN",
+    "triton": "export DIGITS RUN --layout triton",
 }
 
 
@@ -108,8 +108,9 @@ def judge(code: int, said: str, left: bool, number: signal.Signals, scratch: Pat
 
 
 def _temporary(scratch: Path) -> list[Path]:
+    """What is to be cleared away; torch keeps its cache on purpose."""
     inside = [path for path in (scratch / "work").rglob("*") if path.name.endswith(".tmp")]
-    return [*inside, *(scratch / "tmp").iterdir()]
+    return [*inside, *(path for path in (scratch / "tmp").iterdir() if not path.name.startswith("torchinductor"))]
 
 
 def _slow(folder: Path) -> None:

@@ -125,9 +125,9 @@ def test_wrong_usage_exits_with_2_and_leaves_stdout_alone(arguments):
 
 
 def test_without_onnxruntime_the_line_that_installs_it_is_named(root, tmp_path):
-    (tmp_path / "instead").mkdir()
-    (tmp_path / "instead" / "onnxruntime.py").write_text("raise ModuleNotFoundError('no', name='onnxruntime')")
-    path = f"{tmp_path / 'instead'}{os.pathsep}{root}"
+    (tmp_path / "packages").mkdir()  # nothing is imported from the working directory itself
+    (tmp_path / "packages" / "onnxruntime.py").write_text("raise ModuleNotFoundError('no', name='onnxruntime')")
+    path = f"{tmp_path / 'packages'}{os.pathsep}{root}"
     result = process("sample", "-o", "x.png", cwd=tmp_path, root=root, environment={"PYTHONPATH": path})
     assert result.returncode == 3 and result.stdout == b""
     assert b'pip install "vae-runtime[cpu]"' in result.stderr and result.stderr.count(b"\n") == 1

@@ -46,7 +46,7 @@ def verify_apart(
     except subprocess.TimeoutExpired:
         raise IntegrityError(
             f"{folder} was not checked within {seconds:g} seconds and its process was stopped: the model is too slow "
-            "for this machine, or hostile. If you trust it, give it longer: vae verify --timeout SECONDS."
+            "for this machine, or hostile. If you trust it, give it longer, with --timeout SECONDS."
         ) from None
     except OSError as error:
         raise ProviderError(f"{sys.executable} cannot be started to check {folder} ({error.strerror}).") from None
