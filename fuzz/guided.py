@@ -1,4 +1,4 @@
-"""Fuzz by coverage, with atheris (pip install atheris): manifests, graphs, golden vectors, latents, pictures.
+"""Fuzz by coverage, with atheris (pip install atheris): manifests, graphs, golden vectors, latents, pictures, names.
 
     python -m fuzz.guided gate --seconds 600
 
@@ -8,7 +8,10 @@ ten seconds and a gigabyte.
 
 from __future__ import annotations
 
+import csv
 import io
+import json
+import os
 import resource
 import sys
 import tempfile
@@ -23,7 +26,9 @@ import click
 with atheris.instrument_imports(include=["vae_runtime"]):
     from vae_runtime import ImageSpec, InputError, IntegrityError, ManifestError, read_images
     from vae_runtime.cli.generate import latents_in
+    from vae_runtime.cli.rows import rows_as_bytes
     from vae_runtime.model import gate, golden, manifest
+    from vae_runtime.printable import printable
 
 import numpy as np
 import onnxruntime
@@ -90,6 +95,27 @@ def of_pictures(content: bytes) -> None:
         return
 
 
+def of_names(content: bytes) -> None:
+    """A name is one line of a terminal, and the same file when it comes back from CSV, JSON lines; never a formula."""
+    name = os.fsdecode(content.replace(b"\0", b""))[:255] or "x"
+    assert printable(name).isprintable()
+    ((path, score),) = csv.reader(io.StringIO(os.fsdecode(_row(name, "csv")), newline=""))
+    assert Path(path) == Path(name) and score == "1.5" and (path == "-" or path[0] not in "=+-@\t\r\n")
+    assert json.loads(_row(name, "jsonl"))["path"] == name
+
+
+def _row(name: str, form: str) -> bytes:
+    return rows_as_bytes(("path", "score_nats"), [[name, 1.5]], form, first=False)
+
+
+def names() -> dict[str, bytes]:
+    """Names that begin a formula, end a line, are quoted, turn the direction of writing, or are no text."""
+    return {
+        str(name): name
+        for name in (b"=1+1.png", b'a"b,c;\t.png', b"a\r\nb", "\u202egnp.x".encode(), b"\xff\x1b[31m", b"-")
+    }
+
+
 def _peak() -> int:
     """Bytes of memory that this process had at most."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
@@ -104,6 +130,7 @@ TARGETS: dict[str, tuple[Callable[[bytes], None], Callable[[], dict[str, bytes]]
     "gate": (of_graphs, graphs),
     "golden": (of_golden, archives),
     "latents": (of_latents, archives),
+    "name": (of_names, names),
     "picture": (of_pictures, lambda: {**pictures(), "large WebP": flat_webp(16383, 3906)}),
 }
 
