@@ -21,6 +21,7 @@ import numpy as np
 import onnx
 from PIL import Image
 
+from tests.hostile_graphs import CHANGES
 from vae_runtime.model.writing import describe
 
 from .seeds import graph
@@ -165,7 +166,7 @@ INPUTS: dict[str, Prepare] = {
     "a Git LFS pointer": lambda work: _decoder(work, b"version https://git-lfs.github.com/spec/v1\n", repair=False),
     "the encoder of another model": _other_encoder,
     "weights changed, checksum too": _changed(_weight),
-    "too much work": _changed(lambda m: _powers(m)),
+    "too much work": _changed(CHANGES["too much work"]),
     "a provider that is not there": lambda work: ["sample", "-o", "x.png", "--provider", "cuda"],
     "an SVG": _picture(b"<svg xmlns='http://www.w3.org/2000/svg'></svg>"),
     "a JPEG cut off": _cut_jpeg,
@@ -178,13 +179,6 @@ INPUTS: dict[str, Prepare] = {
     "an empty folder": _empty,
     "a folder that does not exist": _nowhere,
 }
-
-
-def _powers(model: onnx.ModelProto) -> None:
-    model.graph.initializer.append(onnx.numpy_helper.from_array(np.ones((2**11, 2**11), np.float32), "matrix"))
-    for number in range(50):
-        before = f"power_{number - 1}" if number else "matrix"
-        model.graph.node.append(onnx.helper.make_node("MatMul", [before, "matrix"], [f"power_{number}"]))
 
 
 def _stamped(work: Path, model: onnx.ModelProto) -> bytes:

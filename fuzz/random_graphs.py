@@ -74,8 +74,8 @@ class _Draft:
             self.add("Add", f"{name} {self.random.choice(others)}", sides)
         elif kind == 5 and len(sides) == 1:
             self.add_images(name, sides[0])
-        elif kind == 6:
-            self.constants(sides[-1])
+        elif kind == 6 and self.random.random() < 0.5:
+            self.constants()
         elif kind == 7:
             self.weights |= {"scale": np.array(0.1, "f4"), "zero": np.array(0, "u1")}
             self.add("QuantizeLinear", f"{name} scale zero", sides)
@@ -86,15 +86,18 @@ class _Draft:
             for _ in range(self.number(20)):
                 name = self.add(str(self.random.choice(ELEMENTWISE)), name, sides)
 
-    def constants(self, size: int) -> None:
-        """Work on constants alone, once in a while."""
-        if self.random.random() < 0.5:
-            return
-        side = int(2 ** self.random.uniform(9, 14))
+    def constants(self) -> None:
+        """Work on constants alone, whose sum is added to a tensor."""
+        side, begin = int(2 ** self.random.uniform(9, 14)), len(self.nodes)
         name = self.add("Add", f"{self.weight(side, 1)} {self.weight(1, side)}", ())
-        made = [name, *(self.add("Tanh", f"t{len(self.nodes) - 1}", ()) for _ in range(self.number(40)))]
-        for name in made:
-            del self.tensors[name]
+        for _ in range(self.number(40)):
+            name = self.add("Tanh", name, ())
+        row = self.add("MatMul", f"{self.weight(1, side)} {name}", ())
+        total = self.add("MatMul", f"{row} {self.weight(side, 1)}", ())
+        for node in self.nodes[begin:]:
+            del self.tensors[node.output[0]]
+        name, sides = self.any()
+        self.add("Add", f"{name} {total}", sides)
 
 
 def random_decoder(seed: int) -> bytes:

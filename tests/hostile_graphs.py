@@ -107,22 +107,40 @@ def _overrides_a_weight(graph: onnx.ModelProto) -> None:
     graph.graph.input.append(helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims)))
 
 
-def _huge(graph: onnx.ModelProto) -> None:
-    """A product of two vectors of 2^22 numbers: each tensor within limits, their product not."""
-    first = graph.graph.node[0].input[0]
-    _array(graph, "column", np.ones((2**14, 1), np.float32))
-    _array(graph, "row", np.ones((1, 2**14), np.float32))
+def _square(graph: onnx.ModelProto, side: int) -> str:
+    """A square matrix for each latent of a decoder."""
+    latents = graph.graph.input[0].type.tensor_type.shape.dim[1].dim_value
+    for name, values in (
+        ("widening", np.ones((latents, side), np.float32)),
+        ("upright", np.array([-1, side, 1])),
+        ("row", np.ones((1, side), np.float32)),
+    ):
+        _array(graph, name, values)
+    graph.graph.node.append(helper.make_node("Gemm", [graph.graph.input[0].name, "widening"], ["wide"]))
+    graph.graph.node.append(helper.make_node("Reshape", ["wide", "upright"], ["column"]))
     graph.graph.node.append(helper.make_node("MatMul", ["column", "row"], ["square"]))
-    assert first
+    return "square"
+
+
+def _huge(graph: onnx.ModelProto) -> None:
+    """A gigabyte out of two vectors of 64 KB."""
+    _square(graph, 2**14)
 
 
 def _long_chain(graph: onnx.ModelProto) -> None:
-    """Two hundred products of square matrices of 2^10: 2^30 multiplications each."""
+    """Fifty products of square matrices of 2^11: 2^33 multiplications each."""
+    before = _square(graph, 2**11)
     _array(graph, "matrix", np.ones((2**11, 2**11), np.float32))
-    before = "matrix"
     for number in range(50):
         graph.graph.node.append(helper.make_node("MatMul", [before, "matrix"], [f"power_{number}"]))
         before = f"power_{number}"
+
+
+def _constants(graph: onnx.ModelProto) -> None:
+    """What an engine computes while it opens the graph."""
+    _array(graph, "column", np.ones((2**13, 1), np.float32))
+    _array(graph, "row", np.ones((1, 2**13), np.float32))
+    graph.graph.node.append(helper.make_node("Add", ["column", "row"], ["square"]))
 
 
 def _many_nodes(graph: onnx.ModelProto) -> None:
@@ -205,6 +223,7 @@ CHANGES: dict[str, Change] = {
     "too many nodes": _many_nodes,
     "a huge tensor": _huge,
     "too much work": _long_chain,
+    "work on constants": _constants,
     "no graph": lambda graph: graph.ClearField("graph"),
     "metadata twice": lambda graph: graph.metadata_props.append(graph.metadata_props[0]),
 }

@@ -112,7 +112,7 @@ def test_a_pipe_in_the_place_of_a_file_is_refused_and_not_waited_for(copy):
         (
             "v._limit_memory(); bytearray(8 * 2**30)",
             IntegrityError,
-            "needs more memory than there is for a check (4 GiB",
+            "needs more memory than there is for a check (2 GiB",
         ),
         ("os.write(2, b'terminate: std::bad_alloc'); os.abort()", IntegrityError, "needs more memory than there is"),
         ("return {'error': 'ProviderError', 'message': 'bad allocation'}", IntegrityError, "needs more memory than"),

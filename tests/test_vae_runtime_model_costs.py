@@ -50,7 +50,7 @@ def test_what_is_just_within_the_limits_takes_no_more_than_was_computed(tmp_path
 
 
 def test_random_graphs_take_no_more_than_was_computed(tmp_path):
-    for seed in (1000, 1001, 1003):
+    for seed in (109, 186, 288):
         found = costs.cost(str(seed), hostile_folders.write(tmp_path / "model", random_decoder(seed)))
         assert found.good and len(found.seconds) == 3
 

@@ -20,7 +20,7 @@ from .equality import Equality
 from .verify import Report, TensorCheck, verify
 
 SECONDS = 600.0  # the shipped models take about one on a desktop; small boards are slow
-MEMORY = 4 * 2**30  # bytes of data, on the CPU alone: other providers map what they like
+MEMORY = 2 * 2**30  # bytes of data, on the CPU alone: other providers map what they like
 _FROM_OUTSIDE = ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT")
 _NO_MEMORY = ("MemoryError", "bad_alloc", "bad allocation", "Failed to allocate memory", "Cannot allocate memory")
 
@@ -34,7 +34,7 @@ def verify_apart(
     digest: str | None = None,
     seconds: float = SECONDS,
 ) -> Report:
-    """As `verify`, deterministic, but a crash, more than 4 GiB or more than `seconds` is an IntegrityError.
+    """As `verify`, deterministic, but a crash, more than 2 GiB or more than `seconds` is an IntegrityError.
 
     A process that somebody else ended, or that cannot be started, is a ProviderError: it says nothing of the model.
     """
