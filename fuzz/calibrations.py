@@ -86,7 +86,10 @@ def _calibration(folder: Path, scores: Scores, *, tiled: bool) -> Any:
         return np.array([next(order[method]) for _ in images])
 
     vae: Any = SimpleNamespace(manifest=manifests.read(folder), score=score)
-    return (tiled_calibration if tiled else calibration)(vae, (np.empty(1, np.float32) for _ in range(count)))
+    picture = np.empty(1, np.float32)
+    if tiled:
+        return tiled_calibration(vae, ([picture] for _ in range(count)))
+    return calibration(vae, (picture for _ in range(count)))
 
 
 def _read(folder: Path) -> Manifest:

@@ -1,0 +1,55 @@
+"""The short form of every fuzzer that needs nothing installed beside the development environment, one after the other.
+
+    python -m fuzz
+    python -m fuzz folders writers
+
+Some minutes; docs/RELIABILITY.md has the long forms, and those that need more (atheris, strace, other engines).
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+import click
+
+SHORT: dict[str, tuple[str, ...]] = {
+    "arithmetic": (),
+    "bad_inputs": (),
+    "calibrations": ("--rounds", "5"),
+    "costs": ("--only", "golden"),
+    "equality": ("--count", "3"),
+    "exports": ("--sound", "3", "--broken", "2"),
+    "extremes": (),
+    "folders": ("--rounds", "20"),
+    "models": ("artifacts/mnist-2d", "--count", "200"),
+    "names": ("--count", "5"),
+    "outputs": ("--count", "60"),
+    "pictures": ("--count", "200", "--extremes", "10"),
+    "planted": (),
+    "stopped": ("--count", "10"),
+    "streams": ("--count", "10"),
+    "threads": ("--runs", "200"),
+    "writers": ("--rounds", "2"),
+}
+
+
+@click.command()
+@click.argument("names", nargs=-1, type=click.Choice(list(SHORT)))
+def main(names: tuple[str, ...]) -> None:
+    """Print a line for each, and all that it printed where it found something; exit with 1 if any did."""
+    found = 0
+    for name in names or SHORT:
+        begun = time.monotonic()
+        done = subprocess.run([sys.executable, "-m", f"fuzz.{name}", *SHORT[name]], capture_output=True, text=True)
+        verdict = "found something" if done.returncode else "nothing found"
+        click.echo(f"{name:13} {time.monotonic() - begun:5.0f} s  {verdict}")
+        if done.returncode:
+            found += 1
+            click.echo(done.stdout + done.stderr)
+    sys.exit(found > 0)
+
+
+if __name__ == "__main__":
+    main()
