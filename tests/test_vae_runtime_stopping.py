@@ -141,3 +141,32 @@ def test_a_reader_who_leaves_is_no_failure_of_inputs(root, tmp_path):
 def test_the_help_tells_how_a_stop_ends():
     help = " ".join(vae_("--help").stdout.split())
     assert "130 stopped by Ctrl-C, 143 by SIGTERM" in help
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_verb_that_waits_for_a_picture_ends_of_one_signal(root, number):
+    """Its thread is inside a read that never returns."""
+    begun = [sys.executable, "-m", "vae_runtime", "score", "-", "-m", str(root / "artifacts" / "mnist-2d")]
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    process = subprocess.Popen(begun, env=environment, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+    time.sleep(2)  # until it reads
+    process.send_signal(number)
+    try:
+        assert process.wait(timeout=20) == -number
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_work_in_threads_is_done_when_no_thread_can_be_started(root):
+    """As when the main thread has ended, or at exit."""
+    program = """
+import atexit
+from vae_runtime.threads import in_threads
+done = []
+atexit.register(lambda: (in_threads(done.append, [1, 2, 3], threads=2), print(sorted(set(done)))))
+"""
+    found = subprocess.run(
+        [sys.executable, "-c", program], env={**os.environ, "PYTHONPATH": str(root)}, capture_output=True, text=True
+    )
+    assert (found.returncode, found.stdout) == (0, "[1, 2, 3]\n"), found.stderr

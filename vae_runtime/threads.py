@@ -8,6 +8,10 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 _CGROUP = Path("/sys/fs/cgroup")
 
@@ -40,8 +44,6 @@ def in_threads(work: Callable[[int], None], items: Sequence[int], *, threads: in
         for item in items:
             work(item)
         return
-    from concurrent.futures import ThreadPoolExecutor  # only here: most programs never need it
-
     failed = threading.Event()
 
     def guarded(item: int) -> None:
@@ -53,10 +55,29 @@ def in_threads(work: Callable[[int], None], items: Sequence[int], *, threads: in
             failed.set()
             raise
 
-    with ThreadPoolExecutor(min(threads, len(items))) as pool:
+    try:
+        pool, begun = _begin(guarded, items, threads)
+    except RuntimeError:  # no thread can be started: the interpreter is ending, or the system allows no more
+        for item in items:
+            work(item)
+        return
+    with pool:
         try:
-            for done in [pool.submit(contextvars.copy_context().run, guarded, item) for item in items]:
+            for done in begun:
                 done.result()
         except BaseException:  # or this thread is told to stop: leaving the pool waits for all that are not begun too
             failed.set()
             raise
+
+
+def _begin(
+    work: Callable[[int], None], items: Sequence[int], threads: int
+) -> tuple[ThreadPoolExecutor, list[Future[None]]]:
+    from concurrent.futures import ThreadPoolExecutor  # only here: most programs never need it
+
+    pool = ThreadPoolExecutor(min(threads, len(items)))
+    try:
+        return pool, [pool.submit(contextvars.copy_context().run, work, item) for item in items]
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise

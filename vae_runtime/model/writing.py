@@ -127,6 +127,8 @@ def _write_new(folder: Path, manifest: Manifest, contents: Mapping[str, bytes]) 
         shutil.rmtree(temporary, ignore_errors=True)
         if isinstance(error, OSError) and folder.exists():
             return False
+        if isinstance(error, OSError):
+            error.filename, error.filename2 = str(folder), None  # the name that the caller knows
         raise
     sync_directory(folder.parent)
     return True

@@ -23,16 +23,14 @@ def ahead(
     At most `waiting` results wait, which bounds the memory. An exception of the function is raised at its place.
     workers: None takes the processors that this process may use.
     """
-    workers = workers or available_processors()
-    with ThreadPoolExecutor(workers) as pool:
-        futures: deque[Future[Result]] = deque()
-        try:
-            for item in items:
-                futures.append(pool.submit(function, item))
-                if len(futures) > waiting:
-                    yield futures.popleft().result()
-            while futures:
+    pool = ThreadPoolExecutor(workers or available_processors())
+    futures: deque[Future[Result]] = deque()
+    try:
+        for item in items:
+            futures.append(pool.submit(function, item))
+            if len(futures) > waiting:
                 yield futures.popleft().result()
-        finally:  # who asked has left
-            for future in futures:
-                future.cancel()
+        while futures:
+            yield futures.popleft().result()
+    finally:  # who asked has left, perhaps of a signal: a thread may be inside a read that never returns
+        pool.shutdown(wait=False, cancel_futures=True)
