@@ -90,11 +90,13 @@ def test_no_more_of_a_file_or_of_standard_input_is_read_than_latents_may_have(fo
     )
 
 
-def test_latents_come_from_a_pipe(folder, tmp_path):
+def test_latents_come_from_a_file_or_a_pipe_and_an_array_that_nobody_asked_for_is_left(folder, tmp_path):
     buffer = io.BytesIO()
     np.savez_compressed(buffer, z=np.zeros((2, 2), np.float32), other=np.array([{}], object))
     (tmp_path / "z.npz").write_bytes(buffer.getvalue())
-    vae_("decode", tmp_path / "z.npz", "-o", tmp_path / "x.png", "-m", folder)  # an array that nobody asked for is left
+    vae_("decode", tmp_path / "z.npz", "-o", tmp_path / "x.png", "-m", folder)
+    vae_("decode", "-", "-o", tmp_path / "y.png", "-m", folder, input=buffer.getvalue())
+    assert (tmp_path / "x.png").read_bytes() == (tmp_path / "y.png").read_bytes()
 
 
 def npy(header, content=b""):

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import stat
 import subprocess
 import sys
 
@@ -126,6 +127,7 @@ def test_what_is_skipped_is_not_in_the_way_and_what_is_empty_is_made(here):
 
 def test_a_device_is_written_to_as_it_is(here):
     vae_("encode", "in", "-o", "/dev/null")
+    assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
 
 
 def test_the_list_of_errors_is_none_of_the_inputs_or_results_and_an_old_one_says_no_more_what_is_not_so(here):
@@ -179,7 +181,9 @@ def test_results_that_the_next_run_would_read_are_refused(here, output):
     ],
 )
 def test_results_that_it_would_not_read_may_lie_there(here, arguments):
+    before = (here / "in" / "a.png").read_bytes()
     vae_(*arguments)
+    assert os.path.exists(arguments[-1]) and (here / "in" / "a.png").read_bytes() == before
 
 
 def test_names_that_differ_by_case_are_one_file_where_the_file_system_says_so(here, monkeypatch):
@@ -225,8 +229,11 @@ def test_a_plot_of_the_trainer_keeps_files_of_others_too(here, root):
 
 
 def test_a_page_of_one_file_is_replaced_by_itself(here, root):
+    pages = set()
     for _ in range(2):
         vae_("web", "page.html", "--single-file", "-m", root / "artifacts" / "mnist-2d", "--precision", "int8")
+        pages.add((here / "page.html").read_bytes())
+    assert len(pages) == 1
 
 
 def test_no_random_choice_of_inputs_and_outputs_loses_a_file(root, monkeypatch):
