@@ -14,13 +14,13 @@ from typing import Any
 
 import click
 
-from .engines import ENGINES
-from .interleave import Timing, Worker, compare
-from .processes import cold_starts, installed_megabytes
+from .engines.engines import ENGINES
+from .engines.interleave import Timing, Worker, compare
+from .machine.processes import cold_starts, installed_megabytes
+from .machine.roofline import count_work, measure_peaks
+from .machine.scaling import measure_scaling
+from .machine.training import measure_training
 from .report import Report, write
-from .roofline import count_work, measure_peaks
-from .scaling import measure_scaling
-from .training import measure_training
 
 
 def say(text: str) -> None:
@@ -49,7 +49,9 @@ def main(
         for folder in map(Path, models):
             built = Path(scratch) / folder.name
             say(f"{folder.name}: converting")
-            subprocess.run([sys.executable, "-m", "benchmarks.convert", folder, built], check=True, capture_output=True)
+            subprocess.run(
+                [sys.executable, "-m", "benchmarks.engines.convert", folder, built], check=True, capture_output=True
+            )
             report.work[folder.name] = count_work(folder / "decoder.onnx")
             for threads in counts:
                 say(f"{folder.name}, {threads} threads")

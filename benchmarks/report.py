@@ -11,11 +11,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from .engines import ENGINES
-from .interleave import ROUNDS, Timing
+from .engines.engines import ENGINES
+from .engines.interleave import ROUNDS, Timing
+from .machine.processes import Cold
+from .machine.roofline import Peaks, Work
 from .plot import plot
-from .processes import Cold
-from .roofline import Peaks, Work
 
 FIRST = "vae_runtime"
 

@@ -15,23 +15,23 @@ import time
 import click
 
 SHORT: dict[str, tuple[str, ...]] = {
-    "arithmetic": (),
+    "engines.arithmetic": (),
     "bad_inputs": (),
-    "calibrations": ("--rounds", "5"),
-    "costs": ("--only", "golden"),
-    "equality": ("--count", "3"),
-    "exports": ("--sound", "3", "--broken", "2"),
-    "extremes": (),
-    "folders": ("--rounds", "20"),
-    "models": ("artifacts/mnist-2d", "--count", "200"),
-    "names": ("--count", "5"),
-    "outputs": ("--count", "60"),
-    "pictures": ("--count", "200", "--extremes", "10"),
-    "planted": (),
-    "stopped": ("--count", "10"),
-    "streams": ("--count", "10"),
-    "threads": ("--runs", "200"),
-    "writers": ("--rounds", "2"),
+    "anomalies.calibrations": ("--rounds", "5"),
+    "machine.costs": ("--only", "golden"),
+    "engines.equality": ("--count", "3"),
+    "engines.exports": ("--sound", "3", "--broken", "2"),
+    "machine.extremes": (),
+    "disks.folders": ("--rounds", "20"),
+    "disks.models": ("artifacts/mnist-2d", "--count", "200"),
+    "disks.names": ("--count", "5"),
+    "disks.outputs": ("--count", "60"),
+    "disks.pictures": ("--count", "200", "--extremes", "10"),
+    "machine.planted": (),
+    "machine.stopped": ("--count", "10"),
+    "machine.streams": ("--count", "10"),
+    "machine.threads": ("--runs", "200"),
+    "disks.writers": ("--rounds", "2"),
 }
 
 
@@ -44,7 +44,7 @@ def main(names: tuple[str, ...]) -> None:
         begun = time.monotonic()
         done = subprocess.run([sys.executable, "-m", f"fuzz.{name}", *SHORT[name]], capture_output=True, text=True)
         verdict = "found something" if done.returncode else "nothing found"
-        click.echo(f"{name:13} {time.monotonic() - begun:5.0f} s  {verdict}")
+        click.echo(f"{name:24} {time.monotonic() - begun:5.0f} s  {verdict}")
         if done.returncode:
             found += 1
             click.echo(done.stdout + done.stderr)

@@ -21,7 +21,7 @@ import numpy as np
 import onnx
 from PIL import Image
 
-from tests.hostile_graphs import CHANGES
+from tests.support.hostile_graphs import CHANGES
 from vae_runtime.model.writing import describe
 
 from .seeds import graph

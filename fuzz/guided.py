@@ -33,8 +33,8 @@ with atheris.instrument_imports(include=["vae_runtime"]):
 import numpy as np
 import onnxruntime
 
-from .extremes import flat_webp
-from .pictures import pictures
+from .disks.pictures import pictures
+from .machine.extremes import flat_webp
 from .seeds import INPUTS, OUTPUTS, archives, graphs
 
 SECONDS, BYTES = 10.0, 2**30

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.linear_gaussian import LinearGaussian
-from tests.pages import BROWSER, browser, command, served
+from tests.support.linear_gaussian import LinearGaussian
+from tests.support.pages import BROWSER, browser, command, served
 from vae_runtime import VAE, read_images, write_image
 
 
@@ -19,7 +19,7 @@ def pytest_configure():
 @pytest.fixture(scope="session")
 def root():
     """The repository's root."""
-    return Path(__file__).resolve().parent.parent
+    return Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(autouse=True)
@@ -102,7 +102,7 @@ def vaes(page_models):
 @pytest.fixture(scope="module", params=["mnist", "mnist-2d", "mnist-conditional"])
 def served_model(request, root, tmp_path_factory):
     """A shipped model folder, and the repository of it that servers read."""
-    from export.serving import write_repository
+    from vae_export.serving import write_repository
 
     model, repository = root / "artifacts" / request.param, tmp_path_factory.mktemp("served") / "repository"
     write_repository(model, repository)

@@ -16,13 +16,19 @@ import builtins
 class VAEError(Exception):
     """Root of every error that this package raises on purpose."""
 
+    exit_code = 2  # what the command `vae` ends with
+
 
 class ManifestError(VAEError):
     """The model folder has no manifest, a torn one, or one that this version cannot read."""
 
+    exit_code = 4
+
 
 class IntegrityError(VAEError):
     """A file of the model is missing, damaged, or belongs to another model."""
+
+    exit_code = 4
 
 
 class InputError(VAEError, ValueError):
@@ -35,3 +41,5 @@ class TimeoutError(VAEError, builtins.TimeoutError):
 
 class ProviderError(VAEError):
     """onnxruntime is not installed, or the asked execution provider did not come."""
+
+    exit_code = 3

@@ -245,7 +245,7 @@ class VAE:
     def p_value(self, scores: npt.ArrayLike, *, method: str = "elbo", two_sided: bool = False) -> Float64:
         """How rare scores as high are among normal images, deterministic: conformal p-values, of the shape of `scores`.
 
-        Against the calibration scores in the manifest (`python -m export --calibrate`, `vae calibrate`): an alarm at
+        Against the calibration scores in the manifest (`vae export --calibrate`, `vae calibrate`): an alarm at
         p <= a is a false one with probability at most a. two_sided: how rare scores as far out are, too low ones too.
         """
         known = calibration(self.manifest, method, self._place)  # also "elbo_tiled" …, of the highest score of windows

@@ -15,24 +15,29 @@ from typing import Any
 import click
 
 from .. import __version__
-from ..errors import IntegrityError, ManifestError, ProviderError, VAEError
+from ..errors import VAEError
 from ..stopping import is_stopping, reader_left
-from . import outputs
-from .bench import bench
-from .calibrate import calibrate
-from .doctor import doctor
-from .generate import decode, interpolate, sample, vary
-from .inspect import info, verify
-from .look import encode, reconstruct
-from .score import score
+from . import outputs, verbs
 from .usage import Group
-from .web import web
 
-SOME_FAILED, BAD_INPUT, NO_BACKEND, BAD_MODEL = 1, 2, 3, 4
+SOME_FAILED, BAD_INPUT, NO_BACKEND = 1, 2, 3
 
 
 class _Group(Group):
-    """Turns every expected error into one line on stderr and its exit code."""
+    """Verbs in three groups, imported when asked for; every expected error is one line on stderr and its exit code."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(verbs.MODULES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return verbs.load(cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        limit = formatter.width - 6 - max(map(len, verbs.MODULES))
+        for title, names in verbs.GROUPS.items():
+            commands = {name: verbs.load(name) for name in names}
+            with formatter.section(title):
+                formatter.write_dl([(name, item.get_short_help_str(limit)) for name, item in commands.items() if item])
 
     def invoke(self, ctx: click.Context) -> Any:
         if isinstance(sys.stdout, io.TextIOWrapper):
@@ -44,6 +49,14 @@ class _Group(Group):
                 return super().invoke(ctx)
         except BrokenPipeError:
             reader_left()
+        except ModuleNotFoundError as error:
+            extra = verbs.extra(ctx.invoked_subcommand or "")
+            if not extra:
+                raise
+            outputs.say(
+                f"vae: error: {error.name} is not installed; install it with: pip install 'vae-runtime[{extra}]'"
+            )
+            sys.exit(NO_BACKEND)
         except (VAEError, OSError, MemoryError) as error:
             if not is_stopping():
                 outputs.say(f"vae: error: {_sentence(error)}")
@@ -69,28 +82,8 @@ def main() -> None:
     """
 
 
-for _verb in (
-    sample,
-    encode,
-    decode,
-    reconstruct,
-    vary,
-    interpolate,
-    score,
-    calibrate,
-    info,
-    verify,
-    doctor,
-    bench,
-    web,
-):
-    main.add_command(_verb)
-
-
 def _exit_code(error: Exception) -> int:
-    if isinstance(error, ProviderError):
-        return NO_BACKEND
-    return BAD_MODEL if isinstance(error, (ManifestError, IntegrityError)) else BAD_INPUT
+    return error.exit_code if isinstance(error, VAEError) else BAD_INPUT
 
 
 def _sentence(error: Exception) -> str:

@@ -58,8 +58,8 @@ def _advice(content: bytes, error: Exception) -> str:
     if isinstance(error, TooMuchError):
         return "Train and export a smaller model, or ask who made it."
     if maker in ("", PRODUCER):
-        return "This project's exporter writes no such graph: export it again (python -m export), or ask who made it."
-    return f"It is of another exporter ({maker[:40]!a}): export the model with this one, python -m export RUN MODEL."
+        return "This project's exporter writes no such graph: export it again (vae export), or ask who made it."
+    return f"It is of another exporter ({maker[:40]!a}): export the model with this one, vae export RUN MODEL."
 
 
 def _check_versions(model: Message) -> None:

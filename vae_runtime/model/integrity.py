@@ -82,4 +82,4 @@ def _other_exporter(content: bytes) -> str:
     maker = producer(content)
     if maker in ("", PRODUCER):
         return ""
-    return f"it is a graph of another exporter ({maker[:40]!a}). Make models with python -m export RUN MODEL."
+    return f"it is a graph of another exporter ({maker[:40]!a}). Make models with vae export RUN MODEL."

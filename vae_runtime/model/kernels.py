@@ -7,7 +7,7 @@ and convolutions in blocks of channels, add up each number in one order. Two kin
   other places when threads share the image.
 - A product of two computed matrices takes another kernel for one row than for several.
 
-Measured for onnxruntime 1.15 and 1.31 with `python -m fuzz.equality`; `vae verify` measures it for a model.
+Measured for onnxruntime 1.15 and 1.31 with `python -m fuzz.engines.equality`; `vae verify` measures it for a model.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """What a model may cost whoever opens it: every limit of docs/FORMAT.md, "The gate", in one place.
 
 Together they are to keep the loading and checking of any folder, sound or hostile, below 1 GiB and 10 seconds
-(`python -m fuzz.costs`), and leave room for 100 MB of weights and for convolutional VAEs of colour images of 256x256.
+(`python -m fuzz.machine.costs`), and leave room for 100 MB of weights and for convolutional VAEs of colour images of
+256x256.
 """
 
 MOST_MEMORY = 2**30  # bytes: what `memory.needed` may give for a model

@@ -161,8 +161,7 @@ def read(folder: Path, *, digest: str | None = None) -> Manifest:
         run = folder
         if (run / "config.json").is_file():
             raise ManifestError(
-                f"{folder} is a run of training, no model; make one of it: "
-                f"python -m export {shlex.quote(str(run))} MODEL."
+                f"{folder} is a run of training, no model; make one of it: vae export {shlex.quote(str(run))} MODEL."
             ) from None
         raise ManifestError(f"{folder} has no {FILE_NAME}; is it a model folder, and copied whole?") from None
     except OSError as error:

@@ -1,6 +1,6 @@
 """How much memory a model needs at most, computed from its graphs; and how many rows of a batch are run at once.
 
-Bounds, not estimates: what onnxruntime was measured to take stays below them (`python -m fuzz.costs`).
+Bounds, not estimates: what onnxruntime was measured to take stays below them (`python -m fuzz.machine.costs`).
 """
 
 from __future__ import annotations

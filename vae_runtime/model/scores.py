@@ -22,7 +22,7 @@ def require_score(manifest: Manifest, method: str, place: Place) -> None:
     if method == "faults":
         raise InputError(
             f"the model {manifest.name!r} has no detector of faults. Train one beside its run and export both: "
-            f"python -m train detector RUN && python -m export RUN {_new_folder(place)}"
+            f"vae detector RUN && vae export RUN {_new_folder(place)}"
         )
     raise InputError(
         f"the method {method!r} is of Bernoulli models, and the likelihood of {manifest.name!r} is "

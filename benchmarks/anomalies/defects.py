@@ -1,0 +1,63 @@
+"""How well each score tells good parts from parts with a defect, by kind of defect.
+
+    python -m benchmarks.anomalies.defects MODEL GOOD DEFECTS
+
+GOOD holds pictures of good parts that the model was not trained on; every folder in DEFECTS pictures of one kind of
+defect. Pictures are cut into windows (`vae score --tile`), or with --whole fitted as they are.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import numpy as np
+import numpy.typing as npt
+
+from vae_runtime import VAE, from_uint8
+from vae_runtime.pictures.fitting import fit_picture
+from vae_runtime.pictures.reading import read_picture
+from vae_runtime.pictures.tiling import cut
+from vae_runtime.pictures.walking import pictures_in
+
+from .strangers import area
+
+Scores = dict[str, npt.NDArray[np.float64]]
+_folder = click.Path(path_type=Path, exists=True, file_okay=False)
+
+
+@click.command()
+@click.argument("model", type=_folder)
+@click.argument("good", type=_folder)
+@click.argument("defects", type=_folder)
+@click.option("--whole", is_flag=True, help="Fit each picture, instead of cutting it into windows.")
+def main(model: Path, good: Path, defects: Path, whole: bool) -> None:
+    """Print AUROC as Markdown."""
+    vae = VAE.load(model)
+    normal = scores(vae, good, whole=whole)
+    kinds = {kind.name: scores(vae, kind, whole=whole) for kind in sorted(defects.iterdir()) if kind.is_dir()}
+    counts = [f"{name} ({len(found['elbo'])})" for name, found in kinds.items()]
+    click.echo(f"{len(normal['elbo'])} good pictures against:\n")
+    click.echo(f"| | all | {' | '.join(counts)} |\n|---|---|{'---|' * len(kinds)}")
+    for method, of_good in normal.items():
+        of_all = np.concatenate([found[method] for found in kinds.values()])
+        areas = [area(of_good, found) for found in (of_all, *(found[method] for found in kinds.values()))]
+        click.echo(f"| `{method}` | {' | '.join(f'{value:.3f}' for value in areas)} |")
+
+
+def scores(vae: VAE, folder: Path, *, whole: bool) -> Scores:
+    """Each method's scores of the pictures in a folder; and of the map of reconstruction, its highest place."""
+    found: dict[str, list[float]] = {}
+    for path in pictures_in(folder):
+        picture = read_picture(path)
+        spec = vae.manifest.image
+        windows = np.concatenate([part for part, _ in cut(picture, spec)])
+        images = from_uint8(fit_picture(picture, spec)[None] if whole else windows)
+        for method in vae.manifest.scores:
+            found.setdefault(method, []).append(vae.score(images, method=method).max())
+        found.setdefault("reconstruction, highest in its map", []).append(vae.anomaly_map(images).max())
+    return {method: np.array(values) for method, values in found.items()}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+"""Decoders for engines that do not read ONNX: LiteRT by way of Keras, ncnn by pnnx.
+
+python -m benchmarks.engines.convert artifacts/mnist build/benchmarks/mnist
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+
+def to_litert(folder: Path, built: Path) -> None:
+    import tensorflow
+
+    from .keras_decoder import keras_decoder
+
+    converter = tensorflow.lite.TFLiteConverter.from_keras_model(keras_decoder(folder / "decoder.onnx"))
+    (built / "decoder.tflite").write_bytes(converter.convert())
+
+
+def to_ncnn(folder: Path, built: Path) -> None:
+    import onnx
+
+    size = onnx.load(folder / "decoder.onnx").graph.input[0].type.tensor_type.shape.dim[1].dim_value
+    shutil.copy(folder / "decoder.onnx", built / "decoder.onnx")
+    command = [Path(sys.executable).parent / "pnnx", "decoder.onnx", f"inputshape=[1,{size}]", "fp16=0"]
+    subprocess.run(command, cwd=built, check=True, stdout=subprocess.DEVNULL)
+
+
+if __name__ == "__main__":
+    source, target = map(Path, sys.argv[1:])
+    target.mkdir(parents=True, exist_ok=True)
+    for convert in (to_litert, to_ncnn):
+        try:
+            convert(source, target)
+        except Exception as error:  # one engine less; the report says which
+            print(f"{convert.__name__}: {type(error).__name__}: {error}", file=sys.stderr)

@@ -1,0 +1,1 @@
+"""Many pictures: batch engines, and the page in a browser."""

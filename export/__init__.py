@@ -1,1 +1,0 @@
-"""Export, with torch and onnx: `python -m export RUN artifacts/NAME`. Run from a checkout; not installed."""

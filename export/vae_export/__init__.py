@@ -1,0 +1,1 @@
+"""Export, with torch and onnx: `vae export RUN MODEL`."""

@@ -1,0 +1,152 @@
+"""The model card: README.md of an artifact, made from its manifest's facts, with a grid of samples."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from vae_runtime.model.manifest import Manifest
+from vae_runtime.printable import printable
+
+from .parity import Parity, largest
+
+_FIGURES = (
+    ("elbo_nats", "ELBO (nats an image; higher is better)", "{:.2f}"),
+    ("log_likelihood_nats", "its log-likelihood term", "{:.2f}"),
+    ("kl_nats", "its KL term", "{:.2f}"),
+    ("nll_nats", "NLL by importance weighting (nats; lower is better)", "{:.2f}"),
+    ("nll_draws", "draws for the NLL", "{}"),
+    ("nll_bits_per_dim", "NLL in bits a dimension", "{:.4f}"),
+    ("elbo_grey_nats", "ELBO on grey test images (cross-entropy)", "{:.2f}"),
+    ("reconstruction_rmse_grey", "reconstruction error of grey test images (RMSE)", "{:.4f}"),
+    ("active_units", "active units", "{}"),
+    ("aggregate_posterior_auc", "posteriors told from the prior (AUC; 0.5 is not at all)", "{:.3f}"),
+    (
+        "sample_frechet_distance",
+        "Frechet distance of samples to test images (vae_train/measure/judge.py)",
+        "{:.2f}",
+    ),
+    ("sample_frechet_distance_of_training_images", "the same of training images", "{:.2f}"),
+    ("sample_unclear_share", "samples that the judge finds unclear", "{:.1%}"),
+    ("sample_unclear_share_of_test_images", "test images that it finds unclear", "{:.1%}"),
+    ("sample_label_agreement", "samples of a label that show it", "{:.1%}"),
+    ("label_accuracy", "test images whose likeliest label is theirs", "{:.1%}"),
+    ("detector_drawn_faults_auc", "drawn faults told from none by the detector (AUROC)", "{:.3f}"),
+    ("probe_accuracy_100", "linear probe on latent means, 100 labels", "{:.1%}"),
+    ("probe_accuracy_1000", "linear probe, 1000 labels", "{:.1%}"),
+    ("probe_accuracy_all", "linear probe, all labels", "{:.1%}"),
+)
+
+
+def card(manifest: Manifest, sizes: dict[str, int], found: list[Parity]) -> str:
+    """Markdown with the front matter that model hubs read; sizes: bytes of its files."""
+    training = manifest.training
+    channels, height, width = manifest.image.shape
+    figures = [(label, form.format(training[key])) for key, label, form in _FIGURES if key in training]
+    measured = f"{training['test_images']:,} test images" if "test_images" in training else "no images: not evaluated"
+    front = [
+        "---",
+        f"license: {_scalar(manifest.license.lower())}",
+        "library_name: vae_runtime",
+        "pipeline_tag: unconditional-image-generation",
+        "tags: [onnx, vae, anomaly-detection]",
+        f"datasets: [{_scalar(training['data'])}]",
+        "---",
+    ]
+    body = [
+        f"# {manifest.name}",
+        "",
+        "![samples](samples.png)",
+        "",
+        f"A variational autoencoder of {width}x{height} images, {channels} channel{'s' * (channels > 1)}, with "
+        f"{manifest.latent_size} latents and {training['parameters']:,} parameters: "
+        f"preset {_code(training['preset'])}, trained for {training['epochs']} epochs on {_code(training['data'])}"
+        + (f", from the weights of {_code(training['started_from'])}" if "started_from" in training else "")
+        + (f" ({training['train_images']:,} images)." if "train_images" in training else "."),
+        f"Prior {manifest.prior}, posterior {manifest.posterior}, likelihood {manifest.likelihood.family}; "
+        f"targets {_TARGETS[training['targets']]}.",
+        "",
+        f"Measured on {measured}" + (f", bounds by {_text(training['engine'])}:" if "engine" in training else ":"),
+        "",
+        "| figure | value |",
+        "|---|---|",
+        *(f"| {label} | {_text(shown)} |" for label, shown in figures),
+        "",
+        "| file | bytes |",
+        "|---|---|",
+        *(f"| {name} | {size:,} |" for name, size in sizes.items() if name.endswith(".onnx")),
+        "",
+        "Largest error against the torch model in float64, as a share of each tensor's size, over batches of 0 to 64 "
+        "(torch's own float32 in brackets): "
+        + ", ".join(f"{name} {item.ours:.1e} ({item.torchs:.1e})" for name, item in largest(found).items())
+        + ".",
+        *_strangers(training),
+        *_int8(training),
+        "",
+        "```python",
+        "from vae_runtime import VAE",
+        "",
+        f'vae = VAE.load("{manifest.name}")  # this folder',
+        "images = vae.sample(25, seed=0)",
+        "```",
+        "",
+    ]
+    return "\n".join([*front, *body])
+
+
+def _code(name: object) -> str:
+    """A name as code in Markdown: of as many backticks as it needs, on one line."""
+    text = printable(name)
+    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    gap = " " * (text.startswith("`") or text.endswith("`"))
+    return f"{fence}{gap}{text}{gap}{fence}"
+
+
+def _text(words: object) -> str:
+    """Words as text in Markdown that says what it says."""
+    return re.sub(r"([\\`*_{}\[\]()<>#!|&])", r"\\\1", printable(words))
+
+
+def _scalar(name: object) -> str:
+    """A name in YAML: plain where nothing in it means anything there, else quoted as JSON, which YAML takes."""
+    text = str(name)
+    return text if re.fullmatch(r"[A-Za-z][\w.+-]*( [\w.+-]+)*", text, re.ASCII) else json.dumps(text)
+
+
+def _strangers(training: Mapping[str, Any]) -> list[str]:
+    """How well each score tells held-out images from strangers made of them, where that was measured."""
+    found: Mapping[str, Mapping[str, float]] = training.get("strangers_auc", {})
+    if not found:
+        return []
+    methods = list(next(iter(found.values())))
+    return [
+        "",
+        f"AUROC of each score, {training.get('strangers_pictures', 'some')} held-out images against strangers made of "
+        "them (0.5 is not at all):",
+        "",
+        f"| stranger | {' | '.join(f'`{method}`' for method in methods)} |",
+        "|---|" + "---|" * len(methods),
+        *(f"| {kind} | {' | '.join(f'{aucs[method]:.3f}' for method in methods)} |" for kind, aucs in found.items()),
+    ]
+
+
+def _int8(training: Mapping[str, Any]) -> list[str]:
+    if "int8_decode_speedup_batch_64" not in training:  # the last figure of a search
+        return []
+    where = "on the training images that chose its layers"  # as exports before 2026-11-23 measured it
+    if "int8_test_images" in training:
+        where = f"on {training['int8_test_images']:,} test images, which gave no range and chose no layer"
+    return [
+        "",
+        f'8-bit graphs, `VAE.load(precision="int8")`: {training["int8_elbo_loss_nats"]:.2f} nats of the ELBO lost, '
+        f"reconstructions within {training['int8_reconstruction_psnr_db']:.0f} dB of float32's, {where}; "
+        f"decoding 64 images took 1/{training['int8_decode_speedup_batch_64']:.2f} of the time where it was exported.",
+    ]
+
+
+_TARGETS = {
+    "binarised": "binarised anew each time an image is seen (test images once, seed 0)",
+    "grey": "the grey levels themselves",
+}

@@ -1,0 +1,166 @@
+"""`vae export RUN MODEL`."""
+
+from __future__ import annotations
+
+import shlex
+import tempfile
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from vae_runtime.cli.usage import Command
+from vae_runtime.errors import InputError
+from vae_runtime.printable import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from onnx import ModelProto
+    from vae_train.config import Config
+    from vae_train.data.datasets import Dataset
+
+    from vae_runtime import VAE
+
+    from .folder import FindRecipe
+    from .int8 import Recipe
+
+
+@click.command(cls=Command)
+@click.argument("run", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--license", default="Apache-2.0", show_default=True, help="SPDX name of the model's licence.")
+@click.option(
+    "--int8", is_flag=True, help="Also 8-bit graphs, if they lose little and run faster here; needs the data."
+)
+@click.option(
+    "--int8-loss",
+    type=click.FloatRange(0),
+    help="Nats an image that int8 may lose.  [default: 0.2; of Gaussian models, 0.01 bits a dimension]",
+)
+@click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="The run's pictures, or MNIST's idx files.  [default: where the run was trained]",
+)
+@click.option(
+    "--calibrate",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Normal pictures: the scores of those not trained on go into the model, for false-alarm rates.",
+)
+@click.option(
+    "--layout",
+    type=click.Choice(["flat", "triton"]),
+    default="flat",
+    show_default=True,
+    help="triton: a model repository for inference servers. RUN may then be a model folder.",
+)
+@click.option("--replace", is_flag=True, help="In place of another model that lies in FOLDER, which is lost.")
+@click.option("--storage-uri", help="For --layout triton: where KServe will find FOLDER.")
+def export(
+    run: Path,
+    folder: Path,
+    license: str,
+    int8: bool,
+    int8_loss: float | None,
+    data_dir: Path | None,
+    calibrate: Path | None,
+    layout: str,
+    replace: bool,
+    storage_uri: str | None,
+) -> None:
+    """Export RUN, or an artifact's checkpoint folder, to the model FOLDER.
+
+    The graphs are compared with torch and read back by the runtime first; if a check fails, nothing is written. The
+    same weights may be exported to their FOLDER again; another model's place is taken with --replace alone.
+
+    \b
+    Example:
+      vae export runs/photos my-model
+      vae export artifacts/mnist served/mnist --layout triton
+    """
+    if storage_uri is not None and layout != "triton":
+        raise click.UsageError("--storage-uri is of --layout triton.")
+    if layout == "triton" and (int8 or calibrate):
+        raise click.UsageError("--int8 and --calibrate are of the model folder; export that first, then lay it out.")
+    if layout == "triton" and replace:
+        raise click.UsageError("--layout triton writes a new folder each time, for a server may read the old one.")
+    if layout == "triton":
+        _lay_out(run, folder, license, storage_uri)
+        return
+    from .calibration import told
+    from .folder import export as export_run
+    from .parity import largest
+    from .strangers import table, warnings
+
+    dataset = _dataset(run, data_dir, needed=int8)
+    search = _search(dataset, int8_loss) if int8 and dataset else None
+    found = export_run(run, folder, license=license, int8=search, calibrate=calibrate, dataset=dataset, replace=replace)
+    errors = ", ".join(f"{name} {item.ours:.1e} ({item.torchs:.1e})" for name, item in largest(found.parity).items())
+    _say(f"Largest errors against float64, as shares of the size (torch's float32 in brackets): {errors}.")
+    for precision, bits in found.bits.items():
+        _say(f"Bits of {precision} results on this machine: {bits}.")
+    if calibrate and found.calibrated:
+        for line in told(found.calibrated, calibrate, checked=dataset is not None):
+            _say(line, err=line.startswith("warning"))
+    if found.strangers:
+        for line in [*table(found.strangers), *warnings(found.strangers)]:
+            _say(line)
+    else:
+        _say("How well it tells strangers was not measured: the data are not at hand; give them as --data-dir.")
+    if found.thinning:
+        _say(found.thinning)
+    _say(f"Wrote {folder}. Next: vae verify -m {shlex.quote(str(folder))}")
+
+
+def _lay_out(run: Path, folder: Path, license: str, storage_uri: str | None) -> None:
+    """A run is exported first, to a folder that does not stay; a model folder is taken as it is."""
+    from .serving import check_target, write_repository
+
+    check_target(folder)
+    with tempfile.TemporaryDirectory() as scratch:
+        model = run
+        if not (run / "manifest.json").exists():
+            from .folder import export
+
+            model = Path(scratch) / folder.absolute().name
+            export(run, model, license=license)
+        manifest = write_repository(model, folder, storage_uri=storage_uri)
+    _say(f"Wrote {folder}: {manifest.name}, manifest sha256 {manifest.digest}. Next: docs/SERVING.md")
+
+
+def _dataset(run: Path, data_dir: Path | None, *, needed: bool) -> Dataset | None:
+    """The run's data, where they lie on this machine; `needed` ones may be fetched, and their absence is an error."""
+    from vae_train.checkpoint import read_config
+    from vae_train.data.sources import is_at_hand, load
+
+    config = read_config(run)
+    if not (needed or data_dir or is_at_hand(config, run)):
+        return None
+    try:
+        return load(config, run, directory=data_dir, say=partial(_say, err=True))
+    except (InputError, OSError):
+        if needed or data_dir:
+            raise
+        return None  # as on a disk that is not there any more
+
+
+def _say(text: str, *, err: bool = False) -> None:
+    """A line, whatever the names in it are made of."""
+    click.echo(printable(text), err=err)
+
+
+def _search(dataset: Dataset, nats: float | None) -> FindRecipe:
+    from .errors import ExportError
+    from .int8_search import find_recipe, limits_for
+
+    def search(vae: VAE, graphs: Mapping[str, ModelProto], config: Config) -> Recipe | None:
+        try:
+            limits = limits_for(config, nats)
+            return find_recipe(vae, graphs, config, dataset, limits=limits, say=partial(_say, err=True))
+        except ExportError as error:
+            _say(f"No 8-bit graphs: {error} The float32 ones are exported.", err=True)
+            return None
+
+    return search

@@ -1,0 +1,238 @@
+"""Does the exported model equal the torch model? Asked before anything is kept, of the runtime that devices use.
+
+Two sound float32 programs differ by what float32 loses, which depends on the weights. So both are held against the same
+model in float64: the graphs may be as far from it as torch's own float32 is, with a margin. The probes are images and
+latents where models live; latents far outside must only give finite numbers.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from vae_train.config import Config
+from vae_train.detector.network import Detector
+from vae_train.models.densities import gaussian_kl, log_normal
+from vae_train.models.networks import VAE as TorchVAE
+from vae_train.models.prior import Flow, StandardNormal
+from vae_train.models.sampling import prior_latents
+
+from vae_runtime import VAE, from_uint8, to_uint8
+from vae_runtime.maths.noise import standard_normal
+from vae_runtime.maths.posterior import Posterior
+
+from .errors import ExportError
+
+BATCHES = (0, 1, 2, 7, 64)
+DRAWS = 4
+TENSORS = ("mean", "logvar", "z", "images", "nats")  # those of the manifest's tolerances
+# Of a tensor's size: what 80 roundings of float32 come to, where torch itself happens to be nearer to the truth.
+FLOOR = 80 * 2.0**-24
+MARGIN = 8.0  # times torch's own error: two sound orders of summation differ by less
+GREATEST = 1e-2  # share of its size that float32 may leave open at all
+FAR = 5.0  # standard deviations of noise: beyond is not where models live
+
+PICTURES, DRAWS_OF_PRIOR = "pictures drawn from the model", "draws from the prior"
+
+Array = npt.NDArray[np.floating]
+
+
+class TorchNumbers(NamedTuple):
+    """What torch says of images with noise of seed 0: the golden vectors' outputs, and the subject of parity."""
+
+    mean: Array  # [batch, latent_size], of the model's own precision
+    logvar: Array
+    log_likelihood: npt.NDArray[np.float64]  # [batch], as all below
+    kl: npt.NDArray[np.float64]
+    iwae: npt.NDArray[np.float64]
+    score: npt.NDArray[np.float64]
+    sizes: npt.NDArray[np.float64]  # what the terms of these sums come to without their signs
+    latent_sizes: npt.NDArray[np.float64]  # of the KL's terms alone
+
+
+class Parity(NamedTuple):
+    """One tensor of one probe: errors against float64 as shares of the tensor's size, the largest over all batches."""
+
+    tensor: str
+    probe: str
+    ours: float
+    torchs: float
+
+    @property
+    def limit(self) -> float:
+        """What the error may be."""
+        return min(GREATEST, max(FLOOR, MARGIN * self.torchs))
+
+
+@torch.inference_mode()
+def compare(model: TorchVAE, config: Config, vae: VAE, detector: Detector | None = None) -> list[Parity]:
+    """Every tensor of every probe, over batch sizes; an output that is not finite is an ExportError."""
+    found = _Errors()
+    exact = copy.deepcopy(model).double()
+    exact_detector = copy.deepcopy(detector).double() if detector else None
+    for probe, images in _image_probes(model, config):
+        x, ours = torch.from_numpy(images), vae.encode(images)
+        outputs = zip(("mean", "logvar"), ours, model.encode(x), exact.encode(x.double()), strict=True)
+        for name, mine, torchs, truth in outputs:
+            found.note(name, probe, mine, torchs, truth)
+        if detector and exact_detector:
+            faults = vae.anomaly_map(images, method="faults")
+            found.note("nats", f"the faults of {probe}", faults, detector(x), exact_detector(x.double()))
+    for eps in (standard_normal(batch, config.latent_size, seed=batch) for batch in BATCHES):
+        noise, ours_z = torch.from_numpy(eps), vae.prior.from_noise(eps, batch_size=64)
+        z = model.prior.from_noise(noise)
+        found.note("z", DRAWS_OF_PRIOR, ours_z, z, exact.prior.from_noise(noise.double()))
+        _compare_prior(found, model, exact, vae, z)
+        images = vae.decode(z.numpy())
+        found.note("images", DRAWS_OF_PRIOR, images, model.decode(z).sigmoid(), exact.decode(z.double()).sigmoid())
+    images = likely_images(model, config, 16)
+    numbers, truths = (torch_numbers(each, images, draws=DRAWS) for each in (model, exact))
+    elbo = vae.elbo(images, samples=DRAWS)
+    terms = {"log_likelihood": elbo.log_likelihood, "kl": elbo.kl, "iwae": elbo.iwae, "score": vae.score(images)}
+    for name, nats in terms.items():
+        probe, sizes = f"the {name.replace('_', '-')} of {PICTURES}", truths.sizes
+        if name == "kl":
+            sizes = truths.latent_sizes
+        found.note("nats", probe, nats, getattr(numbers, name), getattr(truths, name), sizes=sizes)
+    _require_finite_far_out(config, vae)
+    return found.all()
+
+
+def _compare_prior(found: _Errors, model: TorchVAE, exact: TorchVAE, vae: VAE, z: Tensor) -> None:
+    """The density of latents, and the noise that a flow finds for them: small beside the nats of an image's pixels."""
+    truth = exact.prior.log_prob(z.double())
+    sizes = truth.abs().numpy() + z.shape[1]
+    probe = f"the density of {DRAWS_OF_PRIOR}"
+    ours = vae.prior.log_prob(z.numpy(), batch_size=64)
+    found.note("nats", probe, ours, model.prior.log_prob(z), truth, sizes=sizes)
+    if isinstance(model.prior, Flow) and isinstance(exact.prior, Flow):
+        noise = vae.prior.to_noise(z.numpy(), batch_size=64)
+        found.note(
+            "z",
+            f"the noise of {DRAWS_OF_PRIOR}",
+            noise,
+            model.prior.to_noise(z)[0],
+            exact.prior.to_noise(z.double())[0],
+        )
+
+
+def require_parity(found: list[Parity]) -> None:
+    """Refuse the export if any tensor lies farther from the model in float64 than float32 explains."""
+    for item in found:
+        if item.ours <= item.limit:  # not true of NaN
+            continue
+        if item.torchs * MARGIN > GREATEST:
+            raise ExportError(
+                f"the model is not determined in float32: for {item.probe}, torch's own {item.tensor} lies "
+                f"{item.torchs:.1e} of its size from float64's. Train again, with a lower --learning-rate."
+            )
+        raise ExportError(
+            f"the exported graphs are another model: for {item.probe}, {item.tensor} lies {item.ours:.1e} of its size "
+            f"from the torch model in float64, where torch's own float32 lies {item.torchs:.1e} and {item.limit:.1e} "
+            "is allowed. Export with the versions in constraints.txt; if they are these, report it with the run's "
+            "config.json."
+        )
+
+
+def largest(found: list[Parity]) -> dict[str, Parity]:
+    """Of each tensor the probe that lies farthest from float64."""
+    return {name: max((item for item in found if item.tensor == name), key=lambda item: item.ours) for name in TENSORS}
+
+
+@torch.inference_mode()
+def torch_numbers(model: TorchVAE, images: npt.NDArray[np.float32], *, draws: int) -> TorchNumbers:
+    """Posterior, bounds and score by torch; densities from logits and in float64, whatever the model computes in."""
+    x = torch.from_numpy(images).to(next(model.parameters()).dtype)
+    mean, logvar = model.encode(x)
+    z = torch.from_numpy(Posterior(mean.numpy(), logvar.numpy()).draws(0, draws, seed=0))
+    logits = [model.decode(z[:, draw]).double() for draw in range(draws)]
+    likelihoods = torch.stack([model.likelihood.measured(x.double(), each) for each in logits], dim=1)
+    spread = (mean[:, None].double(), logvar[:, None].double())
+    log_priors = model.prior.log_prob(z).double()
+    ratios = log_priors - log_normal(z.double(), *spread)
+    kl = gaussian_kl(mean.double(), logvar.double()) if isinstance(model.prior, StandardNormal) else -ratios.mean(1)
+    at_mean = mean.double()
+    ratio = model.prior.log_prob(mean).double() - log_normal(at_mean, at_mean, logvar.double())
+    score = -(model.likelihood.measured(x.double(), model.decode(mean).double()) + ratio)
+    pixels = torch.stack([model.likelihood.size(x.double(), each) for each in logits]).amax(0)
+    latents = log_priors.abs().amax(1) + z.double().square().sum(2).amax(1) + logvar.double().abs().sum(1)
+    return TorchNumbers(
+        mean.numpy(),
+        logvar.numpy(),
+        likelihoods.mean(1).numpy(),
+        kl.numpy(),
+        ((likelihoods + ratios).logsumexp(1) - math.log(draws)).numpy(),
+        score.numpy(),
+        (pixels + latents).numpy(),
+        latents.numpy(),
+    )
+
+
+@torch.inference_mode()
+def likely_images(model: TorchVAE, config: Config, n: int) -> npt.NDArray[np.float32]:
+    """Images that the model knows, without its data: its own samples at 8 bits.
+
+    Nats are compared on these alone. Where an unlikely image is black at a pixel that the decoder calls white, 1 - p is
+    a few float32 steps, and its logarithm is known to a few hundredths only: the price of a mean image as output.
+    """
+    z = prior_latents(model, n, config.latent_size, torch.device("cpu"), seed=1)
+    return from_uint8(to_uint8(model.decode(z).sigmoid().numpy()))
+
+
+class _Errors:
+    """The largest error of each tensor and probe."""
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, str], Parity] = {}
+
+    def note(
+        self, tensor: str, probe: str, ours: Array, torchs: Array | Tensor, truth: Array | Tensor, *, sizes: Any = None
+    ) -> None:
+        """Add one batch; sizes [batch]: what errors are shares of, the largest absolute number of a row where None."""
+        ours, torchs, truth = (np.asarray(array, np.float64) for array in (ours, torchs, truth))
+        if ours.shape != truth.shape:
+            raise ExportError(f"{tensor} has the shape {list(ours.shape)}, torch's has {list(truth.shape)}.")
+        for array, whose in ((truth, "the torch model's"), (ours, "the exported")):
+            _require_finite(array, f"{whose} {tensor} for {probe}")
+        if not len(truth):
+            return
+        rows = truth.reshape(len(truth), -1)
+        sizes = np.maximum(1, np.abs(rows).max(axis=1) if sizes is None else sizes)
+
+        def share(array: Array) -> float:
+            return float((np.abs(array.reshape(rows.shape) - rows).max(axis=1) / sizes).max())
+
+        known = self._found.get((tensor, probe), Parity(tensor, probe, 0.0, 0.0))
+        ours_yet, torchs_yet = max(known.ours, share(ours)), max(known.torchs, share(torchs))
+        self._found[tensor, probe] = Parity(tensor, probe, ours_yet, torchs_yet)
+
+    def all(self) -> list[Parity]:
+        return list(self._found.values())
+
+
+def _image_probes(model: TorchVAE, config: Config) -> Iterator[tuple[str, npt.NDArray[np.float32]]]:
+    for batch in BATCHES:
+        shape = (batch, *config.image_shape)
+        yield PICTURES, likely_images(model, config, batch)
+        yield "pictures of noise", np.random.default_rng(batch).random(shape, dtype=np.float32)
+        greys = np.linspace(0, 1, batch, dtype=np.float32)
+        yield "plain pictures", np.broadcast_to(greys[:, None, None, None], shape).copy()
+
+
+def _require_finite_far_out(config: Config, vae: VAE) -> None:
+    eps = standard_normal(16, config.latent_size, seed=0)
+    for name, far in (("noise of 5 standard deviations", FAR * eps), ("noise of +-10", 10 * np.sign(eps))):
+        z = vae.prior.from_noise(far, batch_size=64)
+        _require_finite(z, f"the exported z for {name}")
+        _require_finite(vae.decode(z), f"the exported images for {name}")
+
+
+def _require_finite(array: Array, name: str) -> None:
+    if not np.isfinite(array).all():
+        raise ExportError(f"{name} holds NaN or infinity. Train again, with a lower --learning-rate.")

@@ -1,0 +1,1 @@
+"""Attacks on files: damaged, hostile, torn, written at once."""

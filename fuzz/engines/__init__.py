@@ -1,0 +1,1 @@
+"""Attacks on numbers: other graphs, engines, threads and batches must not change them."""

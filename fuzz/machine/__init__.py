@@ -1,0 +1,1 @@
+"""Attacks on processes: time, memory, signals, planted modules."""

@@ -1,0 +1,148 @@
+"""No engine sees a graph that is none of the format: every byte read, every operator known, every shape inferred."""
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnx.shape_inference
+import onnxruntime
+import pytest
+
+from fuzz import seeds
+from tests.support.hostile_graphs import CHANGES, broken_bytes
+from vae_runtime.errors import IntegrityError
+from vae_runtime.model import folder as folders
+from vae_runtime.model import gate, shapes
+from vae_runtime.model import manifest as manifests
+from vae_runtime.model.fields import SCHEMA
+from vae_runtime.model.wire import read_message
+
+ARTIFACTS = Path(__file__).resolve().parents[3] / "artifacts"
+SHIPPED = [
+    (folder.parent, role, file.file)
+    for folder in sorted(ARTIFACTS.glob("*/manifest.json"))
+    for role, graph in manifests.read(folder.parent).graphs.items()
+    for file in graph.values()
+]
+
+
+def check(folder, role, content):
+    manifest = manifests.read(folder)
+    shape, latent_size = manifest.image.shape, manifest.latent_size
+    return folders.check_role(content, f"{role}.onnx", role, shape, latent_size, manifest.pair_id)
+
+
+def same(found, expected):
+    """Whether our reading of a message is protobuf's."""
+    fields = {field.name: field for field in SCHEMA[expected.DESCRIPTOR.name].values()}
+    assert found.keys() == {descriptor.name for descriptor, _ in expected.ListFields()} | {
+        name for name in found if not fields[name].repeated and not isinstance(found[name], dict) and not found[name]
+    }
+    for name, value in found.items():
+        parts = (
+            zip(value, getattr(expected, name), strict=True)
+            if fields[name].repeated
+            else [(value, getattr(expected, name))]
+        )
+        for one, other in parts:
+            if isinstance(one, dict):
+                same(one, other)
+            else:
+                assert (other.encode() if isinstance(other, str) else other) == (
+                    one.encode() if isinstance(one, str) else one
+                )
+
+
+@pytest.mark.parametrize(("folder", "role", "file"), SHIPPED)
+def test_shipped_graphs_pass_and_are_read_as_protobuf_reads_them(folder, role, file):
+    content = (folder / file).read_bytes()
+    check(folder, role, content)
+    same(read_message(content), onnx.load_from_string(content))
+
+
+@pytest.mark.parametrize(("folder", "role", "file"), SHIPPED)
+def test_every_shape_is_the_one_that_onnx_infers(folder, role, file, monkeypatch):
+    known = {}
+    add = gate._add
+    monkeypatch.setattr(gate, "_add", lambda there, name, value: (add(there, name, value), known.update({name: value})))
+    content = (folder / file).read_bytes()
+    check(folder, role, content)
+    inferred = onnx.shape_inference.infer_shapes(onnx.load_from_string(content), strict_mode=True, data_prop=True)
+    assert len(inferred.graph.value_info) > 2
+    for info in inferred.graph.value_info:
+        tensor = info.type.tensor_type
+        assert known[info.name].type == tensor.elem_type
+        sides = [side.dim_value if side.HasField("dim_value") else side.dim_param for side in tensor.shape.dim]
+        # A Reshape with -1 has no name for what follows.
+        assert len(sides) == len(known[info.name].shape)
+        for side, ours in zip(sides, known[info.name].shape, strict=True):
+            assert side == ours or (ours == "batch" and isinstance(side, str))
+
+
+def conv_decoder():
+    folder = ARTIFACTS / "mnist"
+    return folder, "decoder", onnx.load(folder / "decoder.onnx")
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_hostile_graph_is_refused_in_one_line_before_onnxruntime_sees_it(name):
+    folder, role, graph = conv_decoder()
+    CHANGES[name](graph)
+    with pytest.raises(
+        IntegrityError, match=r"decoder\.onnx is no graph of this format|carries|manifest needs"
+    ) as error:
+        check(folder, role, graph.SerializeToString())
+    assert "\n" not in str(error.value) and len(str(error.value)) < 500
+
+
+@pytest.mark.parametrize("name", broken_bytes(b"\x08\x08"))
+def test_bytes_that_a_lenient_reader_takes_are_refused(name):
+    folder, role, _ = conv_decoder()
+    content = broken_bytes((folder / "decoder.onnx").read_bytes())[name]
+    with pytest.raises(IntegrityError) as error:
+        check(folder, role, content)
+    assert "\n" not in str(error.value) and len(str(error.value)) < 500
+
+
+def test_what_the_exporter_may_write_is_what_the_gate_lets_in():
+    used = {node.op_type for folder, _, file in SHIPPED for node in onnx.load(folder / file).graph.node}
+    of_detectors = {"Div", "MatMul", "Sqrt"}
+    assert used <= shapes.OPERATORS and shapes.OPERATORS - used <= of_detectors | {"Slice", "Neg"}
+
+
+def test_work_is_what_the_multiplications_are():
+    """Of a small network, counted by hand."""
+    images = shapes.Value(shapes.FLOAT32, ("batch", 3, 8, 10))
+    weight = np.zeros((5, 3, 3, 3), np.float32)
+    value = shapes.Value(shapes.FLOAT32, weight.shape, weight)
+    found = shapes.infer("Conv", [images, value], {"pads": [1, 1, 1, 1], "strides": [2, 2]})
+    assert (
+        found.value.shape == ("batch", 5, 4, 5) and found.multiplications == 16 * 4 * 5 * 3 * 9
+    )  # channels come in blocks
+    flat = shapes.Value(shapes.FLOAT32, ("batch", 100))
+    matrix = shapes.Value(shapes.FLOAT32, (7, 100), np.zeros((7, 100), np.float32))
+    found = shapes.infer("Gemm", [flat, matrix], {"transB": 1})
+    assert found == (shapes.Value(1, ("batch", 7)), 700, 4 * 16 * 100, 0)
+
+
+def test_shapes_that_do_not_fit_are_refused():
+    def value(*sides):
+        return shapes.Value(shapes.FLOAT32, sides)
+
+    for left, right in itertools.permutations([("batch", 3), ("batch", 4), (5, "batch"), ("batch", 3, 4)], 2):
+        with pytest.raises(shapes.GraphError):
+            shapes.infer("Add", [value(*left), value(*right)], {})
+    with pytest.raises(shapes.GraphError, match="it has 1 inputs"):
+        shapes.infer("Add", [value(3)], {})
+
+
+def test_a_graph_of_every_operator_passes_and_gives_what_was_inferred():
+    """What `python -m fuzz.guided gate` begins from."""
+    graph = seeds.graph()
+    assert {node.op_type for node in graph.graph.node} == shapes.OPERATORS
+    content = graph.SerializeToString()
+    gate.check_graph(content, "x.onnx", inputs=seeds.INPUTS, outputs=seeds.OUTPUTS, stamps={})
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+    (found,) = session.run(None, {"images": np.ones((3, 1, 4, 4), np.float32)})
+    assert found.shape == (3, 4)

@@ -1,0 +1,98 @@
+"""Pictures larger than the model: windows that cover them, maps put together, scores of the strangest window."""
+
+import itertools
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.support.commands import vae_
+from vae_runtime import VAE, ImageSpec, from_uint8, write_image
+from vae_runtime.model.manifest import SCORES
+from vae_runtime.pictures import tiling
+from vae_runtime.pictures.tiling import Mosaic
+
+SPEC = ImageSpec(shape=(1, 28, 20))
+
+
+def cut(picture, spec):
+    """All windows and places at once."""
+    parts = list(tiling.cut(picture, spec))
+    return np.concatenate([windows for windows, _ in parts]), [place for _, places in parts for place in places]
+
+
+def stitch(maps, places, size):
+    mosaic = Mosaic(size, SPEC)
+    for number in range(len(maps)):
+        mosaic.add(maps[number : number + 1], places[number : number + 1])
+    return mosaic.whole()
+
+
+@pytest.mark.parametrize("size", [(20, 28), (21, 28), (40, 56), (133, 71), (20, 400)])
+def test_windows_cover_a_picture_at_its_own_resolution_and_overlap_by_half(size):
+    pixels = np.random.default_rng(0).integers(0, 256, size[::-1], dtype=np.uint8)
+    windows, places = cut(Image.fromarray(pixels), SPEC)
+    for window, (left, top) in zip(windows, places, strict=True):
+        np.testing.assert_array_equal(window[0], pixels[top : top + 28, left : left + 20])
+    np.testing.assert_array_equal(stitch(windows[:, 0].astype(np.float32), places, size), pixels)
+    for axis, side in ((0, 20), (1, 28)):
+        starts = sorted({place[axis] for place in places})
+        assert starts[0] == 0 and starts[-1] == size[axis] - side
+        assert all(later - earlier <= side // 2 for earlier, later in itertools.pairwise(starts))
+
+
+def test_a_picture_smaller_than_a_window_is_stretched_along_that_side_alone():
+    pixels = np.random.default_rng(0).integers(0, 256, (1, 100), dtype=np.uint8).repeat(7, axis=0)
+    for fit in ("crop", "pad", "stretch"):
+        windows, places = cut(Image.fromarray(pixels), ImageSpec(shape=(1, 28, 20), fit=fit))
+        assert [left for left, _ in places] == list(range(0, 81, 10)) and {top for _, top in places} == {0}
+        for window, (left, _) in zip(windows, places, strict=True):
+            np.testing.assert_array_equal(window[0], pixels[:1, left : left + 20].repeat(28, axis=0))
+    windows, places = cut(Image.new("L", (3, 10), 7), SPEC)
+    assert windows.shape == (1, 1, 28, 20) and places == [(0, 0)] and (windows == 7).all()
+
+
+@pytest.fixture
+def large(vae, tmp_path):
+    """Twelve pictures of samples side by side, one of them with a white square in one place."""
+    for number in range(12):
+        samples = vae.sample(12, seed=number)
+        page = np.concatenate([np.concatenate(list(row), axis=2) for row in samples.reshape(3, 4, 1, 28, 28)], axis=1)
+        if number == 11:
+            page[:, 30:44, 60:74] = 1
+        folder = tmp_path / ("strange" if number == 11 else "normal")
+        folder.mkdir(exist_ok=True)
+        write_image(folder / f"{number:02d}.png", page)
+    return tmp_path
+
+
+def test_a_large_picture_scores_as_its_strangest_window(root, large):
+    model = root / "artifacts" / "mnist"
+    path = large / "strange" / "11.png"
+    row = json.loads(vae_("score", path, "-m", model, "--tile", "--format", "jsonl", "--maps", large / "maps").stdout)
+    vae = VAE.load(model)
+    with Image.open(path) as picture:
+        windows, places = cut(picture, vae.manifest.image)
+    scores = vae.score(from_uint8(windows))
+    assert row["score_nats"] == scores.max()
+    left, top = places[int(scores.argmax())]
+    assert left < 74 and left + 28 > 60 and top < 44 and top + 28 > 30  # it holds some of the square
+    with Image.open(large / "maps" / "11.png") as drawn:
+        colours = np.asarray(drawn).astype(int)
+    assert colours.shape == (84, 112, 3)
+    redness = colours[..., 0] - colours[..., 1]
+    assert redness[30:44, 60:74].mean() > 3 * redness.mean()
+
+
+def test_false_alarms_of_tiled_pictures_have_a_calibration_of_their_own(root, large):
+    model, noise = large / "model", large / "noise.png"
+    write_image(noise, np.random.default_rng(0).integers(0, 2, (1, 84, 112)).astype(np.float32))
+    vae_("calibrate", large / "normal", "-m", root / "artifacts" / "mnist", "-o", model, "--tile")
+    assert set(VAE.load(model).manifest.calibration) == {f"{method}_tiled" for method in SCORES if method != "faults"}
+    arguments = ("score", noise, "-m", model, "--false-alarm-rate", 0.1)
+    result = vae_(*arguments, "--tile", "--exit-code", code=10)
+    assert "ANOMALOUS" in result.stdout and "0.0833" in result.stdout  # 1 / 12
+    assert "it is for elbo_tiled" in vae_(*arguments, code=2).stderr
+    vae_("calibrate", large / "normal", "-m", model)
+    assert len(VAE.load(model).manifest.calibration) == 8

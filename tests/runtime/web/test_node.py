@@ -1,0 +1,95 @@
+"""examples/node: the golden vectors, samples and scores in Node, by the native engine and by WebAssembly."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from vae_runtime import VAE, read_images, to_uint8
+
+ROOT = Path(__file__).resolve().parents[3]
+EXAMPLE = ROOT / "examples" / "node"
+NODE = shutil.which("node")
+pytestmark = pytest.mark.skipif(NODE is None, reason="needs Node")
+packages = pytest.mark.skipif(not (EXAMPLE / "node_modules").is_dir(), reason="needs npm install in examples/node")
+ENGINES = ("node", "web")
+
+
+def node(*arguments, code=0):
+    command = [NODE, str(EXAMPLE / "vae.js"), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == code, done.stderr
+    return done.stderr if code else [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@packages
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(("name", "precision"), [("mnist-conditional", "float32"), ("mnist-2d", "int8")])
+def test_the_golden_vectors_pass(name, precision, engine):
+    (report,) = node("verify", ROOT / "artifacts" / name, "--engine", engine, "--precision", precision)
+    assert report["passed"] and len(report["tensors"]) == 6
+    assert max(check["difference"] for check in report["tensors"]) > 0  # it compared something
+
+
+@pytest.mark.parametrize("precision", ["float32", "int8"])
+@pytest.mark.parametrize("name", ["mnist-2d", "mnist-mlp"])
+def test_the_small_engine_passes_them_for_models_of_dense_layers(name, precision):
+    (report,) = node("verify", ROOT / "artifacts" / name, "--engine", "dense", "--precision", precision)
+    found = {check["tensor"]: check["difference"] for check in report["tensors"]}
+    assert report["passed"] and max(found[name] for name in ("mean", "logvar", "images")) < 2e-6, found
+
+
+def test_the_small_engine_refuses_what_it_does_not_know():
+    said = node("verify", ROOT / "artifacts" / "mnist", "--engine", "dense", code=4)
+    assert "has no Conv; it runs models of dense layers alone" in said
+
+
+@packages
+@pytest.mark.parametrize("engine", ENGINES)
+def test_samples_codes_and_scores_are_those_of_python(engine, tmp_path):
+    model = ROOT / "artifacts" / "mnist-conditional"
+    vae = VAE.load(model)
+    out = tmp_path / "s"
+    seed, start = 2**64 - 1, 5
+    drawn = node("sample", model, "--n", 3, "--seed", seed, "--start", start, "--out", out, "--engine", engine)
+    images = vae.sample(3, seed=seed, start=start)
+    paths = [tmp_path / f"s-{i}.pgm" for i in range(3)]
+    pixels = np.stack([np.asarray(Image.open(path)) for path in paths])
+    assert [line["sample"] for line in drawn] == ["5", "6", "7"]
+    assert np.abs(to_uint8(images)[:, 0].astype(int) - pixels).max() <= 1
+    np.testing.assert_allclose(vae.decode(np.float32([line["z"] for line in drawn])), images, atol=1e-5)
+
+    large = Image.fromarray(pixels[0]).resize((70, 45), Image.Resampling.BICUBIC)  # to be fitted
+    large.save(tmp_path / "large.pgm")
+    large.save(tmp_path / "large.png")
+    for path, pgm in zip(paths, pixels, strict=True):
+        Image.fromarray(pgm).save(path.with_suffix(".png"))
+    paths.append(tmp_path / "large.pgm")
+    expected = read_images([path.with_suffix(".png") for path in paths], vae.manifest.image)
+    codes = node("encode", model, *paths, "--engine", engine)
+    np.testing.assert_allclose([line["mean"] for line in codes], vae.encode(expected).mean, atol=1e-5)
+    for method in ("elbo", "reconstruction", "kl", "complexity"):
+        found = node("score", model, *paths, "--engine", engine, "--method", method)
+        np.testing.assert_allclose([line["score"] for line in found], vae.score(expected, method=method), atol=1e-3)
+
+
+@packages
+def test_a_damaged_model_and_a_picture_that_is_none_end_in_a_sentence(tmp_path):
+    model = tmp_path / "model"
+    shutil.copytree(ROOT / "artifacts" / "mnist-2d", model)
+    content = bytearray((model / "decoder.onnx").read_bytes())
+    content[1000] ^= 1
+    (model / "decoder.onnx").write_bytes(content)
+    assert "decoder.onnx is not the file of this manifest" in node("verify", model, code=4)
+    shutil.copy(model / "encoder.onnx", model / "decoder.onnx")  # whole, and another
+    manifest = json.loads((model / "manifest.json").read_text())
+    manifest["graphs"]["decoder"]["float32"] = {**manifest["graphs"]["encoder"]["float32"], "file": "decoder.onnx"}
+    (model / "manifest.json").write_text(json.dumps(manifest))
+    assert "decoder.onnx has the role encoder, expected decoder" in node("verify", model, code=4)
+    assert "expected a binary PGM" in node("score", ROOT / "artifacts" / "mnist-2d", model / "encoder.onnx", code=2)

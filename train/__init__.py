@@ -1,1 +1,0 @@
-"""Training, with torch: `python -m train fit | evaluate | plot`. Run from a checkout; not installed."""

@@ -1,0 +1,34 @@
+"""`vae plot`: the pictures of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from vae_runtime.printable import printable
+
+from .options import data_dir_option, device_option, run_argument, threads_option
+
+
+@click.command()
+@run_argument
+@data_dir_option
+@device_option
+@threads_option
+def plot(run: Path, data_dir: Path | None, device: str | None, threads: int | None) -> None:
+    """Draw a run's pictures into RUN/plots: samples, reconstructions, interpolation, latent map, loss curves.
+
+    \b
+    Example:
+      vae plot runs/mlp-2d
+    """
+    from ..checkpoint import load_model
+    from ..data.sources import load
+    from ..devices import choose_device
+    from ..measure.plots import plot_run
+
+    torch_device = choose_device(device, threads)
+    model, config = load_model(run, torch_device)
+    for path in plot_run(run, model, config, load(config, run, directory=data_dir), torch_device):
+        click.echo(printable(path))

@@ -1,0 +1,1 @@
+"""The fault detector: its network, the faults drawn for it, its training."""

@@ -1,0 +1,1 @@
+"""The run: the loss, the trainer, the loop, and what is kept of it."""

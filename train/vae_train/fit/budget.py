@@ -1,0 +1,29 @@
+"""A run of so many minutes: how many steps an epoch has, and how many epochs there are."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from ..config import Config
+from ..data.recipe import EPOCHS, LEAST_EPOCH_STEPS
+from .pace import Pace
+
+
+def divide(config: Config, step_seconds: float) -> Config:
+    """A new run's minutes as epochs of equal length, from the seconds that a step takes."""
+    steps = max(1, int(60 * config.minutes / step_seconds))
+    epoch_steps = max(LEAST_EPOCH_STEPS, steps // EPOCHS)
+    return dataclasses.replace(config, epoch_steps=epoch_steps, epochs=max(1, steps // epoch_steps))
+
+
+def epochs_in_time(config: Config, pace: Pace, *, step: int, steps_per_epoch: int, seconds: float) -> int:
+    """How many epochs a run has whose first `step` steps took `seconds`, if it goes on as fast as of late.
+
+    An epoch that is begun is ended, and there is one at least.
+    """
+    done, begun = divmod(step, steps_per_epoch)
+    left = 60 * config.minutes - seconds
+    if begun:
+        left -= pace.remaining({1: steps_per_epoch - begun}, 1)
+        done += 1
+    return max(1, done, done + round(left / pace.remaining({1: steps_per_epoch}, 1)))

@@ -1,0 +1,1 @@
+"""What a trained model is worth: bounds, figures, comparisons, plots."""

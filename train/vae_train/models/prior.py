@@ -1,0 +1,132 @@
+"""The prior p(z): a standard normal, or one that is learned: a flow of affine couplings from noise to latents.
+
+Dinh, Sohl-Dickstein and Bengio 2017, "Density estimation using Real NVP". As a VAE's prior: Chen et al. 2017,
+"Variational lossy autoencoder". The posterior stays a diagonal Gaussian; the flow bends the prior towards the mixture
+of all posteriors, which no fixed normal matches, so that samples land where the decoder was trained.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from vae_runtime.errors import InputError
+
+from ..config import Config
+from .densities import gaussian_kl, log_normal
+
+SCALE_LIMIT = 3.0  # one coupling multiplies by at most e^3: the inverse stays as exact as the map
+
+
+class StandardNormal(nn.Module):
+    """p(z) = N(0, I); the noise is the latent."""
+
+    def from_noise(self, eps: Tensor) -> Tensor:
+        """eps [batch, latent_size] -> z, the same."""
+        return eps
+
+    def log_prob(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """log p(z), nats: [..., latent_size] -> [...]."""
+        return log_normal(z, 0.0, 0.0)
+
+    def kl(self, z: Tensor, mean: Tensor, logvar: Tensor, labels: Tensor | None = None) -> Tensor:
+        """KL(q(z|x) || p(z)), exact: [batch]. The draw z is not needed."""
+        return gaussian_kl(mean, logvar)
+
+
+class Coupling(nn.Module):
+    """z = eps * exp(s) + t, where s and t are a network of the coordinates that they leave alone.
+
+    Which those are is a mask; it multiplies the network's first and last weights, so that s and t vanish on them and
+    the exported graph needs neither slices nor joins.
+    """
+
+    mask: Tensor
+
+    def __init__(self, latent_size: int, width: int, *, odd: bool) -> None:
+        super().__init__()
+        self.register_buffer("mask", (torch.arange(latent_size) % 2 == int(odd)).float(), persistent=False)
+        self.hidden_1 = nn.Linear(latent_size, width)
+        self.hidden_2 = nn.Linear(width, width)
+        self.scale = nn.Linear(width, latent_size)
+        self.shift = nn.Linear(width, latent_size)
+        for layer in (self.scale, self.shift):  # begins as the identity
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+
+    def terms(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """s and t from the coordinates that stay; equal for eps and for its z."""
+        hidden = self.hidden_2(self.hidden_1(x * self.mask).relu()).relu()
+        moved = 1 - self.mask
+        s = SCALE_LIMIT * torch.tanh(self.scale(hidden) * moved / SCALE_LIMIT)
+        return s, self.shift(hidden) * moved
+
+    def forward(self, eps: Tensor) -> Tensor:
+        s, t = self.terms(eps)
+        return eps * s.exp() + t
+
+    def inverse(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """z -> eps, and log |det dz/deps|, [...]."""
+        s, t = self.terms(z)
+        return (z - t) * (-s).exp(), s.sum(-1)
+
+
+class Flow(nn.Module):
+    """p(z) as the image of noise under couplings that take turns on even and odd coordinates.
+
+    The noise is N(0, I), or with labels a learned Gaussian for each of them, and their equal mixture where the label
+    is not known (Izmailov et al. 2020, "Semi-supervised learning with normalizing flows").
+    """
+
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.latent_size = config.latent_size
+        if config.labels:  # far apart from the first: a flow tears no common cloud into classes
+            self.label_mean = nn.Parameter(torch.randn(config.labels, config.latent_size))
+            self.label_logvar = nn.Parameter(torch.zeros(config.labels, config.latent_size))
+        self.has_labels = config.labels > 0
+        self.couplings = nn.ModuleList(
+            Coupling(config.latent_size, config.flow_width, odd=bool(layer % 2)) for layer in range(config.flow_layers)
+        )
+
+    def from_noise(self, eps: Tensor) -> Tensor:
+        """eps [..., latent_size] -> z."""
+        for coupling in self.couplings:
+            eps = coupling(eps)
+        return eps
+
+    def to_noise(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """z [..., latent_size] -> eps and log |det dz/deps|, [...]: the inverse of `from_noise`."""
+        log_determinant = torch.zeros_like(z[..., 0])
+        for coupling in reversed(self.couplings):
+            assert isinstance(coupling, Coupling)
+            z, log_scale = coupling.inverse(z)
+            log_determinant = log_determinant + log_scale
+        return z, log_determinant
+
+    def noise_log_prob(self, eps: Tensor, labels: Tensor | None = None) -> Tensor:
+        """log p(eps), or log p(eps | label), nats: [..., latent_size] and labels int64 [...] -> [...]."""
+        if not self.has_labels:
+            return log_normal(eps, 0.0, 0.0)
+        if labels is not None:
+            return log_normal(eps, self.label_mean[labels], self.label_logvar[labels])
+        each = log_normal(eps[..., None, :], self.label_mean, self.label_logvar)
+        return each.logsumexp(-1) - math.log(each.shape[-1])
+
+    def log_prob(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """log p(z), or log p(z | label), nats: log p(eps) - log |det dz/deps|."""
+        eps, log_determinant = self.to_noise(z)
+        return self.noise_log_prob(eps, labels) - log_determinant
+
+    def kl(self, z: Tensor, mean: Tensor, logvar: Tensor, labels: Tensor | None = None) -> Tensor:
+        """KL(q(z|x) || p(z)) estimated from the one draw z of q: [batch]; its mean over draws is exact."""
+        return log_normal(z, mean, logvar) - self.log_prob(z, labels)
+
+
+def build_prior(config: Config) -> StandardNormal | Flow:
+    """The prior of a config."""
+    if config.labels and config.prior != "flow":
+        raise InputError(f"labels need the prior 'flow'; this run's is {config.prior!r}.")
+    return Flow(config) if config.prior == "flow" else StandardNormal()

@@ -1,0 +1,51 @@
+"""Every verb of `vae`, by group, and the module that has it; a verb's module is imported when it is asked for."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+GROUPS = {
+    "Use a model": {
+        "sample": "vae_runtime.cli.generate",
+        "encode": "vae_runtime.cli.look",
+        "decode": "vae_runtime.cli.generate",
+        "reconstruct": "vae_runtime.cli.look",
+        "vary": "vae_runtime.cli.generate",
+        "interpolate": "vae_runtime.cli.generate",
+        "score": "vae_runtime.cli.score",
+        "web": "vae_runtime.cli.web",
+    },
+    "Make a model": {
+        "fit": "vae_train.cli.fit",
+        "evaluate": "vae_train.cli.evaluate",
+        "plot": "vae_train.cli.plot",
+        "compare": "vae_train.cli.compare",
+        "detector": "vae_train.cli.detector",
+        "calibrate": "vae_runtime.cli.calibrate",
+        "export": "vae_export.cli",
+    },
+    "Know a model, know a machine": {
+        "info": "vae_runtime.cli.inspect",
+        "verify": "vae_runtime.cli.inspect",
+        "doctor": "vae_runtime.cli.doctor",
+        "bench": "vae_runtime.cli.bench",
+    },
+}
+MODULES = {name: module for verbs in GROUPS.values() for name, module in verbs.items()}
+EXTRAS = {"vae_train": "train", "vae_export": "export"}  # what the verbs of a package need, beside the package itself
+
+
+def load(name: str) -> click.Command | None:
+    """The command of this name, with its options; none if there is no such verb."""
+    if name not in MODULES:
+        return None
+    command = getattr(importlib.import_module(MODULES[name]), name)
+    assert isinstance(command, click.Command)
+    return command
+
+
+def extra(name: str) -> str | None:
+    """The extra that a verb needs beyond the light package; none if it needs none."""
+    return EXTRAS.get(MODULES.get(name, "").split(".")[0])
