@@ -173,7 +173,7 @@ def test_each_kind_of_command_is_found():
         ("vae calibrate today-good/ -m parts-model", "ANOMALIES.md"),
         ("vae calibrate good-parts/ -m my-model", "vae_runtime/cli/calibrate.py"),
         ("vae calibrate FOLDER -m MODEL --tile", "vae_runtime/model/scores.py"),
-        ("vae verify -m MODEL", "export/vae_export/cli.py"),
+        ("vae verify -m MODEL", "export/vae_export/cli/export.py"),
         ("vae fit --resume RUN", "train/vae_train/fit/record.py"),
     ):
         assert found in places

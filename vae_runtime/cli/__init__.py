@@ -30,14 +30,14 @@ class _Group(Group):
         return list(verbs.MODULES)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        return verbs.load(cmd_name)
+        return verbs.load(cmd_name) if cmd_name in verbs.MODULES else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         limit = formatter.width - 6 - max(map(len, verbs.MODULES))
         for title, names in verbs.GROUPS.items():
             commands = {name: verbs.load(name) for name in names}
             with formatter.section(title):
-                formatter.write_dl([(name, item.get_short_help_str(limit)) for name, item in commands.items() if item])
+                formatter.write_dl([(name, item.get_short_help_str(limit)) for name, item in commands.items()])
 
     def invoke(self, ctx: click.Context) -> Any:
         if isinstance(sys.stdout, io.TextIOWrapper):

@@ -24,7 +24,7 @@ GROUPS = {
         "compare": "vae_train.cli.compare",
         "detector": "vae_train.cli.detector",
         "calibrate": "vae_runtime.cli.calibrate",
-        "export": "vae_export.cli",
+        "export": "vae_export.cli.export",
     },
     "Know a model, know a machine": {
         "info": "vae_runtime.cli.inspect",
@@ -37,10 +37,8 @@ MODULES = {name: module for verbs in GROUPS.values() for name, module in verbs.i
 EXTRAS = {"vae_train": "train", "vae_export": "export"}  # what the verbs of a package need, beside the package itself
 
 
-def load(name: str) -> click.Command | None:
-    """The command of this name, with its options; none if there is no such verb."""
-    if name not in MODULES:
-        return None
+def load(name: str) -> click.Command:
+    """The command of this name, with its options."""
     command = getattr(importlib.import_module(MODULES[name]), name)
     assert isinstance(command, click.Command)
     return command

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from vae_runtime import VAE
 
-    from .folder import FindRecipe
-    from .int8 import Recipe
+    from ..folder import FindRecipe
+    from ..int8 import Recipe
 
 
 @click.command(cls=Command)
@@ -89,10 +89,10 @@ def export(
     if layout == "triton":
         _lay_out(run, folder, license, storage_uri)
         return
-    from .calibration import told
-    from .folder import export as export_run
-    from .parity import largest
-    from .strangers import table, warnings
+    from ..calibration import told
+    from ..folder import export as export_run
+    from ..parity import largest
+    from ..strangers import table, warnings
 
     dataset = _dataset(run, data_dir, needed=int8)
     search = _search(dataset, int8_loss) if int8 and dataset else None
@@ -116,13 +116,13 @@ def export(
 
 def _lay_out(run: Path, folder: Path, license: str, storage_uri: str | None) -> None:
     """A run is exported first, to a folder that does not stay; a model folder is taken as it is."""
-    from .serving import check_target, write_repository
+    from ..serving import check_target, write_repository
 
     check_target(folder)
     with tempfile.TemporaryDirectory() as scratch:
         model = run
         if not (run / "manifest.json").exists():
-            from .folder import export
+            from ..folder import export
 
             model = Path(scratch) / folder.absolute().name
             export(run, model, license=license)
@@ -152,8 +152,8 @@ def _say(text: str, *, err: bool = False) -> None:
 
 
 def _search(dataset: Dataset, nats: float | None) -> FindRecipe:
-    from .errors import ExportError
-    from .int8_search import find_recipe, limits_for
+    from ..errors import ExportError
+    from ..int8_search import find_recipe, limits_for
 
     def search(vae: VAE, graphs: Mapping[str, ModelProto], config: Config) -> Recipe | None:
         try:
