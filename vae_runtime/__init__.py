@@ -10,7 +10,15 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .deadlines import timeout
-    from .errors import InputError, IntegrityError, ManifestError, ProviderError, VAEError
+    from .errors import (
+        EngineError,
+        InputError,
+        IntegrityError,
+        ManifestError,
+        ProviderError,
+        TimeoutError,
+        VAEError,
+    )
     from .maths.bounds import ELBO
     from .maths.noise import standard_normal
     from .maths.posterior import Posterior
@@ -27,6 +35,7 @@ __version__ = "0.1.0"
 __all__ = [
     "ELBO",
     "VAE",
+    "EngineError",
     "ImageSpec",
     "InputError",
     "IntegrityError",
@@ -34,6 +43,7 @@ __all__ = [
     "ManifestError",
     "Posterior",
     "ProviderError",
+    "TimeoutError",
     "VAEError",
     "from_uint8",
     "image_grid",
@@ -47,6 +57,7 @@ __all__ = [
 _HOMES = {
     "ELBO": "maths.bounds",
     "VAE": "vae",
+    "EngineError": "errors",
     "ImageSpec": "spec",
     "InputError": "errors",
     "IntegrityError": "errors",
@@ -54,6 +65,7 @@ _HOMES = {
     "ManifestError": "errors",
     "Posterior": "maths.posterior",
     "ProviderError": "errors",
+    "TimeoutError": "errors",
     "VAEError": "errors",
     "from_uint8": "pictures.pixels",
     "image_grid": "pictures.grids",
