@@ -146,11 +146,11 @@ def _roofline(report: Report) -> list[str]:
 
 
 def _scaling(report: Report) -> list[str]:
-    found = report.scaling
-    if not found:
+    scaling = report.scaling
+    if not scaling:
         return []
-    before, after = found["resident MB before and after 512 images"]
-    grown = found["microseconds a sample"]
+    before, after = scaling["resident MB before and after 512 images"]
+    grown = scaling["microseconds a sample"]
     return [
         "## The package around the engine",
         "",
@@ -159,12 +159,12 @@ def _scaling(report: Report) -> list[str]:
         *_table(
             ["", "batch 1", "batch 64"],
             [
-                [f"`{verb}`", *(f"{found['wrapper'][batch][verb]:.3f}" for batch in (1, 64))]
+                [f"`{verb}`", *(f"{scaling['wrapper'][batch][verb]:.3f}" for batch in (1, 64))]
                 for verb in ("decode", "sample")
             ],
         ),
-        f"Two threads at batch 64: {found['two threads at batch 64']:.2f} times the speed of one. A call of 512 images",
-        f"and its reconstruction left {after - before:.1f} MB behind ({before:.1f} before, {after:.1f} after).",
+        f"Two threads at batch 64: {scaling['two threads at batch 64']:.2f} times the speed of one.",
+        f"A call of 512 images and its reconstruction left {after - before:.1f} MB behind ({before:.1f} before, {after:.1f} after).",
         "",
         "Microseconds a sample, one thread: " + ", ".join(f"{n:,}: {time:.0f}" for n, time in grown.items()) + ".",
         "",
@@ -213,13 +213,13 @@ def _versions() -> str:
     names = sorted(
         {name for _, distributions in ENGINES.values() for name in distributions} - {"pillow", "safetensors"}
     )
-    found = []
+    versions = []
     for name in names:
         try:
-            found.append(f"{name} {metadata.version(name)}")
+            versions.append(f"{name} {metadata.version(name)}")
         except metadata.PackageNotFoundError:
-            found.append(f"{name} is not installed")
-    return f"Python {platform.python_version()}, " + ", ".join(found)
+            versions.append(f"{name} is not installed")
+    return f"Python {platform.python_version()}, " + ", ".join(versions)
 
 
 def _plain(value: Any) -> Any:

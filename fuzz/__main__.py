@@ -39,16 +39,16 @@ SHORT: dict[str, tuple[str, ...]] = {
 @click.argument("names", nargs=-1, type=click.Choice(list(SHORT)))
 def main(names: tuple[str, ...]) -> None:
     """Print a line for each, and all that it printed where it found something; exit with 1 if any did."""
-    found = 0
+    failed = 0
     for name in names or SHORT:
         begun = time.monotonic()
         done = subprocess.run([sys.executable, "-m", f"fuzz.{name}", *SHORT[name]], capture_output=True, text=True)
         verdict = "found something" if done.returncode else "nothing found"
         click.echo(f"{name:24} {time.monotonic() - begun:5.0f} s  {verdict}")
         if done.returncode:
-            found += 1
+            failed += 1
             click.echo(done.stdout + done.stderr)
-    sys.exit(found > 0)
+    sys.exit(failed > 0)
 
 
 if __name__ == "__main__":

@@ -36,27 +36,27 @@ def main(model: Path, good: Path, defects: Path, whole: bool) -> None:
     vae = VAE.load(model)
     normal = scores(vae, good, whole=whole)
     kinds = {kind.name: scores(vae, kind, whole=whole) for kind in sorted(defects.iterdir()) if kind.is_dir()}
-    counts = [f"{name} ({len(found['elbo'])})" for name, found in kinds.items()]
+    counts = [f"{name} ({len(scores_of_kind['elbo'])})" for name, scores_of_kind in kinds.items()]
     click.echo(f"{len(normal['elbo'])} good pictures against:\n")
     click.echo(f"| | all | {' | '.join(counts)} |\n|---|---|{'---|' * len(kinds)}")
     for method, of_good in normal.items():
-        of_all = np.concatenate([found[method] for found in kinds.values()])
-        areas = [area(of_good, found) for found in (of_all, *(found[method] for found in kinds.values()))]
+        of_all = np.concatenate([scored[method] for scored in kinds.values()])
+        areas = [area(of_good, scored) for scored in (of_all, *(scored[method] for scored in kinds.values()))]
         click.echo(f"| `{method}` | {' | '.join(f'{value:.3f}' for value in areas)} |")
 
 
 def scores(vae: VAE, folder: Path, *, whole: bool) -> Scores:
     """Each method's scores of the pictures in a folder; and of the map of reconstruction, its highest place."""
-    found: dict[str, list[float]] = {}
+    collected: dict[str, list[float]] = {}
     for path in pictures_in(folder):
         picture = read_picture(path)
         spec = vae.manifest.image
         windows = np.concatenate([part for part, _ in cut(picture, spec)])
         images = from_uint8(fit_picture(picture, spec)[None] if whole else windows)
         for method in vae.manifest.scores:
-            found.setdefault(method, []).append(vae.score(images, method=method).max())
-        found.setdefault("reconstruction, highest in its map", []).append(vae.anomaly_map(images).max())
-    return {method: np.array(values) for method, values in found.items()}
+            collected.setdefault(method, []).append(vae.score(images, method=method).max())
+        collected.setdefault("reconstruction, highest in its map", []).append(vae.anomaly_map(images).max())
+    return {method: np.array(values) for method, values in collected.items()}
 
 
 if __name__ == "__main__":

@@ -49,8 +49,8 @@ def measure_scaling(folder: Path) -> dict[str, Any]:
 
 def million_samples(folder: Path, count: int, path: Path) -> float:
     """Peak MB of `vae sample -n COUNT -o PATH`."""
-    found: float = _in_process(_MILLION, folder, str(count), str(path))
-    return found
+    megabytes: float = _in_process(_MILLION, folder, str(count), str(path))
+    return megabytes
 
 
 def _wrapper(vae: Any, batch: int) -> dict[str, float]:

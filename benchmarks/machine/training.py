@@ -172,7 +172,7 @@ def measure_training(say: Callable[[str], None]) -> dict[str, float]:
     for worker in workers.values():
         worker.kill()
         worker.communicate()
-    return {name: statistics.median(found) for name, found in speeds.items()}
+    return {name: statistics.median(rates) for name, rates in speeds.items()}
 
 
 def main(name: str) -> None:

@@ -166,9 +166,9 @@ def scores_in(folder: Path) -> dict[str, float]:
         rows = [json.loads(line) for path in folder.glob("*.jsonl") for line in path.read_text().splitlines()]
     else:
         rows = pq.read_table(folder).to_pylist()
-    found = {Path(row["path"]).name: row.get("score", row.get("score_nats")) for row in rows}
-    assert len(found) == len(rows) == MANY, (len(found), len(rows))
-    return found
+    scores = {Path(row["path"]).name: row.get("score", row.get("score_nats")) for row in rows}
+    assert len(scores) == len(rows) == MANY, (len(scores), len(rows))
+    return scores
 
 
 def stages_of_one_image(model: Path, place: Path) -> dict[str, float]:
@@ -196,13 +196,13 @@ def stages_of_one_image(model: Path, place: Path) -> dict[str, float]:
     }
     stage = Scorer(model=model)
     parts["a Scorer's batch of uint8"] = lambda: stage({"image": pixels})
-    found: dict[str, list[float]] = {name: [] for name in parts}
+    seconds: dict[str, list[float]] = {name: [] for name in parts}
     for _ in range(7):
         for name, part in parts.items():
             begin = time.perf_counter()
             part()
-            found[name].append((time.perf_counter() - begin) / len(paths) * 1e6)
-    return {name: statistics.median(times) for name, times in found.items()}
+            seconds[name].append((time.perf_counter() - begin) / len(paths) * 1e6)
+    return {name: statistics.median(times) for name, times in seconds.items()}
 
 
 def main() -> None:
@@ -235,7 +235,7 @@ def report(model: Path, place: Path, ways: dict[str, tuple[str, int, str]], roun
     for name, microseconds in stages_of_one_image(model, place).items():
         print(f"| {name} | {microseconds:.1f} |")
     expected: dict[str, float] = {}
-    found: dict[str, list[dict[str, float]]] = {name: [] for name in ways}
+    runs: dict[str, list[dict[str, float]]] = {name: [] for name in ways}
     for number in range(rounds):
         for name, (engine, workers, kind) in ways.items():
             out = place / "out"
@@ -258,21 +258,21 @@ def report(model: Path, place: Path, ways: dict[str, tuple[str, int, str]], roun
             lines = [line for line in result.stdout.splitlines() if line.startswith("FOUND ")]
             if not lines:
                 raise RuntimeError(f"{name}: {result.stderr[-2000:]}")
-            found[name].append(json.loads(lines[-1].removeprefix("FOUND ")))
+            runs[name].append(json.loads(lines[-1].removeprefix("FOUND ")))
             scores = scores_in(out / "2")
             expected = expected or scores
             assert scores == expected, f"{name}: other scores"
             shutil.rmtree(out)
             load = os.getloadavg()[0]
-            print(f"  round {number + 1} of {rounds}, load {load:.1f}: {name}: {found[name][-1]}", file=sys.stderr)
+            print(f"  round {number + 1} of {rounds}, load {load:.1f}: {name}: {runs[name][-1]}", file=sys.stderr)
     print("\nBytes an image: " + ", ".join(f"{kind} {size / MANY:.0f}" for kind, size in sizes.items()))
     print("\n| way | images a second | times the first | core-hours a million | seconds before the first image |")
     print("| --- | --- | --- | --- | --- |")
-    first = [run["rate"] for run in found[next(iter(ways))]]
+    first = [run["rate"] for run in runs[next(iter(ways))]]
     for name in ways:
-        ratios = sorted(run["rate"] / base for run, base in zip(found[name], first, strict=True))
+        ratios = sorted(run["rate"] / base for run, base in zip(runs[name], first, strict=True))
         rate, start, cost = (
-            statistics.median(run[part] for run in found[name]) for part in ("rate", "start", "microseconds")
+            statistics.median(run[part] for run in runs[name]) for part in ("rate", "start", "microseconds")
         )
         spread = f"**{statistics.median(ratios):.2f}** ({ratios[0]:.2f}-{ratios[-1]:.2f})"
         print(f"| {name} | {rate:,.0f} | {spread} | {cost / 3600:.2f} | {start:.1f} |")

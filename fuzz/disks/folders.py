@@ -112,14 +112,14 @@ def _strangers(folder: Path, pair: list[Model], random: np.random.Generator) -> 
     """Files that no manifest there names. Temporary files of ours, and names that differ in case, are left out."""
     folder.mkdir(exist_ok=True)
     taken = {path.name.lower() for path in folder.iterdir()} | {manifests.FILE_NAME, "config.json"}
-    found: Contents = {}
+    strangers: Contents = {}
     for _ in range(int(random.integers(1, 12))):
         name = _name(random, pair)
         if name.lower() not in taken and not re.fullmatch(r"\..*\.[0-9a-f]{8}\.tmp", name):
             taken.add(name.lower())
-            found[name] = random.bytes(int(random.integers(0, 50)))
-            (folder / name).write_bytes(found[name])
-    return found
+            strangers[name] = random.bytes(int(random.integers(0, 50)))
+            (folder / name).write_bytes(strangers[name])
+    return strangers
 
 
 def _models(random: np.random.Generator, pair: list[Model]) -> tuple[Model, Model]:

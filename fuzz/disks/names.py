@@ -167,17 +167,17 @@ def _verify(chance: random.Random, names: list[str]) -> Iterator[str]:
     """A file too many in the model's folder."""
     Path("model", _name(chance)).write_bytes(b"")
     manifest = manifests.read(Path("model"))
-    found: dict[str, Any] = {"unlisted": unlisted_files(Path("model"), manifest), "tensors": []}
-    found |= {name: None for name in Report._fields if name not in found}
-    report = Report(**found)
+    fields: dict[str, Any] = {"unlisted": unlisted_files(Path("model"), manifest), "tensors": []}
+    fields |= {name: None for name in Report._fields if name not in fields}
+    report = Report(**fields)
     with mock.patch("vae_runtime.checks.apart.verify_apart", lambda *_, **__: report):  # its process takes a second
         yield from _unprintable(_piped("verify", "-m", "model")[0], PEOPLE, lines=4)
 
 
 def _nested(chance: random.Random, depth: int = 0) -> dict[str, Any]:
     values = (lambda: text(chance), lambda: chance.random(), lambda: [1, text(chance)], lambda: None)
-    found: dict[str, Any] = {f"{text(chance)}{number}": chance.choice(values)() for number in range(3)}
-    return {**found, text(chance): _nested(chance, depth + 1)} if depth < 2 else found
+    tree: dict[str, Any] = {f"{text(chance)}{number}": chance.choice(values)() for number in range(3)}
+    return {**tree, text(chance): _nested(chance, depth + 1)} if depth < 2 else tree
 
 
 def _count(training: dict[str, Any]) -> int:
@@ -188,12 +188,12 @@ def _lost(content: bytes, form: str, names: list[str]) -> Iterator[str]:
     """Names that do not come back, and cells that are formulas."""
     said = os.fsdecode(content)
     if form == "jsonl":
-        found = [json.loads(line)["path"] for line in said.splitlines()]
+        told = [json.loads(line)["path"] for line in said.splitlines()]
     else:
-        found = [row[0] if row else "" for row in list(csv.reader(io.StringIO(said, newline="")))[1:]]
-        if any(cell.startswith(FORMULAS) for cell in found):
+        told = [row[0] if row else "" for row in list(csv.reader(io.StringIO(said, newline="")))[1:]]
+        if any(cell.startswith(FORMULAS) for cell in told):
             yield "a cell of csv is a formula"
-    if [os.path.normpath(name) for name in found] != [os.path.normpath(name) for name in names]:
+    if [os.path.normpath(name) for name in told] != [os.path.normpath(name) for name in names]:
         yield f"a name is lost in {form}"
 
 
@@ -218,12 +218,12 @@ def _seen(*arguments: str) -> bytes:
     """What a command writes to a terminal, both streams together."""
     ours, theirs = os.openpty()
     tty.setraw(theirs)  # ends of lines as they are
-    found = bytearray()
+    shown = bytearray()
 
     def read() -> None:
         with contextlib.suppress(OSError):  # the other end is closed
             while part := os.read(ours, 4096):
-                found.extend(part)
+                shown.extend(part)
 
     reader = threading.Thread(target=read)
     reader.start()
@@ -235,7 +235,7 @@ def _seen(*arguments: str) -> bytes:
             vae.main(_with_model(arguments), prog_name="vae")
     reader.join()
     os.close(ours)
-    return bytes(found)
+    return bytes(shown)
 
 
 def _with_model(arguments: tuple[str, ...]) -> list[str]:

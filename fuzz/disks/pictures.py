@@ -46,12 +46,12 @@ def pictures() -> dict[str, bytes]:
         "palette BMP": (smooth.quantize(16), "BMP", {}),
         "TIFF": (smooth, "TIFF", {}),
     }
-    found = {}
+    encoded = {}
     for name, (picture, form, options) in kinds.items():
         buffer = io.BytesIO()
         picture.save(buffer, form, **options)
-        found[name] = buffer.getvalue()
-    return found | {
+        encoded[name] = buffer.getvalue()
+    return encoded | {
         "interlaced PNG": png(40, 30, 8, 2, interlaced=True, before=chunk(b"tEXt", b"key\0value")),
         "run-length BMP": bmp(40, 30, rle=b"\x28\1\0\0" * 30 + b"\0\1"),
         "extended WebP": webp(40, 30, chunks=b"ABCD\2\0\0\0xx"),
@@ -98,12 +98,12 @@ def main(count: int, extremes: int, seed: int) -> None:
     Damages `count` small pictures; and draws `extremes` sound ones that are hard to read (`fuzz/machine/extremes.py`),
     whose memory and seconds are counted one by one.
     """
-    found, peak = run(count, seed)
+    damaged, peak = run(count, seed)
     hard, memory, seconds = run_extremes(extremes, seed)
-    for kind, number in (found + hard).most_common():
+    for kind, number in (damaged + hard).most_common():
         click.echo(f"{number:7,}  {kind}")
     click.echo(f"peak {peak:.0f} MB; extremes at most {memory:.0f} MB and {seconds:.1f} s each")
-    sys.exit(bool(set(found + hard) - {"an image", "refused"}) or peak > PEAK)
+    sys.exit(bool(set(damaged + hard) - {"an image", "refused"}) or peak > PEAK)
 
 
 def run(count: int, seed: int) -> tuple[Counter[str], float]:

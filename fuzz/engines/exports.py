@@ -199,15 +199,15 @@ def _differ(one: bytes, other: bytes) -> bool:
     """Whether two graphs give different numbers for noise, beyond what float32 leaves open."""
     import onnxruntime
 
-    found = []
+    answers = []
     for content in (one, other):
         session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
         (value,) = session.get_inputs()
         random = np.random.default_rng(0)
         shape = [64, *value.shape[1:]]
         noise = random.random(shape) if value.name == "images" else random.standard_normal(shape)
-        found.append(session.run(None, {value.name: noise.astype(np.float32)}))
-    return any(np.abs(a - b).max() > 1e-4 * max(1.0, np.abs(a).max()) for a, b in zip(*found, strict=True))
+        answers.append(session.run(None, {value.name: noise.astype(np.float32)}))
+    return any(np.abs(a - b).max() > 1e-4 * max(1.0, np.abs(a).max()) for a, b in zip(*answers, strict=True))
 
 
 @contextmanager

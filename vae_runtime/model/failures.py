@@ -1,7 +1,7 @@
-"""What a failure of onnxruntime says: that memory ran out, that it is too old, that the model is wrong, or that it failed.
+"""What a failure of onnxruntime says: memory ran out, it is too old, the model is wrong, or onnxruntime itself failed.
 
-Its errors share no base class, and where memory runs out it raises three kinds of them (measured with 1.31): MemoryError,
-and its own Fail around a C++ exception or around the words of its arena.
+Its errors share no base class, and where memory runs out it raises three kinds of them (measured with 1.31):
+MemoryError, and its own Fail around a C++ exception or around the words of its arena.
 """
 
 from __future__ import annotations

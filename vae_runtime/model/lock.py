@@ -17,7 +17,9 @@ except ImportError:  # Windows: nothing holds two writers apart there
     fcntl = None  # type: ignore[assignment]
 
 SECONDS = 60.0  # to wait for another writer, which needs one or two
-_this_thread = threading.local()  # .holds: the folders that it holds, each with its process, for a fork copies the thread
+_this_thread = (
+    threading.local()
+)  # .holds: the folders that it holds, each with its process, for a fork copies the thread
 
 
 @contextlib.contextmanager

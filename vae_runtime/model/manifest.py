@@ -168,8 +168,8 @@ def read(folder: Path, *, digest: str | None = None) -> Manifest:
         raise ManifestError(f"{path} cannot be read ({error.strerror}).") from error
     if len(content) > LIMIT_BYTES:
         raise ManifestError(
-            f"{path} has more than {LIMIT_BYTES:,} bytes; a manifest has fewer. If an early version wrote too many scores "
-            'into it, set its "calibration" to {} and run vae calibrate again; else copy the model again.'
+            f"{path} has more than {LIMIT_BYTES:,} bytes; a manifest has fewer. If an early version wrote too many "
+            'scores into it, set its "calibration" to {} and run vae calibrate again; else copy the model again.'
         )
     found = hashlib.sha256(content).hexdigest()
     if digest is not None and found != digest.strip().lower():

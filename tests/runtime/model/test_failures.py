@@ -50,9 +50,7 @@ def test_a_model_that_does_not_open_is_blamed_only_where_the_engine_speaks_of_it
         ("Non-zero status code returned while running Conv node.\nName: ''", EngineError, 3),
     ],
 )
-def test_an_open_model_that_does_not_run_is_never_called_invalid(
-    folder, tmp_path, monkeypatch, said, expected, code
-):
+def test_an_open_model_that_does_not_run_is_never_called_invalid(folder, tmp_path, monkeypatch, said, expected, code):
     usual = onnxruntime.InferenceSession
 
     class Failing(usual):

@@ -160,7 +160,7 @@ def test_cuda_is_loaded_from_its_wheels_without_a_word_on_stdout(folder, monkeyp
     monkeypatch.setattr(onnxruntime, "preload_dlls", preload)
     monkeypatch.setattr(onnxruntime, "InferenceSession", lambda *_, **more: called.append(more["providers"]) or 1 / 0)
     monkeypatch.delitem(sys.modules, "torch", raising=False)
-    with pytest.raises(EngineError, match="CUDAExecutionProvider failed to open .*division by zero"):
+    with pytest.raises(EngineError, match=r"CUDAExecutionProvider failed to open .*division by zero"):
         VAE.load(folder, providers="cuda")
     assert called == [{"directory": ""}, [("CUDAExecutionProvider", {"use_tf32": "0"})]]
     assert capsys.readouterr() == ("", "Failed to load libcudart.so\n")
