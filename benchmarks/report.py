@@ -150,7 +150,7 @@ def _scaling(report: Report) -> list[str]:
     if not scaling:
         return []
     before, after = scaling["resident MB before and after 512 images"]
-    grown = scaling["microseconds a sample"]
+    grown, two_threads = scaling["microseconds a sample"], scaling["two threads at batch 64"]
     return [
         "## The package around the engine",
         "",
@@ -163,8 +163,8 @@ def _scaling(report: Report) -> list[str]:
                 for verb in ("decode", "sample")
             ],
         ),
-        f"Two threads at batch 64: {scaling['two threads at batch 64']:.2f} times the speed of one.",
-        f"A call of 512 images and its reconstruction left {after - before:.1f} MB behind ({before:.1f} before, {after:.1f} after).",
+        f"Two threads at batch 64: {two_threads:.2f} times the speed of one. A call of 512 images",
+        f"and its reconstruction left {after - before:.1f} MB behind ({before:.1f} before, {after:.1f} after).",
         "",
         "Microseconds a sample, one thread: " + ", ".join(f"{n:,}: {time:.0f}" for n, time in grown.items()) + ".",
         "",

@@ -127,8 +127,8 @@ def test_the_size_of_nats_is_that_of_their_terms_without_their_signs(family):
         terms = [-x * np.log(mean), -(1 - x) * np.log(1 - mean)]
         slopes = np.abs(x / mean - (1 - x) / (1 - mean))
     expected = sum(term.sum((1, 2, 3)) for term in terms) + slopes.sum((1, 2, 3)) / 40
-    found = likelihood.size(torch.from_numpy(x), torch.from_numpy(logits)).detach().numpy()
-    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    sizes = likelihood.size(torch.from_numpy(x), torch.from_numpy(logits)).detach().numpy()
+    np.testing.assert_allclose(sizes, expected, rtol=1e-6)
 
 
 def test_outputs_that_are_not_finite_are_refused_with_their_probe(tmp_path):

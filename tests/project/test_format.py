@@ -56,9 +56,9 @@ def test_the_printed_vector_is_that_of_the_generator(text):
 @pytest.mark.parametrize("start", [0, 5, 2**40, MASK])
 @pytest.mark.parametrize("size", [1, 2, 40])
 def test_noise_written_from_the_page_is_the_packages_to_one_unit_in_the_last_place(seed, start, size):
-    found = standard_normal(16, size, seed=seed, start=start)
+    noise = standard_normal(16, size, seed=seed, start=start)
     expected = rows([(start + i) & MASK for i in range(16)], size, seed)
-    np.testing.assert_array_max_ulp(found, expected, maxulp=1)
+    np.testing.assert_array_max_ulp(noise, expected, maxulp=1)
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -118,12 +118,12 @@ def test_a_host_written_from_the_page_gives_the_golden_vectors(onnxruntime, root
     drawn = [terms(m + np.exp(v / 2) * rows([s * 2**32 + i for i in range(n)], size)) for s in range(draws)]
     likelihoods, ratios = np.array(drawn).transpose(1, 0, 2)
     weights = likelihoods + ratios
-    found = {
+    scores = {
         "log_likelihood": likelihoods.mean(0),
         "kl": -ratios.mean(0) if learned else 0.5 * (m**2 + np.exp(v) - 1 - v).sum(1),
         "iwae": np.log(np.exp(weights - weights.max(0)).mean(0)) + weights.max(0),
         "score": -sum(terms(m)),
         "prior_log_prob": log_prior(golden["z"]),
     }
-    for name, nats in found.items():
+    for name, nats in scores.items():
         np.testing.assert_allclose(nats, golden[name], atol=allowed["nats"], rtol=0, err_msg=name)

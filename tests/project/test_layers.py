@@ -90,8 +90,8 @@ def sources(package):
 
 @pytest.mark.parametrize("package", FORBIDDEN)
 def test_imports_run_from_export_over_train_to_the_runtime(package):
-    found = {name.split(".")[0] for path in sources(package) for name, _ in imports(path)}
-    assert not found & FORBIDDEN[package]
+    imported = {name.split(".")[0] for path in sources(package) for name, _ in imports(path)}
+    assert not imported & FORBIDDEN[package]
 
 
 def test_onnxruntime_is_imported_in_one_function_of_one_module():

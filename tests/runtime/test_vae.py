@@ -134,8 +134,8 @@ def test_encoding_is_bit_equal_for_any_batch_size(vae):
     images = vae.sample(40, seed=1)
     expected = vae.encode(images)
     for batch_size in (1, 3, 7, 33):
-        for found, wanted in zip(vae.encode(images, batch_size=batch_size), expected, strict=True):
-            np.testing.assert_array_equal(found, wanted)
+        for encoded, wanted in zip(vae.encode(images, batch_size=batch_size), expected, strict=True):
+            np.testing.assert_array_equal(encoded, wanted)
 
 
 def test_a_temperature_scales_the_noise(vae):

@@ -85,7 +85,7 @@ def _checked(
             f"{expected.file.file} takes {work:,} multiplications to check, more than {MOST_REPLAY:,}; export the "
             "model again, with fewer golden vectors."
         )
-    found = _differences(replay(vae, golden), golden)
+    found = differences(replay(vae, golden), golden)
     tolerance = {"eps": 1e-6, **expected.tolerance}
     tensors = [TensorCheck(name, difference, tolerance[name]) for name, difference in found.items()]
     provider = vae.providers[0]
@@ -116,7 +116,7 @@ def replay(vae: VAE, golden: GoldenVectors) -> GoldenVectors:
     )
 
 
-def _differences(found: GoldenVectors, golden: GoldenVectors) -> dict[str, float]:
+def differences(found: GoldenVectors, golden: GoldenVectors) -> dict[str, float]:
     """The largest of each kind of tensor that a tolerance is for."""
     kinds = {
         "eps": ("eps",),

@@ -169,7 +169,7 @@ def read(folder: Path, *, digest: str | None = None) -> Manifest:
     if len(content) > LIMIT_BYTES:
         raise ManifestError(
             f"{path} has more than {LIMIT_BYTES:,} bytes; a manifest has fewer. If an early version wrote too many "
-            'scores into it, set its "calibration" to {} and run vae calibrate again; else copy the model again.'
+            'scores into it, set its "calibration" to {} and calibrate the model again; else copy the model again.'
         )
     found = hashlib.sha256(content).hexdigest()
     if digest is not None and found != digest.strip().lower():

@@ -122,7 +122,7 @@ def test_random_edits_of_a_manifest_raise_nothing_but_a_vae_error(root):
 
 def test_a_manifest_that_too_many_scores_have_filled_says_how_it_becomes_readable(folder):
     edit(folder, lambda manifest: manifest.update(calibration={"elbo": [0.1] * 400_000}))
-    with pytest.raises(ManifestError, match=r'set its "calibration" to {} and run vae calibrate again'):
+    with pytest.raises(ManifestError, match=r'set its "calibration" to {} and calibrate the model again'):
         manifests.read(folder)
     edit(folder, lambda manifest: manifest.update(calibration={}))
     assert dict(manifests.read(folder).calibration) == {}

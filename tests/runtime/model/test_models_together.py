@@ -105,11 +105,11 @@ def meanwhile(monkeypatch, module, name, act):
     usual, done = getattr(module, name), []
 
     def called(*arguments, **options):
-        found = usual(*arguments, **options)
+        result = usual(*arguments, **options)
         if not done:
             done.append(True)
             act()
-        return found
+        return result
 
     monkeypatch.setattr(module, name, called)
     return done
@@ -255,8 +255,8 @@ def test_two_calibrations_of_one_model_at_once_are_both_kept(folder, good, monke
 
     meanwhile(monkeypatch, calibrate, "calibration", tiled)
     vae_("calibrate", good, "-m", folder)
-    found = manifests.read(folder).calibration
-    assert found["elbo_tiled"] == (1.0, 2.0) and len(found["elbo"]) == 1
+    kept = manifests.read(folder).calibration
+    assert kept["elbo_tiled"] == (1.0, 2.0) and len(kept["elbo"]) == 1
 
 
 def test_a_copy_does_not_take_the_place_of_what_came_there_meanwhile(folder, good, other, monkeypatch, tmp_path):

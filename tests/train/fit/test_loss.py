@@ -57,11 +57,11 @@ def test_the_measured_bernoulli_term_clips_probabilities():
 def test_the_gaussian_term_is_torchs_and_the_runtimes():
     likelihood, random = Gaussian(), torch.Generator().manual_seed(1)
     images, logits = torch.rand(5, 3, 4, 2, generator=random), torch.randn(5, 3, 4, 2, generator=random)
-    found = likelihood(images, logits)
+    log_likelihood = likelihood(images, logits)
     expected = Independent(Normal(logits.sigmoid(), likelihood.sigma), 3).log_prob(images)
-    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(log_likelihood, expected)
     runtime = gaussian(images.numpy(), logits.sigmoid().numpy(), likelihood.sigma)
-    np.testing.assert_allclose(found.detach().numpy(), runtime, rtol=1e-6)
+    np.testing.assert_allclose(log_likelihood.detach().numpy(), runtime, rtol=1e-6)
 
 
 def test_sigma_is_learned_to_be_the_root_mean_square_error():
@@ -130,10 +130,10 @@ def test_the_importance_weighted_bound_reaches_the_evidence_and_the_elbo_lies_be
 
 def test_the_bound_that_is_trained_on_is_the_one_that_is_measured(model, images):
     noise = np.stack([Posterior(np.zeros((5, 1), np.float32), np.zeros((5, 1), np.float32)).draws(0, 7, seed=0)])[0]
-    found = iwae(model, images, torch.from_numpy(noise).swapaxes(0, 1))
+    bounds = iwae(model, images, torch.from_numpy(noise).swapaxes(0, 1))
     measured = TorchEngine(model, CPU).bounds(images.numpy(), draws=7, start=0)
-    np.testing.assert_allclose(found.log_likelihood.detach(), measured[:, 0], rtol=1e-5)
-    np.testing.assert_allclose(found.iwae.detach(), measured[:, 2], rtol=1e-5)
+    np.testing.assert_allclose(bounds.log_likelihood.detach(), measured[:, 0], rtol=1e-5)
+    np.testing.assert_allclose(bounds.iwae.detach(), measured[:, 2], rtol=1e-5)
 
 
 def test_the_importance_weighted_bound_of_one_draw_is_the_elbo_and_its_gradient(model, images):
