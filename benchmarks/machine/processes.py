@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from packaging.requirements import Requirement
 
-from ..engines.engines import ENGINES
+from ..engines.decoders import ENGINES
 
 ROUNDS = 5
 

@@ -10,7 +10,6 @@ a way, which hangs less on what else runs than seconds do.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import resource
@@ -24,6 +23,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import click
 
 FEW, MANY = 1000, 9000
 PARTS = 16  # files of a table
@@ -205,23 +206,20 @@ def stages_of_one_image(model: Path, place: Path) -> dict[str, float]:
     return {name: statistics.median(times) for name, times in seconds.items()}
 
 
-def main() -> None:
+@click.command()
+@click.option("-m", "--model", type=click.Path(path_type=Path), default=Path("artifacts/mnist"), show_default=True)
+@click.option("--rounds", type=click.IntRange(1), default=3, show_default=True)
+@click.option("--only", default="", help="Ways whose name holds this.")
+@click.option("--job", type=(str, int, str, click.Path(path_type=Path), click.Path(path_type=Path)), hidden=True)
+def main(model: Path, rounds: int, only: str, job: tuple[str, int, str, Path, Path] | None) -> None:
     """Measure, compare and print tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("-m", "--model", type=Path, default=Path("artifacts/mnist"))
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only", default="", help="ways whose name holds this")
-    parser.add_argument("--job", nargs=5, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    model = arguments.model.absolute()
-    if arguments.job:
-        engine, workers, kind, place, out = arguments.job
-        print("FOUND " + json.dumps(measure(engine, int(workers), kind, model, Path(place), Path(out))))
+    model = model.absolute()
+    if job:
+        engine, workers, kind, place, out = job
+        print("FOUND " + json.dumps(measure(engine, workers, kind, model, place, out)))
         return
     with tempfile.TemporaryDirectory() as scratch:
-        report(
-            model, Path(scratch), {name: way for name, way in WAYS.items() if arguments.only in name}, arguments.rounds
-        )
+        report(model, Path(scratch), {name: way for name, way in WAYS.items() if only in name}, rounds)
 
 
 def report(model: Path, place: Path, ways: dict[str, tuple[str, int, str]], rounds: int) -> None:

@@ -32,7 +32,7 @@ TOLERANCE = {"float32": 2e-4, "int8": 0.2}
 GOOD = ("refused", "same", "within tolerance", "another model")
 
 
-class Case(NamedTuple):
+class Damaged(NamedTuple):
     """A folder to open, and what the sound model gave."""
 
     folder: str
@@ -41,7 +41,7 @@ class Case(NamedTuple):
     repaired: bool
 
 
-def outcome(case: Case) -> str:
+def outcome(case: Damaged) -> str:
     """What becomes of a damaged folder: checked whole, then used."""
     from vae_runtime import VAE, VAEError
     from vae_runtime.checks.verify import verify
@@ -121,7 +121,7 @@ def run(model: Path, count: int, seed: int, *, repair: bool) -> Counter[str]:
             folder = Path(scratch) / str(number)
             name, kind = damaged(model, folder, np.random.default_rng(number), repair=repair)
             precision = "int8" if "int8" in name else "float32"
-            answer = ask(Case(str(folder), precision, expected[precision], repair))
+            answer = ask(Damaged(str(folder), precision, expected[precision], repair))
             outcomes[answer.partition(" ")[0] if answer not in GOOD else answer] += 1
             if answer not in GOOD:
                 click.echo(f"case {number}: {kind} in {name}: {answer}", err=True)

@@ -1,4 +1,4 @@
-"""Names of files and texts of models that strangers may choose, through all that the command line prints.
+"""Names of files and texts of models that other people choose, through all that the command line prints.
 
 python -m fuzz.disks.names --count 300
 
@@ -29,12 +29,13 @@ import click
 import numpy as np
 from click.testing import CliRunner
 
-from fuzz.machine.cached import cached_models
 from vae_runtime.checks.verify import Report
 from vae_runtime.cli import main as vae
 from vae_runtime.model import manifest as manifests
 from vae_runtime.model.integrity import unlisted_files
 from vae_runtime.pictures.writing import encode_image
+
+from ..machine.cached import cached_models
 
 MODEL = Path("artifacts/mnist-2d").absolute()
 PARTS = (
@@ -55,13 +56,13 @@ def main(count: int, seed: int) -> None:
     """Print how many runs there were and what was wrong; exit with 1 if anything was."""
     ran, wrong = run(count, seed)
     click.echo(f"{ran:,} runs of {count:,} sets of names and texts: {wrong.total():,} wrong")
-    for fault, number in wrong.most_common():
-        click.echo(f"{number:7,}  {fault}")
+    for find, number in wrong.most_common():
+        click.echo(f"{number:7,}  {find}")
     sys.exit(bool(wrong))
 
 
 def run(count: int, seed: int) -> tuple[int, Counter[str]]:
-    """How many commands were run, and their faults."""
+    """How many commands were run, and their finds."""
     ran, wrong, picture = 0, Counter[str](), encode_image(np.zeros((1, 28, 28), np.float32))
     with cached_models(MODEL), tempfile.TemporaryDirectory() as scratch, contextlib.chdir(scratch):
         for number in range(seed, seed + count):
@@ -71,12 +72,12 @@ def run(count: int, seed: int) -> tuple[int, Counter[str]]:
                 names = _pictures(chance, picture)
                 for check in (_scores, _latents, _failures, _mirror, _usage, _info, _verify):
                     ran += 1
-                    wrong.update(f"{check.__name__[1:]}: {fault}" for fault in _faults(check, chance, names))
+                    wrong.update(f"{check.__name__[1:]}: {find}" for find in _finds(check, chance, names))
             shutil.rmtree(work)
     return ran, wrong
 
 
-def _faults(check: Check, chance: random.Random, names: list[str]) -> Iterator[str]:
+def _finds(check: Check, chance: random.Random, names: list[str]) -> Iterator[str]:
     try:
         yield from check(chance, names)
     except Exception as error:  # what nobody promised

@@ -67,27 +67,27 @@ def main(model: Path, other: Path, writer: tuple[str, ...]) -> None:
         raise click.ClickException("strace is not installed; this needs it.")
     broken = 0
     for name in writer or WRITERS:
-        for what, faults in (("killed", ("signal=KILL",)), ("failed", None)):
-            states = _sweep(name, model.resolve(), other.resolve(), faults)
+        for what, injections in (("killed", ("signal=KILL",)), ("failed", None)):
+            states = _sweep(name, model.resolve(), other.resolve(), injections)
             broken += states["broken"] + (states["new after an error"] if what == "failed" else 0)
             click.echo(f"{name:12}{what:8}" + ", ".join(f"{kind} {count}" for kind, count in sorted(states.items())))
     sys.exit(broken > 0)
 
 
-def _sweep(name: str, old: Path, new: Path, faults: tuple[str, ...] | None) -> Counter[str]:
-    """Every place of every call, with each fault; None is the errors of that call."""
+def _sweep(name: str, old: Path, new: Path, injections: tuple[str, ...] | None) -> Counter[str]:
+    """Every place of every call, with each injection; None is the errors of that call."""
     states: Counter[str] = Counter({"broken": 0})
     with tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch) / "place"
         _lay(name, place, old)
         trace = _run(name, place, new, [])
         for call in CALLS:
-            for fault in faults or [f"error={error}" for error in ERRORS.get(call, ())]:
+            for injection in injections or [f"error={error}" for error in ERRORS.get(call, ())]:
                 for number in _places(trace, call):
                     _lay(name, place, old)
-                    said = _run(name, place, new, ["-e", f"inject={call}:{fault}:when={number}"])
+                    said = _run(name, place, new, ["-e", f"inject={call}:{injection}:when={number}"])
                     state = _state(name, place, old, new)
-                    if state == "new" and faults is None and "FAILED" in said:
+                    if state == "new" and injections is None and "FAILED" in said:
                         # What failed came after the one rename that counts: of the folder, or of a card.
                         state = "new after an error" if call in ("write", "mkdir") else "new, and said what failed"
                     states[state] += 1

@@ -25,7 +25,7 @@ from vae_runtime.model import manifest as manifests
 from vae_runtime.model.golden import GoldenVectors, read_golden
 from vae_runtime.model.manifest import Manifest
 
-Engine = Callable[[bytes, dict[str, Any], list[str]], list[Any]]  # graph, feeds, outputs
+RunGraph = Callable[[bytes, dict[str, Any], list[str]], list[Any]]  # graph, feeds, outputs
 
 
 def reference(content: bytes, feeds: dict[str, Any], outputs: list[str]) -> list[Any]:
@@ -47,7 +47,7 @@ def openvino(content: bytes, feeds: dict[str, Any], outputs: list[str]) -> list[
     return [arrays[name] for name in outputs]
 
 
-ENGINES: dict[str, tuple[str, Engine]] = {"onnx.reference": ("onnx", reference), "OpenVINO": ("openvino", openvino)}
+ENGINES: dict[str, tuple[str, RunGraph]] = {"onnx.reference": ("onnx", reference), "OpenVINO": ("openvino", openvino)}
 
 
 @click.command()
@@ -77,7 +77,7 @@ def main(model: Path, pythons: tuple[str, ...]) -> None:
 
 
 def differences(
-    model: Path, manifest: Manifest, golden: GoldenVectors, precision: str, engine: Engine
+    model: Path, manifest: Manifest, golden: GoldenVectors, precision: str, engine: RunGraph
 ) -> Iterator[tuple[str, float]]:
     """The largest difference of every kind of tensor."""
 

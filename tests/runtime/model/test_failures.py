@@ -1,4 +1,4 @@
-"""Where onnxruntime fails, the error says whose fault it is: memory's, the engine's, its age's, or the model's."""
+"""Where onnxruntime fails, the error says what is to blame: memory, the engine, its age, or the model."""
 
 import subprocess
 import sys
