@@ -27,7 +27,7 @@ ROOMS = {
     "maths": {"errors", "coerce"},
     "pictures": {"errors", "coerce", "spec", "files", "printable", "threads"},
     "model": {"errors", "spec", "files", "threads", "deadlines"},
-    "vae": {"errors", "spec", "model", "maths", "pictures"},
+    "vae": {"errors", "coerce", "spec", "model", "maths", "pictures"},
     "checks": {"errors", "search_path", "spec", "threads", "model", "maths", "vae"},
     "sklearn": {"errors", "coerce", "maths", "model", "vae"},
     "batch": {"errors", "coerce", "spec", "maths", "model", "pictures", "vae"},
