@@ -116,7 +116,7 @@ def test_results_do_not_depend_on_how_many_are_made_at_once(folder, inputs, monk
     vae = VAE.load(folder)
     made = {}
     for at_once in (256, 2):
-        monkeypatch.setattr("vae_runtime.cli.generate.AT_ONCE", at_once)
+        monkeypatch.setattr("vae_runtime.cli.making.AT_ONCE", at_once)
         for name, arguments in (
             ("grid.png", ("sample", "-n", 5, "--start", 3)),
             ("array.npy", ("sample", "-n", 5, "--start", 3)),
