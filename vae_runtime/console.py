@@ -9,7 +9,8 @@ import contextlib
 import json
 import os
 import sys
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, BinaryIO
 
 from .printable import printable
 
@@ -31,8 +32,17 @@ def write_stdout(text: str) -> None:
     """Text on stdout as it is, at once; nothing where it is closed."""
     if sys.stdout is not None:
         make_room()
-        sys.stdout.write(text)
-        sys.stdout.flush()
+        with _naming_stdout():
+            sys.stdout.write(text)
+            sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def stdout_bytes() -> Iterator[BinaryIO]:
+    """stdout to write bytes to, flushed at the end."""
+    with _naming_stdout():
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
 
 
 def say(message: str) -> None:
@@ -67,6 +77,16 @@ def is_terminal() -> bool:
     with contextlib.suppress(ValueError):  # it was closed under Python
         return sys.stderr is not None and sys.stderr.isatty()
     return False
+
+
+@contextlib.contextmanager
+def _naming_stdout() -> Iterator[None]:
+    """An OSError says that it came from there, as one of a file says its name."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or "standard output"
+        raise
 
 
 def _write_stderr(text: str) -> None:

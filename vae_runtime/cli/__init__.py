@@ -87,17 +87,7 @@ def _exit_code(error: Exception) -> int:
 
 def _sentence(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
-        name = error.filename or ("standard output" if _stdout_fails() else "")
-        return f"{name}: {error.strerror}." if name else f"{error.strerror}."
+        return f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror}."
     if isinstance(error, MemoryError):
         return f"there is not enough memory ({error or 'no more is known'}); ask for less at once."
     return str(error)
-
-
-def _stdout_fails() -> bool:
-    """Whether what is left to write to standard output cannot be: an error without a name may be another file's."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        return True
-    return False

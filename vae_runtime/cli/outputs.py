@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple
 
-from ..console import say
+from ..console import say, stdout_bytes
 from ..errors import InputError
 from ..files import check_output, new_file, write_file
 from ..marks import mark
@@ -124,20 +124,16 @@ class Output(NamedTuple):
     def write_bytes(self, content: bytes) -> None:
         """One file, or standard output, whole."""
         if self.kind == "stdout":
-            sys.stdout.buffer.write(mark(content))
-            sys.stdout.buffer.flush()
+            with stdout_bytes() as file:
+                file.write(mark(content))
         else:
             write_file(self.text, mark(content))
 
     @contextlib.contextmanager
     def stream(self) -> Iterator[BinaryIO]:
         """One file, or standard output, to write into piece by piece."""
-        if self.kind == "stdout":
-            yield sys.stdout.buffer
-            sys.stdout.buffer.flush()
-        else:
-            with new_file(self.text) as file:
-                yield file
+        with stdout_bytes() if self.kind == "stdout" else new_file(self.text) as file:
+            yield file
 
     def say_written(self, what: str) -> None:
         """Say on stderr what is there now."""
