@@ -16,6 +16,8 @@ ROOMS = {
     "files": {"errors"},
     "marks": set(),
     "printable": set(),
+    "console": {"printable"},
+    "progress": {"console"},
     "threads": set(),
     "deadlines": {"errors"},
     "search_path": set(),
@@ -25,13 +27,15 @@ ROOMS = {
     "pictures": {"errors", "coerce", "spec", "files", "printable", "threads"},
     "model": {"errors", "spec", "files", "threads", "deadlines"},
     "vae": {"errors", "spec", "model", "maths", "pictures"},
-    "checks": {"errors", "search_path", "spec", "threads", "model", "maths", "vae"},
+    "passes": {"maths", "vae"},
+    "tiled": {"errors", "model", "pictures", "passes", "vae"},
+    "checks": {"errors", "search_path", "spec", "threads", "model", "maths", "vae", "passes", "tiled"},
     "sklearn": {"errors", "coerce", "maths", "model", "vae"},
     "batch": {"errors", "coerce", "spec", "maths", "model", "pictures", "vae"},
     "web": {"errors", "files", "model", "maths", "pictures", "vae"},
     "cli": {
-        *("errors", "spec", "files", "marks", "printable", "stopping", "threads"),
-        *("model", "maths", "pictures", "vae", "checks", "web"),
+        *("errors", "spec", "files", "marks", "printable", "console", "progress", "stopping", "threads"),
+        *("model", "maths", "pictures", "vae", "passes", "tiled", "checks", "web"),
     },
 }
 FORBIDDEN = {
