@@ -14,20 +14,19 @@ MOST_ROOMS = 15
 TRAIN_ROOMS = {
     "errors": set(),
     "config": set(),
-    "progress": set(),
     "signals": set(),
     "metrics": set(),
     "devices": {"config"},
     "models": {"config"},
-    "data": {"config", "progress", "models"},
+    "data": {"config", "models"},
     "checkpoint": {"errors", "config", "models"},
-    "measure": {"config", "progress", "metrics", "devices", "models", "data", "checkpoint"},
+    "measure": {"config", "metrics", "devices", "models", "data", "checkpoint"},
     "fit": {
-        *("errors", "config", "progress", "signals", "metrics", "devices"),
+        *("errors", "config", "signals", "metrics", "devices"),
         *("models", "data", "checkpoint", "measure"),
     },
-    "detector": {"errors", "config", "progress", "devices", "models", "data", "checkpoint", "fit"},
-    "cli": {"config", "progress", "devices", "data", "checkpoint", "measure", "fit", "detector"},
+    "detector": {"errors", "config", "devices", "models", "data", "checkpoint", "fit"},
+    "cli": {"config", "devices", "data", "checkpoint", "measure", "fit", "detector"},
 }
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from vae_runtime.console import say
 from vae_runtime.spec import FITS, RESAMPLES
 from vae_runtime.stopping import end_by
 
@@ -98,7 +99,6 @@ def fit(*, dry_run: bool, **options: Any) -> None:
       torchrun --nproc-per-node 8 --no-python vae fit --preset conv --out runs/conv
     """
     from ..fit.run import resolve, run
-    from ..progress import say
 
     request = _request(options)
     if dry_run:

@@ -28,9 +28,9 @@ from vae_runtime.pictures.reading import open_picture
 from vae_runtime.pictures.strips import Croppable
 from vae_runtime.pictures.tiling import window
 from vae_runtime.pictures.walking import pictures_in
+from vae_runtime.progress import watched
 from vae_runtime.spec import ImageSpec
 
-from ..progress import watched
 from .datasets import Dataset, picture_digest, split_sentence
 
 UNUSED_DAYS = 30  # after which a decoded folder is removed

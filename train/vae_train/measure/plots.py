@@ -23,6 +23,7 @@ from vae_runtime.files import write_file
 from vae_runtime.marks import mark
 from vae_runtime.maths.paths import linear
 from vae_runtime.pictures.grids import image_grid
+from vae_runtime.progress import watched
 
 from ..config import Config
 from ..data.datasets import Dataset
@@ -31,7 +32,6 @@ from ..metrics import read_metrics
 from ..models.likelihood import likelihood_of
 from ..models.networks import VAE
 from ..models.sampling import prior_latents
-from ..progress import watched
 from .latents import posteriors
 
 Float32 = npt.NDArray[np.float32]
