@@ -132,6 +132,14 @@ def test_it_learns_to_tell_drawn_faults(tmp_path):
     assert not (tmp_path / UNFINISHED).exists()
 
 
+def test_the_loss_is_known_from_the_first_step(tmp_path, monkeypatch, capsys):
+    """The line began with "loss nan"."""
+    monkeypatch.setattr("vae_train.detector.training.LOG_SECONDS", 1e-9)
+    fit_detector(tmp_path, TINY._replace(steps=3), dataset(), (), CPU)
+    lines = [line for line in capsys.readouterr().err.splitlines() if "loss" in line]
+    assert lines[0].startswith("step 1/3  loss ") and lines[0].endswith(" left") and "nan" not in "".join(lines)
+
+
 def test_a_stopped_training_goes_on_exactly(tmp_path, monkeypatch, capsys):
     config, taken = TINY._replace(steps=12), DetectorTrainer.take_step
 

@@ -11,12 +11,13 @@ from typing import Any, NamedTuple
 import torch
 
 from vae_runtime.errors import InputError
+from vae_runtime.spec import MODES
 
 from ..checkpoint import has_checkpoint, read_config
 from ..config import PRESETS, Config
 from ..data.datasets import Dataset
 from ..data.recipe import MINUTES, for_count, for_length
-from ..data.sources import NAMES, PictureFolders, begin, data_name, require_outside
+from ..data.sources import NAMES, PictureFolders, begin, data_name, parse_size, require_outside
 from ..devices import choose_device, resolve_precision
 from ..models.likelihood import likelihood_of
 from ..models.prior import PRIORS, prior_of
@@ -80,9 +81,8 @@ def plan(request: Request) -> Plan:
             "say which --preset to train, or give a folder of pictures as --data, and the --out folder of the run; "
             "or give --resume RUN."
         )
-    if request.start:
-        whole = request.start.resolve()  # only its name is kept: a model carries no path of the machine that made it
-        changes["started_from"] = whole.parent.name if whole.name == "checkpoint" else whole.name
+    if request.start and not going_on:
+        changes["started_from"] = _name_of_run(request.start)
     device = choose_device(request.device, request.threads)
     config = resolve_precision(dataclasses.replace(config, **changes), device)
     _check(config)
@@ -129,6 +129,14 @@ def _gone_on_with(request: Request, folder: Path) -> Config:
         fixed["data"] = data_name(request.data)
     if request.preset:
         fixed["preset"] = request.preset
+    if request.start:
+        fixed["started_from"] = _name_of_run(request.start)
+    channels, height, width = config.image_shape
+    if request.size:
+        width, height = parse_size(request.size)
+    if request.mode:
+        channels = MODES[request.mode]
+    fixed["image_shape"] = (channels, height, width)
     for name, chosen in fixed.items():
         begun = getattr(config, name)
         if begun != chosen:
@@ -152,6 +160,12 @@ def _new(request: Request, folder: Path) -> tuple[Config, PictureFolders | None]
     if pictures:
         require_outside(folder, pictures)
     return config, pictures
+
+
+def _name_of_run(folder: Path) -> str:
+    """A run's name, which is all that is kept: a model carries no path of the machine that made it."""
+    whole = folder.resolve()
+    return whole.parent.name if whole.name == "checkpoint" else whole.name
 
 
 def _for_pictures(config: Config, changes: dict[str, Any], dataset: Dataset) -> Config:
