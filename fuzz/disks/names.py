@@ -170,7 +170,9 @@ def _verify(chance: random.Random, names: list[str]) -> Iterator[str]:
     found: dict[str, Any] = {"unlisted": unlisted_files(Path("model"), manifest), "tensors": []}
     found |= {name: None for name in Report._fields if name not in found}
     report = Report(**found)
-    with mock.patch("vae_runtime.checks.apart.verify_apart", lambda *_, **__: report):  # its process takes a second
+    with mock.patch(
+        "vae_runtime.checks.verify_subprocess.verify_in_subprocess", lambda *_, **__: report
+    ):  # its process takes a second
         yield from _unprintable(_piped("verify", "-m", "model")[0], PEOPLE, lines=4)
 
 
