@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all: written beside their place, then renamed into it.
+"""Files and folders that appear whole or not at all: written beside their place, then renamed into it.
 
 A file by itself, a model's and a checkpoint's are also on the disk when the call returns, and stay whole or old through
 a power cut. One of many results is not (`synced=False`): two syncs each would take longer than the results do.
@@ -11,8 +11,9 @@ import errno
 import os
 import re
 import secrets
+import shutil
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
@@ -93,6 +94,47 @@ def _aside(path: Path, synced: bool) -> Iterator[BinaryIO]:
         raise
     if synced:
         sync_directory(path.parent)
+
+
+@contextlib.contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """A folder to write into under a temporary name; it takes its own, which is new or an empty folder's, at the end.
+
+    A crash, a kill, a full disk or a power cut leaves the whole folder or none: write with `write_file`, which syncs.
+    FileExistsError: another process has put something there meanwhile.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = temporary_name(path)
+    temporary.mkdir()
+    try:
+        yield temporary
+        for folder in (temporary, *(each for each in temporary.rglob("*") if each.is_dir())):
+            sync_directory(folder)
+        _rename_folder(temporary, path)
+    except BaseException as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        if isinstance(error, OSError) and str(error.filename or temporary).startswith(str(temporary)):
+            error.filename, error.filename2 = str(path), None  # the name that the caller knows
+        raise
+    sync_directory(path.parent)
+
+
+def _rename_folder(source: Path, target: Path) -> None:
+    try:
+        if target.is_dir():  # an empty one makes room; Windows renames onto nothing that exists
+            target.rmdir()
+        os.rename(source, target)
+    except OSError as error:
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from error
+        raise
+
+
+def write_files(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """Write files by their path in a folder, in this order, as `write_file` does; makes the folders they are in."""
+    for name, content in contents.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        write_file(folder / name, content)
 
 
 def temporary_name(path: Path) -> Path:

@@ -6,16 +6,13 @@ A rearrangement and nothing else: the graphs are the folder's own bytes. The lay
 from __future__ import annotations
 
 import json
-import os
 import re
-import secrets
-import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from vae_runtime.checks.verify import verify
 from vae_runtime.errors import InputError
-from vae_runtime.files import sync_directory, write_file
+from vae_runtime.files import new_folder, write_files
 from vae_runtime.model import integrity
 from vae_runtime.model import manifest as manifests
 from vae_runtime.model.manifest import Manifest
@@ -40,7 +37,8 @@ def write_repository(model: Path, target: Path, *, storage_uri: str | None = Non
     """
     check_target(target)
     manifest, contents = again_if_replaced(model, lambda: _checked(model, storage_uri))
-    _write_folder(target, contents)
+    with new_folder(target) as temporary:
+        write_files(temporary, contents)
     return manifest
 
 
@@ -126,23 +124,3 @@ spec:
         - name: ORT_DISABLE_TELEMETRY
           value: "1"
 """
-
-
-def _write_folder(target: Path, contents: Mapping[str, bytes]) -> None:
-    """Write all files aside and rename their folder into place: it appears whole or not at all."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
-    temporary.mkdir()
-    try:
-        for name, content in contents.items():
-            (temporary / name).parent.mkdir(parents=True, exist_ok=True)
-            write_file(temporary / name, content)
-        for folder in (temporary, *(path for path in temporary.iterdir() if path.is_dir())):
-            sync_directory(folder)
-        if target.exists():  # empty; Windows renames onto nothing that exists
-            target.rmdir()
-        os.rename(temporary, target)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
-    sync_directory(target.parent)

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -143,17 +144,15 @@ def test_a_model_that_misses_its_golden_vectors_leaves_nothing_behind(tmp_path, 
 
 
 def test_a_full_disk_leaves_nothing_behind(folder, tmp_path, monkeypatch):
-    from vae_export import serving
+    usual, synced = os.fsync, []
 
-    usual, written = serving.write_file, []
-
-    def full(path, content):
-        written.append(path)
-        if len(written) == 4:
+    def full(handle):
+        synced.append(handle)
+        if len(synced) == 7:  # two syncs a file: its content, and the folder that it is in
             raise OSError(28, "No space left on device")
-        usual(path, content)
+        usual(handle)
 
-    monkeypatch.setattr(serving, "write_file", full)
+    monkeypatch.setattr(os, "fsync", full)
     (tmp_path / "out").mkdir()
     with pytest.raises(OSError, match="No space left"):
         write_repository(folder, tmp_path / "out" / "repository")
