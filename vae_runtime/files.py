@@ -24,10 +24,10 @@ def read_file(path: str | os.PathLike[str], limit: int) -> bytes:
     """At most `limit` + 1 bytes of a file; a pipe or device, which may never end or never begin, is an OSError."""
     wait_for_nobody = getattr(os, "O_NONBLOCK", 0)
     with open(path, "rb", opener=lambda name, flags: os.open(name, flags | wait_for_nobody)) as file:
-        found = os.fstat(file.fileno())
-        if not stat.S_ISREG(found.st_mode):
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "it is no plain file", str(path))
-        return file.read(min(limit, found.st_size) + 1)  # Python takes the memory for all that it is asked for
+        return file.read(min(limit, status.st_size) + 1)  # Python takes the memory for all that it is asked for
 
 
 def read_stream(file: BinaryIO, limit: int) -> bytes:
@@ -145,9 +145,9 @@ def temporary_name(path: Path) -> Path:
 def temporaries(folder: str | os.PathLike[str], names: Iterable[str]) -> list[Path]:
     """The temporary files of these names in a folder: of writers that were killed, or that are at work."""
     stems = {name[:40] for name in names}
-    found = (path for path in Path(folder).glob(".*.tmp") if path.is_file() and not path.is_symlink())
+    aside = (path for path in Path(folder).glob(".*.tmp") if path.is_file() and not path.is_symlink())
     return sorted(
-        path for path in found if (match := re.fullmatch(r"\.(.+)\.[0-9a-f]{8}\.tmp", path.name)) and match[1] in stems
+        path for path in aside if (match := re.fullmatch(r"\.(.+)\.[0-9a-f]{8}\.tmp", path.name)) and match[1] in stems
     )
 
 
