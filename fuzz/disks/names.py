@@ -171,7 +171,9 @@ def _verify(chance: random.Random, names: list[str]) -> Iterator[str]:
     fields: dict[str, Any] = {"unlisted": unlisted_files(Path("model"), manifest), "tensors": []}
     fields |= {name: None for name in Report._fields if name not in fields}
     report = Report(**fields)
-    with mock.patch("vae_runtime.checks.apart.verify_apart", lambda *_, **__: report):  # its process takes a second
+    with mock.patch(
+        "vae_runtime.checks.verify_subprocess.verify_in_subprocess", lambda *_, **__: report
+    ):  # its process takes a second
         yield from _unprintable(_piped("verify", "-m", "model")[0], PEOPLE, lines=4)
 
 

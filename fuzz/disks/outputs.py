@@ -25,7 +25,7 @@ from click.testing import CliRunner
 
 from vae_runtime.cli import main as vae
 from vae_runtime.cli import verbs
-from vae_runtime.cli.inputs import expand
+from vae_runtime.cli.arguments import expand
 from vae_runtime.pictures.writing import encode_image
 
 from ..machine.cached import cached_models

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from .stage import Batch, Stage
+from .base import Batch, Stage
 
 Predict = Callable[[Any], Batch]
 

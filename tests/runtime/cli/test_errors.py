@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.commands import process, vae_
 from vae_runtime import VAE, InputError
-from vae_runtime.cli.generate import _read_latents as read_latents
+from vae_runtime.cli.latents import read_latents
 
 
 def test_what_fails_is_said_and_the_rest_is_done(vae, photos, images, tmp_path):

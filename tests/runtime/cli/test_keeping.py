@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from fuzz.disks import outputs as fuzzer
 from tests.support.commands import vae_
-from vae_runtime.cli import main, mirroring
+from vae_runtime.cli import main, trees
 from vae_runtime.cli.options import ModelChoice
 
 KEPT = "there already, and nothing shows that"
@@ -188,15 +188,15 @@ def test_results_that_it_would_not_read_may_lie_there(here, arguments):
 def test_names_that_differ_by_case_are_one_file_where_the_file_system_says_so(here, monkeypatch):
     (here / "probe").mkdir()
     (here / "probe" / "a").write_bytes(b"")
-    assert mirroring._ignores_case(here / "probe" / "not" / "yet") == (here / "probe" / "A").exists()
+    assert trees._ignores_case(here / "probe" / "not" / "yet") == (here / "probe" / "A").exists()
     assert os.listdir("probe") == ["a"]
     for name in ("x/a.png", "y/A.png", "z/a.png"):
         (here / name).parent.mkdir()
         shutil.copy("in/a.png", name)
-    monkeypatch.setattr(mirroring, "_ignores_case", lambda folder: False)
+    monkeypatch.setattr(trees, "_ignores_case", lambda folder: False)
     vae_("reconstruct", "x/a.png", "y/A.png", "-o", "out/")
     assert "two inputs" in vae_("reconstruct", "y/A.png", "x/a.png", "z/a.png", "-o", "third/", code=2).stderr
-    monkeypatch.setattr(mirroring, "_ignores_case", lambda folder: True)
+    monkeypatch.setattr(trees, "_ignores_case", lambda folder: True)
     assert "two inputs" in vae_("reconstruct", "x/a.png", "y/A.png", "-o", "fourth/", code=2).stderr
 
 
