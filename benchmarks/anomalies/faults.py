@@ -20,7 +20,7 @@ from vae_runtime.pictures.reading import read_picture
 from vae_runtime.pictures.tiling import cut
 from vae_runtime.pictures.walking import pictures_in
 
-from .strangers import area
+from .other_data_sets import area
 
 Scores = dict[str, npt.NDArray[np.float64]]
 _folder = click.Path(path_type=Path, exists=True, file_okay=False)
