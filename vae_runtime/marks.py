@@ -86,8 +86,8 @@ def is_marked(path: str | os.PathLike[str]) -> bool:
         if _NAME not in begin + file.read():  # most files of others need not be read whole
             return False
         file.seek(0)
-        before, found, after = _cut(file.read(), kind, len(kind.wrap(_text())))
-    return found == kind.wrap(_text(before, after))
+        before, there, after = _cut(file.read(), kind, len(kind.wrap(_text())))
+    return there == kind.wrap(_text(before, after))
 
 
 def _kind_of(content: bytes) -> _Kind | None:
