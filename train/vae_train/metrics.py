@@ -1,4 +1,4 @@
-"""What a run says while it runs: a line on stderr, metrics.jsonl and .csv, TensorBoard if it is installed."""
+"""The figures of a run's epochs: metrics.jsonl and .csv in its folder, and TensorBoard where it is installed."""
 
 from __future__ import annotations
 
@@ -6,47 +6,10 @@ import csv
 import importlib.util
 import io
 import json
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
 from vae_runtime.files import write_file
-from vae_runtime.printable import printable
-
-
-def say(text: str) -> None:
-    """A line for people, on stderr."""
-    print(printable(text), file=sys.stderr, flush=True)
-
-
-class ProgressLine:
-    """One line that rewrites itself on a terminal, at most once a second.
-
-    Where stderr is not a terminal: nothing, or a line of its own every `log_seconds`.
-    """
-
-    def __init__(self, *, log_seconds: float | None = None) -> None:
-        self._live = sys.stderr is not None and sys.stderr.isatty()
-        self._seconds = 1.0 if self._live else log_seconds
-        self._shown_at = time.monotonic()
-
-    def show(self, text: str) -> None:
-        now = time.monotonic()
-        if self._seconds is None or now - self._shown_at < self._seconds:
-            return
-        self._shown_at = now
-        print(f"\r\x1b[K{text}" if self._live else text, end="" if self._live else "\n", file=sys.stderr, flush=True)
-
-    def clear(self) -> None:
-        if self._live:
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
-
-
-def clock(seconds: float) -> str:
-    """Seconds as h:mm:ss."""
-    minutes, rest = divmod(int(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
 
 
 class Metrics:
