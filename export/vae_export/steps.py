@@ -8,10 +8,11 @@ import vae_runtime
 from vae_runtime import image_grid
 from vae_runtime.checks.thinning import calibrated, thinning
 from vae_runtime.checks.verify import verify
+from vae_runtime.maths.likelihood import LIKELIHOODS
 from vae_runtime.model import manifest as manifests
 from vae_runtime.model.folder import check_role
 from vae_runtime.model.gate import OPSET
-from vae_runtime.model.manifest import Golden, Likelihood, Manifest
+from vae_runtime.model.manifest import Golden, Manifest
 from vae_runtime.model.writing import check_target, describe
 from vae_runtime.pictures.writing import encode_image
 
@@ -23,7 +24,7 @@ from .errors import ExportError
 from .golden import TOLERANCE, golden_size, golden_vectors, tensor_sizes, tolerance_of
 from .graphs import MIN_ONNXRUNTIME, export_graphs
 from .int8.graphs import measured, quantised, with_figures
-from .parity import compare, require_parity, torch_numbers
+from .parity import compare, require_parity
 from .publishing import check_checkpoint, earlier_model
 from .source import Source
 
@@ -47,7 +48,7 @@ def begin(request: Request) -> Draft:
         latent_size=source.config.latent_size,
         prior=source.config.prior,
         posterior="diagonal_gaussian",
-        likelihood=Likelihood(family=source.config.likelihood, sigma=source.model.likelihood.sigma),
+        likelihood=LIKELIHOODS[source.config.likelihood](**source.model.likelihood.parameters_in_manifest),
         graphs={},
         golden={},
         labels=source.labels,
@@ -78,16 +79,15 @@ def add_golden_vectors(draft: Draft) -> Draft:
             manifest.image.shape,
             manifest.latent_size,
             manifest.pair_id,
+            decoded=manifest.likelihood.decoded,
         )
         for role in manifest.graphs
     }
     count, draws = golden_size(source.config, footprints)
     golden = golden_vectors(source.model, source.config, source.detector, count=count, draws=draws)
-    nats = torch_numbers(source.model, golden.images, draws=draws).sizes.max()
-    content = golden.to_bytes()
-    entry = Golden(file=describe("golden.npz", content), tolerance=TOLERANCE)
-    draft = dataclasses.replace(draft, sizes=tensor_sizes(golden, nats=float(nats)))
-    return draft.extended({"golden.npz": content}, golden={"float32": entry})
+    content, sizes = golden.to_bytes(), tensor_sizes(golden)
+    entry = Golden(file=describe("golden.npz", content), tolerance={name: TOLERANCE[name] for name in sizes})
+    return dataclasses.replace(draft, sizes=sizes).extended({"golden.npz": content}, golden={"float32": entry})
 
 
 def compare_with_torch(draft: Draft) -> Draft:
