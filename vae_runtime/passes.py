@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from .maths.complexity import code_length
-from .maths.likelihood import log_likelihood_map
 from .maths.posterior import Posterior
 from .maths.smoothing import window_means
 
@@ -54,8 +53,7 @@ class Pass:
         """As `VAE.anomaly_map`: float32 [batch, height, width], nats a pixel."""
         if method == "faults":
             return self._faults
-        family = self._vae.manifest.likelihood
-        nats = -log_likelihood_map(self._images, self._means, family=family.family, sigma=family.sigma)
+        nats = -self._vae.manifest.likelihood.log_prob_map(self._images, *self._decoded)
         return window_means(nats, MAP_WINDOW)
 
     @cached_property
@@ -63,12 +61,12 @@ class Pass:
         return self._vae.encode(self._images, batch_size=BATCH_SIZE)
 
     @cached_property
-    def _means(self) -> Float32:
-        return self._vae.decode(self._posterior.mean, batch_size=BATCH_SIZE)
+    def _decoded(self) -> tuple[Float32, ...]:
+        return self._vae._decode_whole(self._posterior.mean, BATCH_SIZE)
 
     @cached_property
     def _log_likelihood(self) -> Float64:
-        return self._vae._log_likelihood(self._images, self._means)
+        return self._vae.manifest.likelihood.log_prob(self._images, *self._decoded)
 
     @cached_property
     def _log_ratio(self) -> Float64:

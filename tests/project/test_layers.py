@@ -25,7 +25,7 @@ ROOMS = {
     "coerce": {"errors"},
     "maths": {"errors", "coerce"},
     "pictures": {"errors", "coerce", "spec", "files", "printable", "threads"},
-    "model": {"errors", "spec", "files", "threads", "deadlines"},
+    "model": {"errors", "spec", "files", "threads", "deadlines", "maths"},
     "vae": {"errors", "spec", "model", "maths", "pictures"},
     "passes": {"maths", "vae"},
     "tiled": {"errors", "model", "pictures", "passes", "vae"},
