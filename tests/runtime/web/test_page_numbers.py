@@ -19,7 +19,7 @@ SEEDS = range(32)
 def test_every_seed_gives_the_latents_and_the_images_of_python(chromium, addresses, vaes):
     code = """async ([name, seeds]) => {
         const { opened } = await import(`./main.js`);
-        const { standardNormal } = await import(`./vae/noise.js`);
+        const { standardNormal } = await import(`./vae/maths/noise.js`);
         const vae = await opened;
         const found = [];
         for (const seed of seeds) {

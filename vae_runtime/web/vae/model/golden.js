@@ -1,19 +1,31 @@
+// @ts-check
 // golden.npz: a zip of uncompressed .npy arrays, read to the letter (docs/FORMAT.md, section 7).
 
-import { IntegrityError } from "./errors.js";
+import { IntegrityError } from "../errors.js";
 
+/** @import { Manifest } from "./manifest.js" */
+/** @typedef {{ type: string, shape: number[], numbers: any }} NamedArray */
+
+/** @type {Record<string, Float32ArrayConstructor | Float64ArrayConstructor | BigInt64ArrayConstructor>} */
 const TYPES = { "<f4": Float32Array, "<f8": Float64Array, "<i8": BigInt64Array };
 const MOST = 64; // images, and draws of each
 const LATENTS = ["mean", "logvar", "eps", "z", "prior_z"];
 const NATS = ["prior_log_prob", "log_likelihood", "kl", "iwae", "score"];
 
-// The arrays by name, flat; an IntegrityError for anything but what the format has for this manifest.
+/**
+ * The arrays by name, flat; an IntegrityError for anything but what the format has for this manifest.
+ * @param {Uint8Array} content
+ * @param {Manifest} manifest
+ * @returns {Record<string, any>}
+ */
 export function readGolden(content, { image, latent, graphs }) {
-  const found = readArchive(content);
-  const [n, ...shape] = found.images?.shape ?? [];
-  const draws = Number(found.draws?.numbers[0]);
+  const arrays = readArchive(content);
+  const [n, ...shape] = arrays.images?.shape ?? [];
+  const draws = Number(arrays.draws?.numbers[0]);
   check(n >= 1 && n <= MOST && draws >= 1 && draws <= MOST, "it has no images or draws, or too many");
+  /** @type {[string, number[]]} */
   const pixels = ["<f4", [n, ...image.shape]];
+  /** @type {Record<string, [string, number[]]>} */
   const expected = {
     images: pixels,
     decoded: pixels,
@@ -22,18 +34,19 @@ export function readGolden(content, { image, latent, graphs }) {
     draws: ["<i8", []],
     ...(graphs.detector && { faults: ["<f4", [n, ...shape.slice(1)]] }),
   };
-  const others = Object.keys(found).filter((name) => !Object.hasOwn(expected, name));
+  const others = Object.keys(arrays).filter((name) => !Object.hasOwn(expected, name));
   check(!others.length, `it has ${others[0]}`);
   for (const [name, [type, sides]] of Object.entries(expected)) {
-    const fits = found[name]?.type === type && String(found[name].shape) === String(sides);
-    check(fits && (type === "<i8" || found[name].numbers.every(Number.isFinite)), `${name} is not as it should be`);
+    const fits = arrays[name]?.type === type && String(arrays[name].shape) === String(sides);
+    check(fits && (type === "<i8" || arrays[name].numbers.every(Number.isFinite)), `${name} is not as it should be`);
   }
-  return Object.fromEntries(Object.entries(found).map(([name, { numbers }]) => [name, numbers]));
+  return Object.fromEntries(Object.entries(arrays).map(([name, { numbers }]) => [name, numbers]));
 }
 
-// { name: { type, shape, numbers } }
+/** @param {Uint8Array} content */
 function readArchive(content) {
   const view = new DataView(content.buffer, content.byteOffset, content.length);
+  /** @type {Record<string, NamedArray>} */
   const arrays = {};
   const end = content.length - 22; // the end of the central directory; the format has no comment
   check(end >= 0 && view.getUint32(end, true) === 0x06054b50, "it is no archive, or cut off");
@@ -54,6 +67,11 @@ function readArchive(content) {
   return arrays;
 }
 
+/**
+ * @param {Uint8Array} content
+ * @param {string} name
+ * @returns {NamedArray}
+ */
 function readArray(content, name) {
   check(ascii(content.subarray(1, 6)) === "NUMPY" && content[6] === 1, `${name} is no array`);
   const start = 10 + content[8] + 256 * content[9];
@@ -66,8 +84,13 @@ function readArray(content, name) {
   return { type, shape, numbers: new TYPES[type](content.slice(start).buffer) };
 }
 
+/** @type {(bytes: Uint8Array) => string} */
 const ascii = (bytes) => String.fromCharCode(...bytes);
 
+/**
+ * @param {boolean} holds
+ * @param {string} what is wrong otherwise
+ */
 function check(holds, what) {
   if (!holds) {
     throw new IntegrityError(`golden.npz does not hold the golden vectors of the format: ${what}.`);
