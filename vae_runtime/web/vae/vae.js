@@ -173,8 +173,12 @@ export class VAE {
       throw new InputError(`method is ${missing}; expected one of ${this.manifest.scores.join(", ")}.`);
     }
     const evidence = new Evidence(this, this.checkImages(images));
-    const scores = methods.map(async (method) => [method, await SCORES[method].compute(evidence)]);
-    return Object.fromEntries(await Promise.all(scores));
+    /** @type {Record<string, Float64Array>} */
+    const scores = {};
+    for (const method of methods) {
+      scores[method] = await SCORES[method].compute(evidence);
+    }
+    return scores;
   }
 
   /** The scores that say where an image is strange, the most telling one last. */

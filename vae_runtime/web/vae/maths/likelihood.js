@@ -83,7 +83,7 @@ export class Gaussian {
 
 /**
  * One entry a family of the manifest: its parameters there, each with the check of its value; whether its pixels are
- * black or white; and how it is made for a version of the format.
+ * dark or light; and how it is made of its entry in a manifest of a version of the format.
  * @type {Record<string, { parameters: Record<string, (value: any) => boolean>, binary: boolean, make(entry: any, version: number): Likelihood }>}
  */
 export const LIKELIHOODS = {

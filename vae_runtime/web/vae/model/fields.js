@@ -33,6 +33,10 @@ export const list = (check, least, most) => (value) =>
 /** @type {Check} */
 export const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 
+/** @type {(pattern: RegExp, check: Check) => Check} */
+export const entries = (pattern, check) => (value) =>
+  isObject(value) && Object.entries(value).every(([name, item]) => pattern.test(name) && check(item));
+
 /** @type {(check: Check) => Check} */
 export const optional = (check) => Object.assign((/** @type {any} */ value, place = "") => check(value, place), { optional: true });
 

@@ -2,6 +2,7 @@
 // golden.npz: a zip of uncompressed .npy arrays, read to the letter (docs/FORMAT.md, section 7).
 
 import { IntegrityError } from "../errors.js";
+import { SCORE_NAME } from "./manifest.js";
 
 /** @import { Manifest } from "./manifest.js" */
 /** @typedef {{ type: string, shape: number[], numbers: any }} NamedArray */
@@ -9,30 +10,38 @@ import { IntegrityError } from "../errors.js";
 /** @type {Record<string, Float32ArrayConstructor | Float64ArrayConstructor | BigInt64ArrayConstructor>} */
 const TYPES = { "<f4": Float32Array, "<f8": Float64Array, "<i8": BigInt64Array };
 const MOST = 64; // images, and draws of each
+const MOST_SCORES = 64;
 const LATENTS = ["mean", "logvar", "eps", "z", "prior_z"];
-const NATS = ["prior_log_prob", "log_likelihood", "kl", "iwae", "score"];
+const NATS = ["prior_log_prob", "log_likelihood", "kl", "iwae"];
+const SCORE = "score_"; // what the names of arrays of scores begin with
 
 /**
- * The arrays by name, flat; an IntegrityError for anything but what the format has for this manifest.
+ * The arrays by name, flat; an IntegrityError for anything but what the format has for this manifest. Scores that this
+ * reader does not know are among them.
  * @param {Uint8Array} content
  * @param {Manifest} manifest
+ * @param {readonly string[]} decoded what the decoder gives beside images
  * @returns {Record<string, any>}
  */
-export function readGolden(content, { image, latent, graphs }) {
+export function readGolden(content, { format_version: version, image, latent, graphs }, decoded) {
   const arrays = readArchive(content);
+  if (version === 1 && arrays.score) {
+    arrays[`${SCORE}elbo`] = arrays.score; // the only one that it has
+    delete arrays.score;
+  }
   const [n, ...shape] = arrays.images?.shape ?? [];
   const draws = Number(arrays.draws?.numbers[0]);
   check(n >= 1 && n <= MOST && draws >= 1 && draws <= MOST, "it has no images or draws, or too many");
-  /** @type {[string, number[]]} */
-  const pixels = ["<f4", [n, ...image.shape]];
-  /** @type {Record<string, [string, number[]]>} */
+  const scores = Object.keys(arrays).filter((name) => name.startsWith(SCORE) && SCORE_NAME.test(name.slice(SCORE.length)));
+  check(scores.length <= MOST_SCORES, "it has too many scores");
+  /** @type {(type: string, sides: number[], ...names: string[]) => Record<string, [string, number[]]>} */
+  const each = (type, sides, ...names) => Object.fromEntries(names.map((name) => [name, [type, sides]]));
   const expected = {
-    images: pixels,
-    decoded: pixels,
-    ...Object.fromEntries(LATENTS.map((name) => [name, ["<f4", [n, latent.size]]])),
-    ...Object.fromEntries(NATS.map((name) => [name, ["<f8", [n]]])),
-    draws: ["<i8", []],
-    ...(graphs.detector && { faults: ["<f4", [n, ...shape.slice(1)]] }),
+    ...each("<f4", [n, ...image.shape], "images", "decoded", ...decoded),
+    ...each("<f4", [n, latent.size], ...LATENTS),
+    ...each("<f8", [n], ...NATS, `${SCORE}elbo`, ...scores),
+    ...each("<i8", [], "draws"),
+    ...(graphs.detector && each("<f4", [n, ...shape.slice(1)], "faults")),
   };
   const others = Object.keys(arrays).filter((name) => !Object.hasOwn(expected, name));
   check(!others.length, `it has ${others[0]}`);

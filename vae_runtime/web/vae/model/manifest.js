@@ -5,7 +5,7 @@
 
 import { ManifestError, messageOf } from "../errors.js";
 import { LIKELIHOODS } from "../maths/likelihood.js";
-import { among, bool, isObject, like, list, object, optional, positive, string, whole } from "./fields.js";
+import { among, bool, entries, isObject, like, list, object, optional, positive, string, whole } from "./fields.js";
 import { PRIORS } from "./prior.js";
 import { SCORES } from "./scores.js";
 
@@ -36,6 +36,7 @@ import { SCORES } from "./scores.js";
 /** @typedef {FileEntry & { tolerance: Record<string, number> }} GoldenEntry */
 
 export const FILE_NAME = "manifest.json";
+export const SCORE_NAME = /^[a-z][a-z0-9_]{0,30}$/; // of a score, known to this reader or not
 
 const FILE = {
   file: like(/^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,98}[A-Za-z0-9_])?$/),
@@ -43,8 +44,7 @@ const FILE = {
   sha256: like(/^[0-9a-f]{64}$/),
 };
 const PRECISIONS = object({ float32: object(FILE), int8: optional(object(FILE)) });
-const TOLERANCE = object(Object.fromEntries(["mean", "logvar", "z", "images", "nats"].map((name) => [name, positive])));
-const GOLDEN = object({ ...FILE, bytes: whole(0, 2 ** 25 + 1), tolerance: TOLERANCE });
+const TOLERANCES = ["mean", "logvar", "z", "images", "nats"]; // and one for what else the decoder gives
 const IMAGE = object({
   shape: (value) => list(whole(1), 3, 3)(value) && [1, 3].includes(value[0]),
   mode: among("L", "RGB"),
@@ -55,23 +55,30 @@ const IMAGE = object({
 /** @type {Check} */
 const ascending = (value) =>
   list(Number.isFinite, 1, 10_000)(value) && value.every((/** @type {number} */ s, /** @type {number} */ i) => !i || value[i - 1] <= s);
-const CALIBRATION = object(
-  Object.fromEntries(Object.keys(SCORES).flatMap((name) => [name, `${name}_tiled`].map((key) => [key, optional(ascending)]))),
-);
+// Version 1 had these scores and no others; from version 2 on, names that a reader does not know are no error.
+const SCORES_1 = ["elbo", "reconstruction", "kl", "complexity", "faults"].flatMap((name) => [name, `${name}_tiled`]);
+/** @type {Record<number, Check>} */
+const CALIBRATION = {
+  1: object(Object.fromEntries(SCORES_1.map((name) => [name, optional(ascending)]))),
+  2: entries(SCORE_NAME, ascending),
+};
 
 /**
- * The check of a whole manifest; it hangs on the latent's size and on the families.
- * @param {any} latentSize
- * @param {any} priorFamily
- * @param {any} likelihoodFamily
+ * The check of a whole manifest; it hangs on the version, on the latent's size and on the families.
+ * @param {any} manifest
  */
-function schema(latentSize, priorFamily, likelihoodFamily) {
+function schema(manifest) {
+  const { format_version: version, latent, prior, likelihood } = manifest ?? {};
+  const [latentSize, family] = [latent?.size, entry(LIKELIHOODS, likelihood?.family)];
+  const tolerances = [...TOLERANCES, ...(family?.make(likelihood, version).decoded ?? [])];
+  const tolerance = object(Object.fromEntries(tolerances.map((name) => [name, positive])));
+  const golden = object({ ...FILE, bytes: whole(0, 2 ** 25 + 1), tolerance });
   const numbers = list((value) => Number.isFinite(value) && Math.abs(value) <= 30, latentSize, latentSize);
   const label = object({ name: like(/^[!-~]([ -~]{0,98}[!-~])?$/), mean: numbers, logvar: numbers });
-  const roles = ["encoder", "decoder", ...Object.keys(entry(PRIORS, priorFamily)?.tensors(latentSize) ?? {})];
+  const roles = ["encoder", "decoder", ...Object.keys(entry(PRIORS, prior?.family)?.tensors(latentSize) ?? {})];
   return object({
     format: among("vae-onnx"),
-    format_version: among(1),
+    format_version: among(1, 2),
     name: like(/^[A-Za-z0-9_.-]{1,100}$/),
     license: like(/^[ -~]{1,100}$/),
     created_by: string,
@@ -82,10 +89,10 @@ function schema(latentSize, priorFamily, likelihoodFamily) {
     latent: object({ size: whole(1) }),
     prior: object({ family: among(...Object.keys(PRIORS)), labels: optional(list(label, 1, 10_000)) }),
     posterior: object({ family: among("diagonal_gaussian") }),
-    likelihood: object({ family: among(...Object.keys(LIKELIHOODS)), ...entry(LIKELIHOODS, likelihoodFamily)?.parameters }),
+    likelihood: object({ family: among(...Object.keys(LIKELIHOODS)), ...family?.parameters }),
     graphs: object({ ...Object.fromEntries(roles.map((role) => [role, PRECISIONS])), detector: optional(PRECISIONS) }),
-    golden: object({ float32: GOLDEN, int8: optional(GOLDEN) }),
-    calibration: optional(CALIBRATION),
+    golden: object({ float32: golden, int8: optional(golden) }),
+    calibration: optional(CALIBRATION[version] ?? isObject),
     card: list(object(FILE), 0, Infinity),
     training: isObject,
   });
@@ -114,10 +121,10 @@ export function parseManifest(content) {
     const page = content.trimStart().startsWith("<") ? "it is a web page" : messageOf(error);
     throw new ManifestError(`${FILE_NAME} is no JSON (${page}); copy the model again.`);
   }
-  if (manifest?.format_version > 1) {
-    throw new ManifestError(`the model has format version ${manifest.format_version}; this program reads 1.`);
+  if (manifest?.format_version > 2) {
+    throw new ManifestError(`the model has format version ${manifest.format_version}; this program reads 1 and 2.`);
   }
-  schema(manifest?.latent?.size, manifest?.prior?.family, manifest?.likelihood?.family)(manifest);
+  schema(manifest)(manifest);
   checkWhole(manifest);
   return { ...manifest, scores: Object.keys(SCORES).filter((name) => SCORES[name].isFor(manifest)) };
 }
