@@ -30,13 +30,14 @@ from vae_runtime.checks.thinning import calibrated, thinning
 from vae_runtime.checks.verify import replay, verify
 from vae_runtime.errors import InputError, IntegrityError
 from vae_runtime.files import write_file
+from vae_runtime.maths.likelihood import LIKELIHOODS
 from vae_runtime.maths.posterior import reparameterise
 from vae_runtime.model import manifest as manifests
 from vae_runtime.model.folder import check_role
 from vae_runtime.model.gate import OPSET
 from vae_runtime.model.golden import GoldenVectors
 from vae_runtime.model.lock import held_alone
-from vae_runtime.model.manifest import Golden, Label, Likelihood, Manifest
+from vae_runtime.model.manifest import Golden, Label, Manifest
 from vae_runtime.model.writing import check_target, describe, write_model
 from vae_runtime.pictures.writing import encode_image
 
@@ -46,7 +47,7 @@ from .errors import ExportError
 from .golden import INT8_TOLERANCE, TOLERANCE, golden_size, golden_vectors, scaled, tensor_sizes, tolerance_of
 from .graphs import MIN_ONNXRUNTIME, export_graphs, finish, tidy
 from .int8 import Recipe, quantise
-from .parity import Parity, compare, require_parity, torch_numbers
+from .parity import Parity, compare, require_parity
 from .strangers import Strangers, strangers_auc
 
 EVALUATION, RECIPE = "evaluation.json", "int8.json"
@@ -91,15 +92,18 @@ def export(
     detector = detection.detector if detection else None
     graphs, pair_id = export_graphs(model, config, detector=detector, metadata=_metadata(config, license))
     contents = {f"{role}.onnx": content for role, content in graphs.items()}
+    kind = LIKELIHOODS[config.likelihood]
     count, draws = golden_size(
         config,
         {
-            role: check_role(content, f"{role}.onnx", role, config.image_shape, config.latent_size, pair_id)
+            role: check_role(
+                content, f"{role}.onnx", role, config.image_shape, config.latent_size, pair_id, decoded=kind.decoded
+            )
             for role, content in graphs.items()
         },
     )
     golden = golden_vectors(model, config, detector, count=count, draws=draws)
-    sizes = tensor_sizes(golden, nats=float(torch_numbers(model, golden.images, draws=draws).sizes.max()))
+    sizes = tensor_sizes(golden)
     contents["golden.npz"] = golden.to_bytes()
     manifest = Manifest(
         name=folder.absolute().name,
@@ -112,9 +116,13 @@ def export(
         latent_size=config.latent_size,
         prior=config.prior,
         posterior="diagonal_gaussian",
-        likelihood=Likelihood(family=config.likelihood, sigma=model.likelihood.sigma),
+        likelihood=kind(**model.likelihood.parameters_in_manifest),
         graphs={role: {"float32": describe(f"{role}.onnx", content)} for role, content in graphs.items()},
-        golden={"float32": Golden(file=describe("golden.npz", contents["golden.npz"]), tolerance=TOLERANCE)},
+        golden={
+            "float32": Golden(
+                file=describe("golden.npz", contents["golden.npz"]), tolerance={name: TOLERANCE[name] for name in sizes}
+            )
+        },
         labels=_labels(model),
         card=(),
         training={**_training(run, model, config), **(detection.figures if detection else {})},

@@ -57,7 +57,7 @@ def test_triton_parses_every_configuration_and_it_says_what_the_graph_says(serve
         for direction, values in (("input", session.get_inputs()), ("output", session.get_outputs())):
             assert {(name, direction, value.name) for value in values} <= names
     flow = manifests.read(model).prior == "flow"
-    assert len(found) == (14 if flow else 9)
+    assert len(found) == (15 if flow else 10)
 
 
 def test_the_parsed_configuration_has_the_settings_of_the_guide(served_model, schema):

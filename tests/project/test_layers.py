@@ -26,7 +26,7 @@ ROOMS = {
     "coerce": {"errors"},
     "maths": {"errors", "coerce"},
     "pictures": {"errors", "coerce", "spec", "files", "printable", "threads"},
-    "model": {"errors", "spec", "files", "threads", "deadlines"},
+    "model": {"errors", "spec", "files", "threads", "deadlines", "maths"},
     "vae": {"errors", "spec", "model", "maths", "pictures"},
     "checks": {"errors", "search_path", "spec", "threads", "model", "maths", "vae"},
     "sklearn": {"errors", "coerce", "maths", "model", "vae"},

@@ -41,7 +41,7 @@ def test_a_gaussian_manifest_survives_writing_and_reading(folder):
         (lambda m: m["graphs"].update(third={}), "unknown key 'third'"),
         (lambda m: m["graphs"]["encoder"].pop("float32"), "no float32 encoder"),
         (lambda m: m.update(format="other"), "format is 'other'"),
-        (lambda m: m.update(format_version=2), "format version 2"),
+        (lambda m: m.update(format_version=3), "format version 3"),
         (lambda m: m.update(format_version=True), "format_version is True"),
         (lambda m: m["prior"].update(family="mixture"), "one of standard_normal, flow"),
         (lambda m: m["prior"].update(family="flow"), "lacks the key 'prior_sample'"),
