@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import shutil
 import subprocess
 from pathlib import Path
@@ -40,12 +41,6 @@ def asked(*calls):
 def _sent(value):
     names = {"float32": "Float32Array", "float64": "Float64Array", "uint8": "Uint8Array"}
     return {names[value.dtype.name]: value.reshape(-1).tolist()}
-
-
-def log_likelihood(likelihood, x, decoded, *parameters):
-    """The call of log p(x|z) of one image, for `asked`."""
-    made = {"new": ["maths/likelihood", likelihood, *parameters]}
-    return "maths/likelihood", "logLikelihood", made, x, 0, decoded, 0, x.size
 
 
 def seed_of(value):
@@ -91,26 +86,41 @@ def test_a_count_that_is_no_whole_number_is_refused(count):
     assert found[0].startswith("InputError: n is") and found[1].startswith("InputError: size is")
 
 
-def test_densities_and_likelihoods_are_those_of_python():
+def test_densities_are_those_of_python():
     z, mean, logvar = standard_normal(3, 5, seed=1)
     row = {"mean": mean, "logvar": logvar}
-    x, p = from_uint8(_random_bytes((2, 3, 4, 5)))
-    p.reshape(-1)[:5] = 0.0, 1.0, 0.5, 1e-7, 0.9999999
-    families = (("ClippedBernoulli", {"family": "bernoulli"}), ("Gaussian", {"family": "gaussian", "sigma": 0.08}))
     weights = np.array([-700.0, -710.0, -2.5])
-    normal, kl, drawn, mean_exp, *terms = asked(
+    normal, kl, drawn, mean_exp = asked(
         ("maths/gaussian", "logNormal", z, 0, 5, row),
         ("maths/gaussian", "klToStandardNormal", row, 0, 5),
         ("maths/gaussian", "reparameterise", row, z),
         ("maths/gaussian", "logMeanExp", weights.tolist()),
-        *(log_likelihood(name, x, {"images": p}, *list(family.values())[1:]) for name, family in families),
     )
     assert normal == pytest.approx(float(gaussian.log_normal(z, mean, logvar)), rel=1e-12)
     assert kl == pytest.approx(float(gaussian.kl_to_standard_normal(mean, logvar)), rel=1e-12)
     np.testing.assert_allclose(drawn, reparameterise(Posterior(mean, logvar), z), rtol=3e-7)
     assert mean_exp == pytest.approx(float(log_mean_exp(weights)), rel=1e-12)
-    for found, (_, family) in zip(terms, families, strict=True):
-        assert found == pytest.approx(float(likelihood.log_likelihood(x, p, **family)), rel=1e-7)
+
+
+@pytest.mark.parametrize("name", ["Bernoulli", "ClippedBernoulli", "Gaussian"])
+def test_likelihoods_are_those_of_python_also_where_the_decoder_is_sure(name):
+    x, p = from_uint8(_random_bytes((2, 3, 4, 5)))
+    p.reshape(-1)[:5] = 0.0, 1.0, 0.5, 1e-7, 0.9999999
+    logits = standard_normal(1, x.size, seed=1).reshape(x.shape) * np.float32(20)
+    logits.reshape(-1)[:5] = 0, 100, -100, 1000, -1000
+    parameters = {"Gaussian": [0.08]}.get(name, [])
+    needs = {"Bernoulli": {"logits": logits}}.get(name, {"images": p})
+    made = {"new": ["maths/likelihood", name, *parameters]}
+    (found,) = asked(("maths/likelihood", "logLikelihood", made, x, 0, needs, 0, x.size))
+    expected = getattr(likelihood, name)(*parameters).log_prob(x, *needs.values())
+    assert found == pytest.approx(float(expected), rel=1e-7)
+
+
+def test_a_bernoulli_is_exact_where_a_probability_would_be_0_or_1():
+    x, logits = np.float32([0, 1, 1, 0]), np.float32([30, -300, 300, -30])
+    made = {"new": ["maths/likelihood", "Bernoulli"]}
+    found = asked(*(("maths/likelihood", "logLikelihood", made, x, i, {"logits": logits}, i, 1) for i in range(4)))
+    assert found == pytest.approx([-30 - math.exp(-30), -300, 0, -math.exp(-30)], rel=1e-12)
 
 
 def test_the_code_length_and_the_p_values_are_those_of_python():
@@ -203,7 +213,8 @@ def test_the_shipped_manifests_are_read():
 
 DAMAGE = [
     (["format"], "onnx"),
-    (["format_version"], 2),
+    (["format_version"], 3),
+    (["format_version"], 1),  # of which no tolerance is for logits
     (["surprise"], 1),
     (["latent", "size"], 0),
     (["latent", "size"], "40"),
@@ -220,6 +231,8 @@ DAMAGE = [
     (["graphs", "encoder"], {}),
     (["golden", "float32", "tolerance", "nats"], -1),
     (["calibration"], {"elbo": [2, 1]}),
+    (["calibration"], {"Elbo": [1, 2]}),
+    (["golden", "float32", "tolerance", "logits"], None),
     (["prior", "labels", 0, "mean", 3], "5"),
     (["prior", "labels", 0, "mean", 3], None),
     (["prior", "labels", 0, "name"], "1"),  # another one's
@@ -244,6 +257,12 @@ def test_a_manifest_that_is_not_of_the_format_is_refused():
     answers = asked(*(("model/manifest", "parseManifest", text) for text in texts))
     for found, (place, value) in zip(answers, DAMAGE, strict=True):
         assert isinstance(found, str) and found.startswith("ManifestError: "), (place, value, found)
+
+
+def test_calibrations_of_scores_that_this_reader_does_not_know_are_none_of_its_business():
+    manifest = {**json.loads(MANIFEST), "calibration": {"elbo": [1, 2], "typicality_tiled": [0.5]}}
+    (found,) = asked(("model/manifest", "parseManifest", json.dumps(manifest)))
+    assert found["scores"] == ["elbo", "reconstruction", "kl", "complexity"]
 
 
 def test_no_json_and_a_web_page_are_refused_with_a_sentence():

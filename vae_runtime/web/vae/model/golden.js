@@ -25,7 +25,7 @@ const SCORE = "score_"; // what the names of arrays of scores begin with
  */
 export function readGolden(content, { format_version: version, image, latent, graphs }, decoded) {
   const arrays = readArchive(content);
-  if (version === 1 && arrays.score) {
+  if (version === 1 && arrays.score && !Object.keys(arrays).some((name) => name.startsWith(SCORE))) {
     arrays[`${SCORE}elbo`] = arrays.score; // the only one that it has
     delete arrays.score;
   }
