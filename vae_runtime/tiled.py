@@ -61,6 +61,8 @@ def score_tiled(
 def _check(vae: VAE, methods: Sequence[str], map_of: str | None) -> None:
     if isinstance(methods, str):
         raise InputError(f"methods is {methods!r}; expected a list, such as [{methods!r}].")
+    if not methods:
+        raise InputError("methods are none; expected one or more of VAE.score's.")
     if map_of not in (None, *MAPS):
         raise InputError(f"map_of is {map_of!r}; expected {' or '.join(map(repr, MAPS))}, or None for no map.")
     for method in (*methods, *([map_of] if map_of else [])):

@@ -125,7 +125,7 @@ def _failures(chance: random.Random, names: list[str]) -> Iterator[str]:
     listed = f"errors{_name(chance)[:40]}"
     said = _piped("score", "--errors", listed, "--", names[0], *broken)[1]
     yield from _unprintable(said, PEOPLE, lines=len(broken) + 1)
-    yield from _unprintable(Path(listed).read_bytes(), "--errors", lines=len(broken))
+    yield from _unprintable(Path(listed).read_bytes(), "--errors", lines=len(broken) + 1)  # and the mark
 
 
 def _mirror(chance: random.Random, names: list[str]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..console import say
 from ..errors import InputError
 from ..files import write_file
+from ..marks import mark_list
 from ..printable import printable
 from ..progress import Progress, progress
 from .arguments import Fitted, expand, read_fitted
@@ -167,7 +168,7 @@ class Inputs:
     def _report(self) -> None:
         failures, errors = self._failures, self._many.errors
         if errors and (failures or Path(errors).exists()):  # what an earlier run noted is no more so
-            write_file(errors, "".join(f"{printable(line)}\n" for line in failures).encode())
+            write_file(errors, mark_list(map(printable, failures)))
         if failures and not self.done and not self._skipped:
             raise InputError(
                 failures[0] if len(failures) == 1 else f"none of the {len(failures)} inputs can be read: {failures[0]}"

@@ -123,6 +123,11 @@ def test_a_model_is_calibrated_on_the_device(folder, pictures):
     assert VAE.load(pictures / "calibrated").manifest.calibration == vae.manifest.calibration
     table = vae_("score", pictures / "strange", "-m", pictures / "calibrated", "--false-alarm-rate", 0.05).stdout
     assert "ANOMALOUS" in table
+    # What failed is counted also where something is anomalous, and says no less of the rest.
+    (pictures / "strange" / "broken.png").write_bytes(b"<html>")
+    arguments = ("score", pictures / "strange", "-m", pictures / "calibrated", "--false-alarm-rate", 0.05)
+    both = vae_(*arguments, "--exit-code", code=10).stderr
+    assert "anomalous at a false-alarm rate of 0.05" in both and both.endswith("vae: 1 done, 1 failed.\n")
 
 
 def test_what_a_calibration_cannot_say(folder, pictures):

@@ -188,6 +188,14 @@ def shell(line, *, cwd, root):
     return subprocess.run(["sh", "-c", command], cwd=cwd, env=environment, capture_output=True, text=True)
 
 
+def test_an_error_of_the_system_that_names_no_file_is_not_blamed_on_standard_output(tmp_path, monkeypatch):
+    def sample(*_, **__):
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(VAE, "sample", sample)
+    assert vae_("sample", "-n", 5, "-o", "-", code=2).stderr == "vae: error: Too many open files.\n"
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [
@@ -197,6 +205,8 @@ def shell(line, *, cwd, root):
         ("vae score x.png >&-", "standard output is closed"),
         ("vae sample -o - >/dev/full", "standard output: No space left on device"),
         ("vae info --json >/dev/full", "standard output: No space left on device"),
+        ("vae info >/dev/full", "standard output: No space left on device"),
+        ("vae encode x.png --format csv -o - >&-", "standard output is closed"),
         ("vae score - </dev/null", "<stdin> is empty"),
     ],
 )

@@ -1,6 +1,7 @@
 """Files that others wrote stay, results of an earlier run are replaced: every verb knows them apart before it works."""
 
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -138,8 +139,14 @@ def test_the_list_of_errors_is_none_of_the_inputs_or_results_and_an_old_one_says
     assert "does not exist" in vae_(*arguments, "no/such/list", code=2).stderr
     assert not os.listdir("out")
     vae_(*arguments, "list", code=1)
+    noted = (here / "list").read_text()
+    assert re.fullmatch(r"broken\.png is a web page .*\n# vae-runtime [0-9a-f]{64}\n", noted)
+    vae_(*arguments, "list", "--skip-existing", code=1)
+    assert (here / "list").read_text() == noted
+    (here / "list").write_text(f"to be looked at\n{noted}")
     assert KEPT in vae_(*arguments, "list", code=2).stderr
-    vae_("reconstruct", "in/a.png", "-o", "out/", "--errors", "list", "--overwrite")
+    (here / "list").write_text(noted)
+    vae_("reconstruct", "in/a.png", "-o", "out/", "--errors", "list")
     assert (here / "list").read_bytes() == b""
 
 

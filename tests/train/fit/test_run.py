@@ -13,7 +13,7 @@ from vae_train.metrics import read_metrics
 
 from vae_runtime import InputError, write_image
 
-SMALL = {"widths": (8,), "latent_size": 2, "epochs": 2, "validation_images": 100, "seed": 2**63 - 1}
+SMALL = {"widths": (8,), "latent_size": 2, "epochs": 2, "validation_images": 100, "seed": 2**63 - 1, "minutes": None}
 
 
 @pytest.fixture

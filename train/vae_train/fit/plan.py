@@ -49,6 +49,11 @@ class Request:
     threads: int | None = None
     changes: Mapping[str, Any] = field(default_factory=dict)  # fields of the config that were chosen
 
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """The changes, but for those that are None."""
+        return {name: choice for name, choice in self.changes.items() if choice is not None}
+
 
 class Plan(NamedTuple):
     """A run that can be begun: its folder, and its config as far as it can be told without the data."""
@@ -63,7 +68,7 @@ class Plan(NamedTuple):
 
 def plan(request: Request) -> Plan:
     """Settle a request, or refuse it with a sentence: an InputError. Of pictures some are looked at."""
-    changes = dict(request.changes)
+    changes = request.chosen
     if "epochs" in changes and "minutes" in changes:
         raise InputError("--epochs and --minutes both say how long to train; give one of them.")
     folder = request.resume or request.out
@@ -113,7 +118,7 @@ def complete(plan: Plan, dataset: Dataset, processes: Processes, say: Callable[[
 def _resumed(request: Request, folder: Path) -> Config:
     """The config of a run that is gone on with."""
     new = (request.preset, request.out, request.start, request.data, request.validation, request.size, request.mode)
-    if any(new) or set(request.changes) - GIVEN_ANEW:
+    if any(new) or set(request.chosen) - GIVEN_ANEW:
         raise InputError(
             "--resume goes on with the run's own config; of it, only --epochs, --minutes, --patience and "
             "--importance-share can be given anew."
@@ -124,7 +129,7 @@ def _resumed(request: Request, folder: Path) -> Config:
 def _gone_on_with(request: Request, folder: Path) -> Config:
     """The config of a run that the same request has begun; refuses a request that it would not have come of."""
     config = read_config(folder)
-    fixed = {name: chosen for name, chosen in request.changes.items() if name not in GIVEN_ANEW}
+    fixed = {name: chosen for name, chosen in request.chosen.items() if name not in GIVEN_ANEW}
     if request.data:
         fixed["data"] = data_name(request.data)
     if request.preset:
@@ -155,7 +160,7 @@ def _new(request: Request, folder: Path) -> tuple[Config, PictureFolders | None]
         val=request.validation,
         size=request.size,
         mode=request.mode,
-        changes=request.changes,
+        changes=request.chosen,
     )
     if pictures:
         require_outside(folder, pictures)

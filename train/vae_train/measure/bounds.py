@@ -73,7 +73,7 @@ class TorchEngine:
             z = torch.from_numpy(np.ascontiguousarray(noise)).to(self._device)
             logits = self._model.decode(z.flatten(0, 1))
             targets = x.expand(len(z), *x.shape).flatten(0, 1)
-            likelihood = self._model.likelihood(targets, logits).view(len(z), -1).double()
+            likelihood = self._model.likelihood.log_prob(targets, logits).view(len(z), -1).double()
             ratio = (self._model.prior.log_prob(z) - log_normal(z, mean, logvar)).double()
             kl = self._model.prior.kl(z, mean, logvar).expand(len(z), -1).double()
             for table, part in ((likelihoods, likelihood), (kls, kl), (weights, likelihood + ratio)):

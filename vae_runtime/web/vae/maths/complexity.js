@@ -1,12 +1,19 @@
+// @ts-check
 // The length in nats of a simple universal code for an image's pixels > 1/2 (docs/FORMAT.md, section 6).
 
 const CONTEXTS = 16; // of the four neighbours that a decoder knows already: left, above left, above, above right
 
-// Nats for row i of `images`; outside is dark.
+/**
+ * Nats for row i of `images`; outside is dark.
+ * @param {Float32Array} images
+ * @param {number} i
+ * @param {readonly number[]} shape [channels, height, width]
+ */
 export function codeLength(images, i, [channels, height, width]) {
   let nats = 0;
   for (let c = 0; c < channels; c++) {
     const first = (i * channels + c) * height * width;
+    /** @type {(y: number, x: number) => number} */
     const light = (y, x) => Number(y >= 0 && x >= 0 && x < width && images[first + y * width + x] > 0.5);
     const counts = Array.from({ length: CONTEXTS }, () => [0, 0]);
     for (let y = 0; y < height; y++) {

@@ -1,8 +1,15 @@
+// @ts-check
 // A mean over square windows, cut off at the borders.
 
-// maps: Float32Array [n * height * width]; window: odd, in pixels.
+/**
+ * @param {Float32Array} maps [n * height * width]
+ * @param {number} height
+ * @param {number} width
+ * @param {number} window odd, in pixels
+ */
 export function windowMeans(maps, height, width, window) {
   const reach = (window - 1) / 2;
+  /** @type {(at: number, stride: number, place: number, length: number, values: ArrayLike<number>) => number} */
   const mean = (at, stride, place, length, values) => {
     const [low, high] = [Math.max(place - reach, 0), Math.min(place + reach, length - 1)];
     let sum = 0;

@@ -1,36 +1,58 @@
+// @ts-check
 // The bytes that a manifest promises: size and sha256 checked before anything is made of them.
 
-import { IntegrityError } from "./errors.js";
+import { IntegrityError } from "../errors.js";
 
-// Read a file entry {file, bytes, sha256} by `read(name)`, which gives a Uint8Array; the caller uses these bytes.
+/**
+ * An entry of the manifest.
+ * @typedef {{ file: string, bytes: number, sha256: string }} FileEntry
+ */
+
+/**
+ * Gives the bytes of a file of the model by its name.
+ * @typedef {(name: string) => Promise<Uint8Array>} Read
+ */
+
+/**
+ * Read a file by its entry; the caller uses these bytes.
+ * @param {Read} read
+ * @param {FileEntry} entry
+ */
 export async function readFile(read, { file, bytes, sha256: expected }) {
   const content = await read(file);
   if (content.length !== bytes) {
-    const found = `${file} has ${content.length} bytes, the manifest says ${bytes}`;
+    const sizes = `${file} has ${content.length} bytes, the manifest says ${bytes}`;
     const page = content[0] === 0x3c; // "<"
-    throw new IntegrityError(`${found}; ${page ? "it is a web page, not a model." : "copy the model again."}`);
+    throw new IntegrityError(`${sizes}; ${page ? "it is a web page, not a model." : "copy the model again."}`);
   }
-  const found = await sha256(content);
-  if (found !== expected) {
-    throw new IntegrityError(`${file} is not the file of this manifest (sha256 ${found.slice(0, 12)}…); copy it again.`);
+  const digest = await sha256(content);
+  if (digest !== expected) {
+    throw new IntegrityError(`${file} is not the file of this manifest (sha256 ${digest.slice(0, 12)}…); copy it again.`);
   }
   return content;
 }
 
-// As 64 hexadecimal digits. Browsers lend theirs to pages of secure origins alone; a gateway's http page has none.
+/**
+ * As 64 hexadecimal digits. Browsers lend theirs to pages of secure origins alone; a gateway's http page has none.
+ * @param {Uint8Array} content
+ */
 export async function sha256(content) {
   const subtle = globalThis.crypto?.subtle;
-  const digest = subtle ? new Uint8Array(await subtle.digest("SHA-256", content)) : digestOf(content);
+  const digest = subtle ? new Uint8Array(await subtle.digest("SHA-256", /** @type {Uint8Array<ArrayBuffer>} */ (content))) : digestOf(content);
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 // The first 32 bits of the fractions of the cube roots (64) and square roots (8) of the first primes, FIPS 180-4.
 const PRIMES = [...Array(312).keys()].filter((n) => n > 1 && [...Array(n).keys()].slice(2).every((d) => n % d));
+/** @type {(root: number) => number} */
 const fraction = (root) => ((root - Math.floor(root)) * 2 ** 32) >>> 0;
 const ROUNDS = PRIMES.map((p) => fraction(Math.cbrt(p)));
 const START = PRIMES.slice(0, 8).map((p) => fraction(Math.sqrt(p)));
 
-// SHA-256 in plain JavaScript, FIPS 180-4.
+/**
+ * SHA-256 in plain JavaScript, FIPS 180-4.
+ * @param {Uint8Array} content
+ */
 export function digestOf(content) {
   const padded = new Uint8Array((content.length + 72) & ~63);
   padded.set(content);
@@ -40,6 +62,7 @@ export function digestOf(content) {
   view.setUint32(padded.length - 4, content.length << 3);
   const state = Int32Array.from(START);
   const words = new Int32Array(64);
+  /** @type {(x: number, n: number) => number} */
   const turn = (x, n) => (x >>> n) | (x << (32 - n));
   for (let block = 0; block < padded.length; block += 64) {
     for (let i = 0; i < 64; i++) {

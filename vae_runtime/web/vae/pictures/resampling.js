@@ -1,3 +1,4 @@
+// @ts-check
 // Resizing bytes as Pillow does, to the last bit: weights in fixed point, two passes, each rounded to bytes.
 //
 // A model's scores hang on how its pictures were made small; a browser's own scaling is another one each time.
@@ -36,10 +37,16 @@ OR OTHER TORTIOUS ACTION, ARISING OUT OF OR IN CONNECTION WITH THE USE OR
 PERFORMANCE OF THIS SOFTWARE.
 */
 
+/** @typedef {"nearest" | "box" | "bilinear" | "hamming" | "bicubic" | "lanczos"} Filter */
+/** @typedef {[left: number, top: number, right: number, bottom: number]} Box */
+/** @typedef {{ length: number, stride: number }} Axis */
+
 const PRECISION_BITS = 22; // of a weight
 const { sin, cos, PI, abs, ceil, floor, fround, max, min } = Math;
 
+/** @type {(x: number) => number} */
 const sinc = (x) => (x === 0 ? 1 : sin(x * PI) / (x * PI));
+/** @type {Record<Exclude<Filter, "nearest">, { support: number, weigh: (x: number) => number }>} */
 const FILTERS = {
   box: { support: 0.5, weigh: (x) => Number(x > -0.5 && x <= 0.5) },
   bilinear: { support: 1, weigh: (x) => max(1 - abs(x), 0) },
@@ -48,6 +55,10 @@ const FILTERS = {
   lanczos: { support: 3, weigh: (x) => (x >= -3 && x < 3 ? sinc(x) * sinc(x / 3) : 0) },
 };
 
+/**
+ * @param {number} x
+ * @param {number} a
+ */
 function cubic(x, a) {
   if (x < 1) {
     return ((a + 2) * x - (a + 3)) * x * x + 1;
@@ -55,13 +66,31 @@ function cubic(x, a) {
   return x < 2 ? (((x - 5) * x + 8) * x - 4) * a : 0;
 }
 
-// What lies in box = [left, top, right, bottom] of a plane of bytes, scaled to across x down; horizontally first.
+/**
+ * What lies in a box of a plane of bytes, scaled to across x down; horizontally first.
+ * @param {Uint8Array} plane
+ * @param {number} width
+ * @param {number} height
+ * @param {number} across
+ * @param {number} down
+ * @param {Box} box
+ * @param {Filter} filter
+ */
 export function resize(plane, width, height, across, down, [left, top, right, bottom], filter) {
   const rows = pass(plane, { length: width, stride: 1 }, { length: height, stride: width }, across, left, right, filter);
   return pass(rows, { length: height, stride: across }, { length: across, stride: 1 }, down, top, bottom, filter);
 }
 
-// Scale along one axis; the other one keeps its length. Vertical passes have the other axis' stride 1.
+/**
+ * Scale along one axis; the other one keeps its length. Vertical passes have the other axis' stride 1.
+ * @param {Uint8Array} bytes
+ * @param {Axis} axis
+ * @param {Axis} other
+ * @param {number} length
+ * @param {number} from
+ * @param {number} to
+ * @param {Filter} filter
+ */
 function pass(bytes, axis, other, length, from, to, filter) {
   if (length === axis.length && from === 0 && to === length) {
     return bytes;
@@ -82,7 +111,14 @@ function pass(bytes, axis, other, length, from, to, filter) {
   return scaled;
 }
 
-// For each place of the output, the first place of the input that counts and the weights from there on.
+/**
+ * For each place of the output, the first place of the input that counts and the weights from there on.
+ * @param {number} size
+ * @param {number} from
+ * @param {number} to
+ * @param {number} length
+ * @param {keyof typeof FILTERS} filter
+ */
 function weights(size, from, to, length, filter) {
   const { support, weigh } = FILTERS[filter];
   const start = fround(from); // Pillow keeps boxes in single precision
@@ -99,6 +135,12 @@ function weights(size, from, to, length, filter) {
   });
 }
 
+/**
+ * @param {number} size
+ * @param {number} from
+ * @param {number} to
+ * @param {number} length
+ */
 function nearest(size, from, to, length) {
   const scale = (to - from) / length;
   let place = from + scale * 0.5;

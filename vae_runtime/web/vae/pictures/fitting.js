@@ -1,13 +1,36 @@
+// @ts-check
 // One picture made to fit a model, by docs/FORMAT.md, section 4: transparency, colour mode, inversion, size.
 
-import { InputError } from "./errors.js";
+import { InputError } from "../errors.js";
 import { roundHalfToEven } from "./pixels.js";
 import { resize } from "./resampling.js";
+
+/** @import { Box, Filter } from "./resampling.js" */
 
 const LIMIT_PIXELS = 65e6;
 const LIMIT_SIDE = 65535;
 
-// Refuse a picture that is larger than any host reads; `name` begins the sentence.
+/**
+ * RGBA bytes, as of a canvas.
+ * @typedef {{ width: number, height: number, data: ArrayLike<number> }} Picture
+ */
+
+/**
+ * How pictures become a model's images: `vae.manifest.image`.
+ * @typedef {object} ImageSpec
+ * @property {number[]} shape [channels, height, width]
+ * @property {"L" | "RGB"} mode
+ * @property {"stretch" | "crop" | "pad"} fit
+ * @property {Filter} resample
+ * @property {boolean} invert
+ */
+
+/**
+ * Refuse a picture that is larger than any host reads.
+ * @param {string} name begins the sentence
+ * @param {number} width
+ * @param {number} height
+ */
 export function checkSize(name, width, height) {
   if (Math.max(width, height) > LIMIT_SIDE) {
     throw new InputError(`${name} is ${width}x${height}; the limit is ${LIMIT_SIDE} pixels a side. Make it smaller.`);
@@ -17,8 +40,11 @@ export function checkSize(name, width, height) {
   }
 }
 
-// picture: { width, height, data }, RGBA bytes as of a canvas. spec: `vae.manifest.image`.
-// Returns Uint8Array [channels * height * width] of the spec's shape.
+/**
+ * Returns Uint8Array [channels * height * width] of the spec's shape.
+ * @param {Picture} picture
+ * @param {ImageSpec} spec
+ */
 export function fitPicture(picture, spec) {
   checkSize("the picture", picture.width, picture.height);
   const [, height, width] = spec.shape;
@@ -28,8 +54,12 @@ export function fitPicture(picture, spec) {
   return pixels;
 }
 
-// Grey or red, green, blue: a Uint8Array [height * width] each, on white, inverted where the model asks for it. A
-// photograph has millions of pixels: nothing is allocated for one.
+/**
+ * Grey or red, green, blue: a Uint8Array [height * width] each, on white, inverted where the model asks for it. A
+ * photograph has millions of pixels: nothing is allocated for one.
+ * @param {Picture} picture
+ * @param {ImageSpec} spec
+ */
 function channelsOf({ width, height, data }, { mode, invert }) {
   const size = width * height;
   const planes = Array.from({ length: mode === "L" ? 1 : 3 }, () => new Uint8Array(size));
@@ -50,16 +80,27 @@ function channelsOf({ width, height, data }, { mode, invert }) {
   return planes;
 }
 
-// A byte of a colour with this opacity over white, in Pillow's integers (its licence: resampling.js).
+/**
+ * A byte of a colour with this opacity over white, in Pillow's integers (its licence: resampling.js).
+ * @param {number} value
+ * @param {number} alpha
+ */
 function onWhite(value, alpha) {
   const sum = 128 * (value * alpha + 255 * (255 - alpha) + 128);
   return ((sum >> 8) + sum) >> 15;
 }
 
+/**
+ * @param {Uint8Array} plane
+ * @param {number} width
+ * @param {number} height
+ * @param {ImageSpec} spec
+ */
 function fitPlane(plane, width, height, { shape: [, down, across], fit, resample }) {
   if (width === across && height === down) {
     return plane;
   }
+  /** @type {Box} */
   const whole = [0, 0, width, height];
   if (fit === "pad") {
     const [w, h] = inside(width, height, across, down);
@@ -75,7 +116,14 @@ function fitPlane(plane, width, height, { shape: [, down, across], fit, resample
   return resize(plane, width, height, across, down, box, resample);
 }
 
-// The largest centred part that has the wanted shape's aspect ratio: [left, top, right, bottom].
+/**
+ * The largest centred part that has the wanted shape's aspect ratio.
+ * @param {number} width
+ * @param {number} height
+ * @param {number} across
+ * @param {number} down
+ * @returns {Box}
+ */
 function middle(width, height, across, down) {
   const ratio = across / down;
   const [w, h] = width / height >= ratio ? [ratio * height, height] : [width, width / ratio];
@@ -83,7 +131,13 @@ function middle(width, height, across, down) {
   return [left, top, left + w, top + h];
 }
 
-// The largest size of the picture's own aspect ratio that lies in the wanted one; no side rounds to nothing.
+/**
+ * The largest size of the picture's own aspect ratio that lies in the wanted one; no side rounds to nothing.
+ * @param {number} width
+ * @param {number} height
+ * @param {number} across
+ * @param {number} down
+ */
 function inside(width, height, across, down) {
   if (width / height > across / down) {
     return [across, Math.max(1, roundHalfToEven((height / width) * across))];
