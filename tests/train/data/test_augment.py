@@ -1,7 +1,6 @@
 """Augmentation moves and brightens images, each by itself, and repeats with the generator."""
 
 import torch
-
 from vae_train.data.augment import augment
 
 

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
-
-from vae_runtime.cli import main
 from vae_train.config import PRESETS
-from vae_train.fit.lock import trained_alone
-from vae_train.metrics import read_metrics
 from vae_train.data.recipe import for_count, for_shape
 from vae_train.data.survey import Survey, survey
+from vae_train.fit.lock import trained_alone
+from vae_train.metrics import read_metrics
+
 from vae_runtime import InputError
+from vae_runtime.cli import main
 
 
 def write(folder, number, size, *, colour):
