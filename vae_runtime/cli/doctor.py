@@ -18,7 +18,9 @@ UNWELL = 3  # exit code
 @click.option("--provider", help="Execution provider that must run here, such as cuda; several with commas.")
 @click.option("-m", "--model", "path", envvar="VAE_MODEL", show_envvar=True, help="Model folder.  [default: built in]")
 def doctor(as_json: bool, provider: str | None, path: str | None) -> None:
-    """Say what is installed, and sample on every execution provider that is there: does it run, as the CPU does?
+    """Say what is installed, and which providers really run.
+
+    It samples on every execution provider that is there, and compares with the CPU.
 
     \b
     Example:

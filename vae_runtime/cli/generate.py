@@ -39,7 +39,9 @@ def sample(
     overwrite: bool,
     **choice: Any,
 ) -> None:
-    """Draw new images from the prior. Sample i of a seed is the same whatever -n, --start and the machine.
+    """Draw new images.
+
+    Sample i of a seed is the same whatever -n, --start and the machine.
 
     \b
     Example:
@@ -75,7 +77,9 @@ def sample(
 @output_option("One file an image as DIR/ or img-%04d.png; a grid as FILE.png; - for stdout.")
 @model_options
 def decode(latents: str, output: str, overwrite: bool, **choice: Any) -> None:
-    """Decode LATENTS, an .npz as `vae encode` writes it (its `mean`, or `z`) or an .npy [batch, latent_size].
+    """Decode latents to images.
+
+    LATENTS is an .npz as `vae encode` writes it (its `mean`, or `z`) or an .npy [batch, latent_size].
 
     \b
     Example:
@@ -106,7 +110,9 @@ def decode(latents: str, output: str, overwrite: bool, **choice: Any) -> None:
 @output_option("A grid as FILE.png, IMAGE first; one file each as DIR/ or img-%04d.png; - for stdout.")
 @model_options
 def vary(image: str, count: int, seed: int, output: str, overwrite: bool, **choice: Any) -> None:
-    """Make images like IMAGE: draws from the posterior q(z given the image), decoded.
+    """Make new images like a picture.
+
+    Draws from the posterior q(z given the image), decoded.
 
     \b
     Example:
@@ -138,7 +144,7 @@ def vary(image: str, count: int, seed: int, output: str, overwrite: bool, **choi
 @output_option("A strip as FILE.png; an animation as FILE.gif or FILE.apng; one file each as DIR/; - for stdout.")
 @model_options
 def interpolate(start: str, end: str, steps: int, way: str, output: str, overwrite: bool, **choice: Any) -> None:
-    """Go from the picture START to the picture END through the latent space.
+    """Go from one picture to another through the latent space.
 
     \b
     Example:

@@ -16,7 +16,9 @@ from .outputs import show
 @click.option("--json", "as_json", is_flag=True, help="The manifest, as it is.")
 @model_options
 def info(as_json: bool, **choice: Any) -> None:
-    """Say what the model is, from its manifest, and how much memory it needs at most; opens no graph.
+    """Say what a model is, and how much memory it needs.
+
+    It reads the manifest and the shapes in the graphs, and runs none.
 
     \b
     Example:
@@ -48,9 +50,9 @@ def info(as_json: bool, **choice: Any) -> None:
 @click.option("--digest", help="The sha256 that manifest.json must have, as `vae info` prints it.")
 @model_options
 def verify(as_json: bool, seconds: float, digest: str | None, **choice: Any) -> None:
-    """Check every hash and replay the golden vectors on this machine: PASS or FAIL, with each tensor's largest error.
+    """Check every hash, and replay the golden vectors here.
 
-    It also says whether batch sizes and numbers of threads give the same bits here. All is done in a process of its
+    PASS or FAIL, with each tensor's largest error. It also says whether batch sizes and numbers of threads give the same bits here. All is done in a process of its
     own, within 2 GiB and the time of --timeout. A file that the manifest does not name is a FAIL.
 
     \b

@@ -38,9 +38,9 @@ def encode(
     overwrite: bool,
     **choice: Any,
 ) -> None:
-    """Encode pictures: mean and log-variance of q(z given the image), and the path of each.
+    """Encode pictures to latents.
 
-    One .npz holds all latents in memory first; jsonl and csv lines are written as they come, and so is a folder of one
+    Mean and log-variance of q(z given the image), and the path of each. One .npz holds all latents in memory first; jsonl and csv lines are written as they come, and so is a folder of one
     .npz a picture.
 
     \b
@@ -115,7 +115,9 @@ def reconstruct(
     overwrite: bool,
     **choice: Any,
 ) -> None:
-    """Show what the model keeps of pictures: originals over their reconstructions, or a folder of reconstructions.
+    """Show what the model keeps of pictures.
+
+    Originals over their reconstructions, or a folder of reconstructions.
 
     \b
     Example:

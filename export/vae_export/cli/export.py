@@ -70,9 +70,9 @@ def export(
     replace: bool,
     storage_uri: str | None,
 ) -> None:
-    """Export RUN, or an artifact's checkpoint folder, to the model FOLDER.
+    """Make a checked model of a run.
 
-    The graphs are compared with torch and read back by the runtime first; if a check fails, nothing is written. The
+    RUN may also be the checkpoint folder of an artifact. The graphs are compared with torch and read back by the runtime first; if a check fails, nothing is written. The
     same weights may be exported to their FOLDER again; another model's place is taken with --replace alone.
 
     \b
