@@ -9,13 +9,13 @@ from typing import Any
 import click
 
 from ..errors import InputError
-from . import outputs
+from . import completion, outputs
 from .inputs import Pictures
 from .options import ModelChoice, many_options, model_options, overwrite_option
 
 
 @click.command()
-@click.argument("images", nargs=-1, required=True)
+@click.argument("images", nargs=-1, required=True, shell_complete=completion.file)
 @click.option("--tile", is_flag=True, help="For `vae score --tile`.")
 @click.option("-o", "--output", help="Folder for a calibrated copy.  [default: the model of -m itself]")
 @click.option("--replace", is_flag=True, help="With -o: in place of another model, which is lost.")

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from . import completion
 from .outputs import show
 
 UNWELL = 3  # exit code
@@ -16,7 +17,15 @@ UNWELL = 3  # exit code
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Everything as JSON, for a bug report.")
 @click.option("--provider", help="Execution provider that must run here, such as cuda; several with commas.")
-@click.option("-m", "--model", "path", envvar="VAE_MODEL", show_envvar=True, help="Model folder.  [default: built in]")
+@click.option(
+    "-m",
+    "--model",
+    "path",
+    envvar="VAE_MODEL",
+    show_envvar=True,
+    shell_complete=completion.folder,
+    help="Model folder.  [default: built in]",
+)
 def doctor(as_json: bool, provider: str | None, path: str | None) -> None:
     """Say what is installed, and which providers really run.
 

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from ..errors import InputError
-from . import outputs
+from . import completion, outputs
 from .inputs import read_each
 from .keeping import claim
 from .options import COUNT, NUMBER, ModelChoice, model_options, output_option, seed_option
@@ -73,7 +73,7 @@ def sample(
 
 
 @click.command()
-@click.argument("latents")
+@click.argument("latents", shell_complete=completion.file)
 @output_option("One file an image as DIR/ or img-%04d.png; a grid as FILE.png; - for stdout.")
 @model_options
 def decode(latents: str, output: str, overwrite: bool, **choice: Any) -> None:
@@ -104,7 +104,7 @@ def decode(latents: str, output: str, overwrite: bool, **choice: Any) -> None:
 
 
 @click.command()
-@click.argument("image")
+@click.argument("image", shell_complete=completion.file)
 @click.option("-n", "count", type=COUNT, default=8, show_default=True, help="How many.")
 @seed_option
 @output_option("A grid as FILE.png, IMAGE first; one file each as DIR/ or img-%04d.png; - for stdout.")
@@ -135,8 +135,8 @@ def vary(image: str, count: int, seed: int, output: str, overwrite: bool, **choi
 
 
 @click.command()
-@click.argument("start")
-@click.argument("end")
+@click.argument("start", shell_complete=completion.file)
+@click.argument("end", shell_complete=completion.file)
 @click.option(
     "--steps", type=click.IntRange(2, COUNT.max), default=8, show_default=True, help="Images, both ends included."
 )

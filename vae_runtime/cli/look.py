@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import InputError
-from . import outputs
+from . import completion, outputs
 from .inputs import Pictures
 from .options import ModelChoice, many_options, model_options, output_option
 from .rows import rows_as_bytes
@@ -18,7 +18,7 @@ from .rows import rows_as_bytes
 if TYPE_CHECKING:
     from ..vae import VAE
 
-_images = click.argument("images", nargs=-1, required=True)
+_images = click.argument("images", nargs=-1, required=True, shell_complete=completion.file)
 
 
 @click.command()

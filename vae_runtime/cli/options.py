@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
+from . import completion
+
 if TYPE_CHECKING:
     from ..vae import VAE
 
@@ -48,7 +50,13 @@ def model_options(command: Command) -> Command:
             help="Execution provider: cpu, cuda, ... or onnxruntime's name; several with commas.",
         ),
         click.option(
-            "-m", "--model", "path", envvar="VAE_MODEL", show_envvar=True, help="Model folder.  [default: built in]"
+            "-m",
+            "--model",
+            "path",
+            envvar="VAE_MODEL",
+            show_envvar=True,
+            shell_complete=completion.folder,
+            help="Model folder.  [default: built in]",
         ),
     ):
         command = option(command)
@@ -89,5 +97,5 @@ overwrite_option = click.option(
 
 def output_option(help: str) -> Callable[[Command], Command]:
     """The options -o, where `-` is standard output, and --overwrite."""
-    output = click.option("-o", "--output", required=True, help=help)
+    output = click.option("-o", "--output", required=True, shell_complete=completion.file, help=help)
     return lambda command: output(overwrite_option(command))

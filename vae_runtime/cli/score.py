@@ -13,7 +13,7 @@ import click
 from ..errors import InputError
 from ..model.manifest import SCORES
 from ..model.scores import calibrate_command, calibration, require_score
-from . import outputs
+from . import completion, outputs
 from .inputs import Pictures
 from .options import ModelChoice, many_options, model_options, overwrite_option
 from .rows import print_rows
@@ -32,7 +32,7 @@ ANOMALOUS = 10  # exit code
 
 
 @click.command()
-@click.argument("images", nargs=-1, required=True)
+@click.argument("images", nargs=-1, required=True, shell_complete=completion.file)
 @click.option("--method", type=click.Choice(SCORES), default="elbo", show_default=True, help="Which score.")
 @click.option(
     "--false-alarm-rate",
