@@ -37,7 +37,8 @@ def bench(
 ) -> None:
     """Measure latency, throughput, loading and memory here.
 
-    It ends with the way to run the model. All lines are measured in turns, so that their ratios hold while the machine does other things too.
+    It ends with the way to run the model. All lines are measured in turns, so that their ratios hold while the machine
+    does other things too.
 
     \b
     Example:

@@ -34,8 +34,9 @@ def calibrate(
 ) -> None:
     """Give a model its false-alarm rates, from normal pictures.
 
-    Pictures that the model was not trained on are scored, and their scores kept in the model. `vae score --false-alarm-rate` then knows how rare a score is. n pictures allow rates down to 1 / (n + 1). Of very
-    many scores some are kept, evenly spaced, 5,000 or more of each method: rates hold, small ones may be gone.
+    Pictures that the model was not trained on are scored, and their scores kept in the model. `vae score
+    --false-alarm-rate` then knows how rare a score is. n pictures allow rates down to 1 / (n + 1). Of very many scores
+    some are kept, evenly spaced, 5,000 or more of each method: rates hold, small ones may be gone.
 
     The model of -m is calibrated where it is. The built-in one is not written: give -o for a calibrated copy of it.
 

@@ -40,8 +40,8 @@ def encode(
 ) -> None:
     """Encode pictures to latents.
 
-    Mean and log-variance of q(z given the image), and the path of each. One .npz holds all latents in memory first; jsonl and csv lines are written as they come, and so is a folder of one
-    .npz a picture.
+    Mean and log-variance of q(z given the image), and the path of each. One .npz holds all latents in memory first;
+    jsonl and csv lines are written as they come, and so is a folder of one .npz a picture.
 
     \b
     Example:

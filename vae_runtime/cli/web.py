@@ -47,8 +47,9 @@ def web(
 ) -> None:
     """Write a web page that runs the model in the browser.
 
-    For any static host; it needs no network but the host. Samples by seed, latents, pictures of the visitor's own, ways between them: the same numbers as here. To look at it:
-    python -m http.server -d OUTPUT. With --single-file, OUTPUT is one file that opens from a disk.
+    For any static host; it needs no network but the host. Samples by seed, latents, pictures of the visitor's own, ways
+    between them: the same numbers as here. To look at it: python -m http.server -d OUTPUT. With --single-file, OUTPUT
+    is one file that opens from a disk.
 
     \b
     Example:

@@ -72,8 +72,9 @@ def export(
 ) -> None:
     """Make a checked model of a run.
 
-    RUN may also be the checkpoint folder of an artifact. The graphs are compared with torch and read back by the runtime first; if a check fails, nothing is written. The
-    same weights may be exported to their FOLDER again; another model's place is taken with --replace alone.
+    RUN may also be the checkpoint folder of an artifact. The graphs are compared with torch and read back by the
+    runtime first; if a check fails, nothing is written. The same weights may be exported to their FOLDER again; another
+    model's place is taken with --replace alone.
 
     \b
     Example:

@@ -27,7 +27,8 @@ def detector(
 ) -> None:
     """Train a network that finds small faults, beside a run.
 
-    It learns from the run's normal pictures, with faults drawn into them. It is exported with the run, and scores by the method "faults". Stopped, the same command goes on.
+    It learns from the run's normal pictures, with faults drawn into them. It is exported with the run, and scores by
+    the method "faults". Stopped, the same command goes on.
 
     \b
     Example:
