@@ -16,12 +16,12 @@ from vae_train import checkpoint as checkpoints
 from vae_train.checkpoint import Checkpoint, is_config, load_model, weights_digest
 from vae_train.config import Config
 from vae_train.data.datasets import Dataset
-from vae_train.detector.training import FILE as DETECTOR_FILE
-from vae_train.detector.training import load_detector
+from vae_train.detector.files import FILE as DETECTOR_FILE
+from vae_train.detector.files import load_detector
 from vae_train.models.networks import VAE as TorchVAE
 from vae_train.models.networks import parameter_count
 from vae_train.models.sampling import noise_labels
-from vae_train.progress import epochs_run
+from vae_train.metrics import epochs_run
 
 import vae_runtime
 from vae_runtime import VAE, image_grid

@@ -1,18 +1,17 @@
-"""What a run says while it runs: a line on stderr, metrics.jsonl and .csv, TensorBoard if it is installed."""
+"""What is said while something long runs: sentences, and one line that tells how far it is, on stderr."""
 
 from __future__ import annotations
 
-import csv
-import importlib.util
-import io
-import json
 import sys
 import time
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
-from vae_runtime.files import write_file
 from vae_runtime.printable import printable
+
+Item = TypeVar("Item")
+
+TERMINAL_SECONDS, LOG_SECONDS = 1.0, 60.0  # between two states of the line
 
 
 def say(text: str) -> None:
@@ -21,81 +20,38 @@ def say(text: str) -> None:
 
 
 class ProgressLine:
-    """One line that rewrites itself on a terminal, at most once a second.
+    """How far something is: on a terminal a line that rewrites itself each second, in a log a line each minute."""
 
-    Where stderr is not a terminal: nothing, or a line of its own every `log_seconds`.
-    """
-
-    def __init__(self, *, log_seconds: float | None = None) -> None:
+    def __init__(self) -> None:
         self._live = sys.stderr is not None and sys.stderr.isatty()
-        self._seconds = 1.0 if self._live else log_seconds
+        self._seconds = TERMINAL_SECONDS if self._live else LOG_SECONDS
         self._shown_at = time.monotonic()
 
     def show(self, text: str) -> None:
+        """Show a state, unless another was shown just now."""
         now = time.monotonic()
-        if self._seconds is None or now - self._shown_at < self._seconds:
+        if now - self._shown_at < self._seconds:
             return
         self._shown_at = now
         print(f"\r\x1b[K{text}" if self._live else text, end="" if self._live else "\n", file=sys.stderr, flush=True)
 
     def clear(self) -> None:
+        """Take the line off a terminal, before anything else is said."""
         if self._live:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def watched(items: Iterable[Item], count: int, label: str) -> Iterator[Item]:
+    """The items, of which there are `count`; each is done when the next one is asked for."""
+    line, began = ProgressLine(), time.monotonic()
+    for done, item in enumerate(items, 1):
+        yield item
+        left = (time.monotonic() - began) / done * (count - done)
+        line.show(f"{label}: {done:,} of {count:,}, {clock(left)} left")
+    line.clear()
 
 
 def clock(seconds: float) -> str:
     """Seconds as h:mm:ss."""
     minutes, rest = divmod(int(seconds), 60)
     return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
-
-
-class Metrics:
-    """One JSON object an epoch in metrics.jsonl, the same as metrics.csv, and to TensorBoard where it is installed."""
-
-    def __init__(self, folder: Path, *, epochs_done: int) -> None:
-        """Continue the file of a run: lines of epochs after `epochs_done` belong to work that a resume repeats."""
-        self._path, self._table = folder / "metrics.jsonl", folder / "metrics.csv"
-        self._rows = [row for row in read_metrics(folder) if row["epoch"] <= epochs_done]
-        self._path.write_text("".join(json.dumps(row) + "\n" for row in self._rows), encoding="utf-8")
-        self._tensorboard: Any = None
-        if importlib.util.find_spec("tensorboard"):
-            from torch.utils.tensorboard import SummaryWriter
-
-            self._tensorboard = SummaryWriter(str(folder / "tensorboard"), purge_step=epochs_done + 1)
-
-    def write(self, row: dict[str, Any]) -> None:
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
-        self._rows.append(row)
-        self._write_table()
-        if self._tensorboard:
-            for name, number in row.items():
-                self._tensorboard.add_scalar(name, number, row["epoch"])
-            self._tensorboard.flush()
-
-    def _write_table(self) -> None:
-        """The whole table: a later row may have a column that the first ones lack."""
-        names = list(dict.fromkeys(name for row in self._rows for name in row))
-        text = io.StringIO()
-        table = csv.DictWriter(text, names, lineterminator="\n")
-        table.writeheader()
-        table.writerows(self._rows)
-        write_file(self._table, text.getvalue().encode())
-
-
-def epochs_run(folder: Path, planned: int) -> int:
-    """How many epochs a run has had; of a folder without metrics, as an artifact's is, as many as were planned."""
-    rows = read_metrics(folder)
-    return int(rows[-1]["epoch"]) if rows else planned
-
-
-def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """The rows of a run's metrics.jsonl; a last line that a crash tore is left out."""
-    path = folder / "metrics.jsonl"
-    rows: list[dict[str, Any]] = []
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
-        try:
-            rows.append(json.loads(line))
-        except ValueError:
-            break
-    return rows

@@ -15,7 +15,7 @@ from vae_train.config import mlp_2d
 from vae_train.measure.judge import load_judge
 from vae_train.models.networks import build
 from vae_train.models.sampling import prior_latents
-from vae_train.progress import read_metrics
+from vae_train.metrics import read_metrics
 
 from tests.support.folders import edit
 from vae_runtime import VAE, InputError, ManifestError

@@ -9,7 +9,7 @@ import sys
 import pytest
 from click.testing import CliRunner
 from vae_train.checkpoint import BEST, LAST, read
-from vae_train.progress import read_metrics
+from vae_train.metrics import read_metrics
 
 from vae_runtime.cli import main
 

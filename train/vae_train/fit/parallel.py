@@ -20,9 +20,13 @@ class Processes(NamedTuple):
     rank: int = 0
     size: int = 1
 
-    def rows(self, tensor: Tensor, *, axis: int = 0) -> Tensor:
-        """This process's share of a batch: every size-th row from its rank on."""
-        return tensor[(slice(None),) * axis + (slice(self.rank, None, self.size),)]
+    def rows_of(self, count: int) -> tuple[slice, bool]:
+        """This process's share of `count` rows, every size-th from its rank on; and whether that is none.
+
+        Then, of a short last batch, the slice is the first row, which is others' and must count for nothing here.
+        """
+        idle = self.rank >= count
+        return (slice(0, 1) if idle else slice(self.rank, None, self.size)), idle
 
     def add_up(self, tensors: list[Tensor]) -> None:
         """Replace each tensor by its sum over the processes, all in one message."""
@@ -62,12 +66,6 @@ class Processes(NamedTuple):
         if self.size > 1:
             torch.distributed.barrier()
             torch.distributed.destroy_process_group()
-
-
-def local_device_name() -> str | None:
-    """The GPU of this process where torchrun started several on a machine, else None."""
-    local_rank = os.environ.get("LOCAL_RANK")
-    return f"cuda:{local_rank}" if local_rank and torch.cuda.is_available() else None
 
 
 def join(device: torch.device) -> Processes:
