@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 import numpy as np
-from vae_export.folder import export
+from vae_export.pipeline import export
 from vae_train.config import PRESETS
 from vae_train.data.datasets import Dataset, load
 from vae_train.devices import choose_device

@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 import torch
-from vae_export import int8
 from vae_export.graphs import export_graphs, finish, tidy
+from vae_export.int8 import quantise as int8
 from vae_train.config import PRESETS, Config
 from vae_train.data.recipe import for_shape
 from vae_train.detector.network import Detector, DetectorConfig

@@ -24,10 +24,10 @@ import numpy.typing as npt
 import onnx
 import torch
 from onnx import numpy_helper
-from vae_export import folder as exporting
+from vae_export import steps
 from vae_export.errors import ExportError
-from vae_export.folder import export
 from vae_export.graphs import finish
+from vae_export.pipeline import export
 from vae_train import checkpoint as checkpoints
 from vae_train.checkpoint import Checkpoint
 from vae_train.config import PRESETS, Config
@@ -138,7 +138,7 @@ def pictures(count: int, shape: tuple[int, int, int], random: np.random.Generato
 
 def export_broken(run: Path, model: Path, random: np.random.Generator) -> tuple[str, str]:
     """Export a run with one tensor of one graph broken: "refused" by parity, or "no effect", or not; and what broke."""
-    module: Any = exporting
+    module: Any = steps
     usual, done = module.export_graphs, {"what": "", "effect": False}
 
     def broken(*arguments: Any, **options: Any) -> tuple[Graphs, str]:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 from PIL import Image
-from vae_export.calibration import score_folder
+from vae_export.checks.calibration import score_folder
 from vae_train.checkpoint import BEST, Checkpoint, save
 from vae_train.config import PRESETS
 from vae_train.data.datasets import Dataset, digits, picture_digest

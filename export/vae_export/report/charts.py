@@ -124,7 +124,9 @@ def _chart(axes: _Axes, drawn: Sequence[Markup], across: str, down: str, describ
         )
         for tick in ticks(*axes.y)
     ]
-    marks = [tag("text", _short(tick), x=axes.across(tick), y=bottom + 15, text_anchor="middle") for tick in ticks(*axes.x)]
+    marks = [
+        tag("text", _short(tick), x=axes.across(tick), y=bottom + 15, text_anchor="middle") for tick in ticks(*axes.x)
+    ]
     middle = (TOP + bottom) / 2
     names = (
         tag("text", across, x=(LEFT + WIDTH - RIGHT) / 2, y=HEIGHT - 6, text_anchor="middle"),

@@ -25,7 +25,9 @@ def join(parts: Iterable[object], between: str = "") -> Markup:
 def tag(name: str, *content: object, **attributes: object) -> Markup:
     """An element; `class_` and the like lose their underscore, other underscores become hyphens."""
     written = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{text(value)}"' for key, value in attributes.items() if value is not None
+        f' {key.rstrip("_").replace("_", "-")}="{text(value)}"'
+        for key, value in attributes.items()
+        if value is not None
     )
     return Markup(f"<{name}{written}>{join(content)}</{name}>")
 

@@ -27,7 +27,9 @@ def blocks(images: Float32 | UInt8, rows: int, describe: Callable[[int, int], st
     shown = from_uint8(images) if images.dtype == np.uint8 else images
     each = COLUMNS * rows
     parts = [
-        picture(image_grid(shown[first : first + each], columns=COLUMNS), describe(first, min(first + each, len(shown))))
+        picture(
+            image_grid(shown[first : first + each], columns=COLUMNS), describe(first, min(first + each, len(shown)))
+        )
         for first in range(0, len(shown), each)
     ]
     return tag("div", *parts, class_=_class("blocks", images.shape))

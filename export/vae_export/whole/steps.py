@@ -94,7 +94,7 @@ def _plot(request: Request, notes: Notes) -> Any:
 
 def _export(request: Request, notes: Notes) -> Any:
     """Make the model folder; its pair_id is what the notes keep of it."""
-    from ..folder import export
+    from ..pipeline import export
 
     export(
         request.run,
@@ -143,9 +143,9 @@ def _dataset(request: Request) -> Any:
 
 
 def _int8(request: Request) -> Any:
-    from ..cli.export import search_for_int8
+    from ..int8.asked import search_on
 
-    return search_for_int8(_dataset(request), None)
+    return search_on(_dataset(request), None, say)
 
 
 FILE = ".train.lock"

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from click.testing import CliRunner
 from scipy.ndimage import correlate1d
-from vae_export.folder import export
+from vae_export.pipeline import export
 from vae_train import checkpoint as checkpoints
 from vae_train.checkpoint import Checkpoint
 from vae_train.data.datasets import Dataset

@@ -8,21 +8,14 @@ would be wrong there (an encoder lost 4.2 nats in the place of 0.1), and others 
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import onnx
 
-from vae_runtime.errors import InputError
-
-from .errors import ExportError
+from ..errors import ExportError
+from .recipe import Ranges
 
 # What has integer kernels and a place inside; Sigmoid, the bounds of logvar and the outputs stay float32.
 QUANTISED = ("Conv", "Gemm", "Add", "Relu", "Reshape", "DepthToSpace")
@@ -30,36 +23,6 @@ LAYERS = ("Conv", "Gemm")  # what can be left in float32, one by one
 OUTLIERS = 1e-5  # share of an activation's values that its range may cut off at each end
 
 Float32 = npt.NDArray[np.float32]
-Ranges = Mapping[str, tuple[float, float]]
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """All that quantising a model again takes, without data: ranges of activations, and layers left in float32."""
-
-    ranges: Mapping[str, Ranges]  # role -> tensor -> lowest, highest
-    float32: Mapping[str, tuple[str, ...]]  # role -> names of nodes
-    measured: Mapping[str, float]  # what it cost and won where it was found
-
-    def to_json(self) -> str:
-        """As indented JSON."""
-        return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
-
-    @classmethod
-    def read(cls, path: Path) -> Recipe:
-        """Read what `to_json` gave."""
-        try:
-            content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            return cls(
-                {
-                    role: {name: (low, high) for name, (low, high) in part.items()}
-                    for role, part in content["ranges"].items()
-                },
-                {role: tuple(names) for role, names in content["float32"].items()},
-                content["measured"],
-            )
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise InputError(f"{path} is no recipe for int8 ({error}); export with --int8 again.") from error
 
 
 def layers(graph: onnx.ModelProto) -> list[str]:
@@ -127,9 +90,9 @@ def quantise(graph: onnx.ModelProto, ranges: Ranges, keep: tuple[str, ...]) -> o
     )
     quantiser.quantize_model()
     quantiser.model.topological_sort()
-    found: onnx.ModelProto = quantiser.model.model
-    _free_outputs(found.graph, keep)
-    return found
+    integers: onnx.ModelProto = quantiser.model.model
+    _free_outputs(integers.graph, keep)
+    return integers
 
 
 def _free_outputs(graph: onnx.GraphProto, keep: tuple[str, ...]) -> None:

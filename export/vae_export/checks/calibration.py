@@ -1,4 +1,4 @@
-"""The calibration of an export: scores of normal pictures that the model was not trained on, or those of before."""
+"""The calibration of an export: scores of normal pictures that the model was not trained on."""
 
 from __future__ import annotations
 
@@ -16,9 +16,7 @@ from vae_runtime import VAE, from_uint8
 from vae_runtime.checks.calibrate import calibration, tiled_calibration
 from vae_runtime.checks.familiar import KEY, quartiles
 from vae_runtime.checks.thinning import Calibration
-from vae_runtime.errors import InputError, VAEError
-from vae_runtime.model import manifest as manifests
-from vae_runtime.model.manifest import FILE_NAME
+from vae_runtime.errors import InputError
 from vae_runtime.pictures.decoded import Picture
 from vae_runtime.pictures.fitting import fit_picture
 from vae_runtime.pictures.reading import open_picture
@@ -74,18 +72,18 @@ def score_folder(vae: VAE, folder: Path, *, tiled: bool, trained_on: frozenset[s
     return Calibrated(scores, len(paths) - len(left_out), left_out)
 
 
-def told(found: Calibrated, folder: Path, *, checked: bool) -> list[str]:
+def told(calibrated: Calibrated, folder: Path, *, checked: bool) -> list[str]:
     """Sentences for people: how many pictures of the folder it is, and what became of the rest; checked: by pixels."""
-    said = [f"Calibrated with {found.pictures:,} pictures of {folder}."]
+    said = [f"Calibrated with {calibrated.pictures:,} pictures of {folder}."]
     if not checked:
         said.append(
             "warning: nothing says whether the model was trained on some of them, for its data are not at hand; give "
             "them as --data-dir."
         )
-    if found.left_out:
+    if calibrated.left_out:
         said.append(
-            f"warning: {len(found.left_out):,} more there were left out, such as {found.left_out[0]}: the model was "
-            "trained on them, and their scores are lower than those of new ones."
+            f"warning: {len(calibrated.left_out):,} more there were left out, such as {calibrated.left_out[0]}: the "
+            "model was trained on them, and their scores are lower than those of new ones."
         )
     return said
 
@@ -93,20 +91,8 @@ def told(found: Calibrated, folder: Path, *, checked: bool) -> list[str]:
 def score_quartiles(vae: VAE, dataset: Dataset, config: Config) -> dict[str, Any]:
     """What `vae calibrate` compares with on a device: of images trained on and held out, as a manifest's `training`."""
     fitted = dataset.train_images[: len(dataset.train_images) - config.validation_images]
-    kinds = {"trained_on": fitted, "held_out": dataset.test_images}
-    found = {}
-    for kind, images in kinds.items():
+    by_kind = {}
+    for kind, images in {"trained_on": fitted, "held_out": dataset.test_images}.items():
         some = np.unique(np.linspace(0, len(images) - 1, min(len(images), MOST_SCORED)).astype(int))
-        found[kind] = quartiles(vae.score(from_uint8(np.ascontiguousarray(images[some]))))
-    return {KEY: found}
-
-
-def calibration_there(folder: Path, pair_id: str) -> Calibration:
-    """That of the model which an export takes the place of, if it is the same: the same graphs give the same scores."""
-    if not (folder / FILE_NAME).exists():
-        return {}
-    try:
-        old = manifests.read(folder)
-    except VAEError:  # --replace was given: nothing of it is kept
-        return {}
-    return dict(old.calibration) if old.pair_id == pair_id else {}
+        by_kind[kind] = quartiles(vae.score(from_uint8(np.ascontiguousarray(images[some]))))
+    return {KEY: by_kind}

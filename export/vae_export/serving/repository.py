@@ -5,28 +5,25 @@ A rearrangement and nothing else: the graphs are the folder's own bytes. The lay
 
 from __future__ import annotations
 
-import json
-import os
-import re
-import secrets
-import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from vae_runtime.checks.verify import verify
 from vae_runtime.errors import InputError
-from vae_runtime.files import sync_directory, write_file
+from vae_runtime.files import new_folder, write_files
 from vae_runtime.model import integrity
 from vae_runtime.model import manifest as manifests
 from vae_runtime.model.manifest import Manifest
 from vae_runtime.model.memory import PIXELS_AT_ONCE
 from vae_runtime.model.steady import again_if_replaced
 
-from .errors import ExportError
+from ..errors import ExportError
+from .kserve import FILE_NAME as KSERVE
+from .kserve import kserve
 from .triton import FILE_NAME as CONFIG
 from .triton import GRAPH, Graph, Step, boundary, chain_config, graph_config
 
-KSERVE, GOLDEN = "kserve.yaml", "golden.npz"
+GOLDEN = "golden.npz"
 MAX_BATCH = 64  # as in the runtime
 # Object stores and git keep no empty folder, and Triton wants a version of every model.
 PLACEHOLDER = "An ensemble has no file of its own; without one here, git and object stores would drop this folder.\n"
@@ -40,7 +37,8 @@ def write_repository(model: Path, target: Path, *, storage_uri: str | None = Non
     """
     check_target(target)
     manifest, contents = again_if_replaced(model, lambda: _checked(model, storage_uri))
-    _write_folder(target, contents)
+    with new_folder(target) as temporary:
+        write_files(temporary, contents)
     return manifest
 
 
@@ -101,48 +99,3 @@ def _max_batch(manifest: Manifest) -> int:
     """As many rows at once as the runtime takes: larger batches of larger images cost memory and are no faster."""
     channels, height, width = manifest.image.shape
     return max(1, min(MAX_BATCH, PIXELS_AT_ONCE // (channels * height * width)))
-
-
-def kserve(manifest: Manifest, storage_uri: str) -> str:
-    """A KServe InferenceService that serves the repository with Triton."""
-    name = re.sub(r"[^a-z0-9]+", "-", manifest.name.lower()).strip("-")[:40].strip("-")
-    name = name if name[:1].isalpha() else f"vae-{name}".strip("-")  # Kubernetes names begin with a letter
-    return f"""\
-apiVersion: serving.kserve.io/v1beta1
-kind: InferenceService
-metadata:
-  name: {json.dumps(name)}
-  annotations:
-    vae-runtime/manifest-sha256: {json.dumps(manifest.digest)}
-spec:
-  predictor:
-    model:
-      modelFormat:
-        name: onnx
-      protocolVersion: v2
-      runtime: kserve-tritonserver
-      storageUri: {json.dumps(storage_uri)}  # a copy of the folder that this file lies in
-      env:
-        - name: ORT_DISABLE_TELEMETRY
-          value: "1"
-"""
-
-
-def _write_folder(target: Path, contents: Mapping[str, bytes]) -> None:
-    """Write all files aside and rename their folder into place: it appears whole or not at all."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
-    temporary.mkdir()
-    try:
-        for name, content in contents.items():
-            (temporary / name).parent.mkdir(parents=True, exist_ok=True)
-            write_file(temporary / name, content)
-        for folder in (temporary, *(path for path in temporary.iterdir() if path.is_dir())):
-            sync_directory(folder)
-        if target.exists():  # empty; Windows renames onto nothing that exists
-            target.rmdir()
-        os.rename(temporary, target)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
-    sync_directory(target.parent)
