@@ -22,7 +22,7 @@ def join(parts: Iterable[object], between: str = "") -> Markup:
     return Markup(between.join(text(part) for part in parts))
 
 
-def tag(name: str, *content: object, **attributes: object) -> Markup:
+def tag(name: str, /, *content: object, **attributes: object) -> Markup:
     """An element; `class_` and the like lose their underscore, other underscores become hyphens."""
     written = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{text(value)}"'
@@ -32,7 +32,7 @@ def tag(name: str, *content: object, **attributes: object) -> Markup:
     return Markup(f"<{name}{written}>{join(content)}</{name}>")
 
 
-def void(name: str, **attributes: object) -> Markup:
+def void(name: str, /, **attributes: object) -> Markup:
     """An element without content, such as an image."""
     return Markup(tag(name, **attributes).removesuffix(f"</{name}>"))
 

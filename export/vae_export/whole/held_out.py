@@ -1,9 +1,8 @@
-"""The pictures that measure and calibrate a model: none that was fitted, and where there are enough, none that chose."""
+"""The pictures that measure and calibrate a model: none was fitted, and where there are enough, none chose."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -47,26 +46,23 @@ def held_out(config: Config, dataset: Dataset) -> HeldOut:
     fitted = len(dataset.train_images) - config.validation_images
     known = {_digest(image) for image in dataset.train_images[:fitted]}
     chosen = [number for number, image in enumerate(dataset.test_images) if _digest(image) not in known]
-    images, names = dataset.test_images[chosen], [_name(dataset, number) for number in chosen]
+    split = len(dataset.train_images)
+    images, names = dataset.test_images[chosen], [_name(dataset, split + number) for number in chosen]
     copies, chose = len(dataset.test_images) - len(chosen), 0
     if len(images) < ENOUGH and config.validation_images:
-        others = [image for image in dataset.train_images[fitted:] if _digest(image) not in known]
-        copies += config.validation_images - len(others)
-        chose = len(others)
-        images = np.stack([*images, *others]) if others else images
-        names += [f"validation image {number}" for number in range(1, chose + 1)]
+        others = [number for number in range(fitted, split) if _digest(dataset.train_images[number]) not in known]
+        copies, chose = copies + config.validation_images - len(others), len(others)
+        images = np.concatenate([images, dataset.train_images[others]])
+        names += [_name(dataset, number) for number in others]
     return HeldOut(np.ascontiguousarray(images), tuple(names), chose, copies)
 
 
-def scores(
-    vae: VAE, images: UInt8, method: str, progress: Callable[[int], None] = lambda done: None
-) -> npt.NDArray[np.float64]:
+def scores(vae: VAE, images: UInt8, method: str) -> npt.NDArray[np.float64]:
     """Scores of uint8 images by a method of `VAE.score`, in nats: higher is stranger."""
     parts = []
     for first in range(0, len(images), AT_ONCE):
         batch = from_uint8(np.ascontiguousarray(images[first : first + AT_ONCE]))
         parts.append(vae.score(batch, method=method))
-        progress(first + len(batch))
     return np.concatenate(parts).astype(np.float64)
 
 
@@ -77,7 +73,7 @@ def p_values(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def _name(dataset: Dataset, number: int) -> str:
-    return dataset.test_names[number] if dataset.test_names else f"test image {number}"
+    return dataset.names[number] if dataset.names else f"image {number}"
 
 
 def _digest(image: UInt8) -> bytes:

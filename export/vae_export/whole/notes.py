@@ -1,4 +1,4 @@
-"""What `vae train` was asked for and which of its steps are done, noted in the run, so that the same command goes on."""
+"""What `vae train` was asked for and which of its steps are done, noted in the run: the same command goes on."""
 
 from __future__ import annotations
 

@@ -7,11 +7,10 @@ from typing import Any, NamedTuple
 
 from vae_train import checkpoint as checkpoints
 from vae_train.data import sources
-from vae_train.fit.lock import trained_alone
 from vae_train.fit.plan import Request as FitRequest
 from vae_train.fit.run import run as fit_run
 from vae_train.measure.run import evaluate_run
-from vae_train.progress import ProgressLine, say
+from vae_train.progress import say, watched
 
 from vae_runtime import VAE
 from vae_runtime.checks.calibrate import write_calibrated
@@ -42,10 +41,8 @@ def go(request: Request) -> None:
     if "export" in notes.done and manifests.digest_of(request.model) == "":
         notes.done = {name: note for name, note in notes.done.items() if name in BEFORE_MODEL}
     request.check(made=notes.done.get("export"))
-    with trained_alone(request.run, FILE):
-        for number, step in enumerate(STEPS, 1):
-            if step.name in notes.done:
-                continue
+    for number, step in enumerate(STEPS, 1):
+        if step.name not in notes.done:
             say(f"[{number}/{len(STEPS)}] {step.says}")
             notes.note(step.name, step.do(request, notes))
     say(f"Done: the model {request.model}, and what was found on the way in {request.run / 'report.html'}.")
@@ -114,10 +111,11 @@ def _calibrate(request: Request, notes: Notes) -> Any:
     if not len(pictures.images):
         say("warning: nothing is left to calibrate with; give the model normal pictures later: vae calibrate")
         return {"pictures": 0, "chose": 0, "copies": pictures.copies}
-    line, known = ProgressLine(), {}
-    for method in vae.manifest.scores:
-        known[method] = tuple(sorted(scores(vae, pictures.images, method, line.show).tolist()))
-    line.clear()
+    methods = vae.manifest.scores
+    known = {
+        method: tuple(sorted(scores(vae, pictures.images, method).tolist()))
+        for method in watched(methods, len(methods), "scores")
+    }
     write_calibrated(request.model, request.model, known, scored=vae.manifest)
     say(f"Calibrated with {pictures.sentence}")
     return {"pictures": len(pictures.images), "chose": pictures.chose, "copies": pictures.copies}
@@ -125,7 +123,7 @@ def _calibrate(request: Request, notes: Notes) -> Any:
 
 def _verify(request: Request, notes: Notes) -> Any:
     """Check every byte and every number of the model as it now lies there."""
-    checked = verify(request.model, providers="cpu", threads=request.threads)
+    checked = verify(request.model, providers="cpu", threads=request.threads, precision="float32")
     if not checked.passed:
         raise ExportError(f"{request.model} does not pass its own checks: {checked.tensors}")
     return manifests.digest_of(request.model)
@@ -148,7 +146,6 @@ def _int8(request: Request) -> Any:
     return search_on(_dataset(request), None, say)
 
 
-FILE = ".train.lock"
 STEPS = (
     Step("fit", "Fit", _fit),
     Step("evaluate", "Measure on pictures that were held out", _evaluate),
