@@ -15,6 +15,7 @@ WIDTH, HEIGHT = 360, 230
 LEFT, RIGHT, TOP, BOTTOM = 52, 10, 12, 40  # margins
 STEPS = (1, 2, 2.5, 5, 10)  # of ticks, times a power of ten
 BINS = 30
+HEADROOM = 1.3  # of the highest bar: the names of thresholds stand above it
 
 
 class Line(NamedTuple):
@@ -79,7 +80,7 @@ def histogram(
     """How often figures fall into each of BINS parts of their range, and thresholds across it."""
     counts, edges = np.histogram(figures, bins=min(BINS, max(5, math.isqrt(4 * len(figures)))))
     ends = [float(edges[0]), float(edges[-1]), *(threshold.x for threshold in thresholds)]
-    axes = _Axes(_extent(ends, 0.02), (0.0, float(counts.max()) * 1.15))
+    axes = _Axes(_extent(ends, 0.02), (0.0, float(counts.max()) * HEADROOM))
     drawn: list[Markup] = []
     for count, left, right in zip(counts.tolist(), edges[:-1].tolist(), edges[1:].tolist(), strict=True):
         place, wide = axes.across(left), max(0.5, axes.across(right) - axes.across(left) - 1)

@@ -67,10 +67,8 @@ def _commands(given: Facts) -> Iterator[Markup]:
         ),
         ("More normal pictures, for rarer false alarms:", f"vae calibrate more-good/ -m {model}"),
         ("Is the copy on another machine still the same model?", f"vae verify -m {model}"),
-        (
-            "Longer training, and the model of that:",
-            f"vae fit --resume {run} --minutes {2 * (given.config.minutes or 15):g}\nvae export {run} {model} --replace",
-        ),
+        ("Longer training:", f"vae fit --resume {run} --minutes {2 * (given.config.minutes or 15):g}"),
+        ("And the model of that, in place of this one:", f"vae export {run} {model} --replace"),
     ):
         yield tag("p", purpose)
         yield tag("pre", tag("code", command))

@@ -18,15 +18,23 @@ def pictures_section(given: Facts) -> Markup:
     some = np.linspace(0, fitted - 1, min(fitted, EXAMPLES)).astype(int)
     examples = np.ascontiguousarray(dataset.train_images[some])
     parts = [
-        ("fitted", f"{fitted:,}", "the weights are made of these"),
-        ("choosing", f"{given.config.validation_images:,}", "the weights kept are those that do best on these"),
-        ("held out", f"{len(dataset.test_images):,}", "nothing was fitted or chosen by these: every figure is theirs"),
+        ("fitted", f"{fitted:,}", "the weights were fitted to these"),
+        (
+            "choosing",
+            f"{given.config.validation_images:,}",
+            "the weights that were kept are those that did best on these",
+        ),
+        (
+            "held out",
+            f"{len(dataset.test_images):,}",
+            "nothing was fitted to these or chosen by them, and every figure is theirs",
+        ),
     ]
     return tag(
         "section",
         tag("h2", "The pictures"),
         *(tag("p", sentence.strip()) for sentence in _sentences(given)),
-        facts((name, join((tag("b", count), f" \u2013 {meaning}"))) for name, count, meaning in parts),
+        facts((name, join((tag("b", count), f" \u2013 {meaning}"))) for name, count, meaning in parts if count != "0"),
         tag("h3", f"Some of the {fitted:,} that were fitted"),
         blocks(examples, 4, lambda first, last: f"Training pictures {first + 1} to {last} of {len(examples)} shown"),
         id="pictures",
@@ -76,8 +84,8 @@ def _choices(given: Facts) -> Iterator[tuple[str, Markup]]:
         "Latents",
         _because(
             f"{config.latent_size}",
-            f"one for 16 of the {numbers:,} numbers of an image and for two pictures, from 8 to 256: more would be learnt "
-            "by heart"
+            f"one for 16 of an image's {numbers:,} numbers, at most one for two pictures and 256 in all: more would "
+            "learn pictures by heart"
             if pictures
             else f"the preset {config.preset}",
         ),

@@ -19,7 +19,7 @@ from vae_runtime import VAE, Manifest, from_uint8
 from ..whole.held_out import HeldOut, held_out, p_values, scores
 
 METHOD = "elbo"  # the score that `vae score` takes where none is named
-SAMPLES, EXAMPLES, REMADE, STRANGEST = 48, 48, 12, 8
+SAMPLES, EXAMPLES, REMADE, STRANGEST = 48, 48, 12, 8  # how many are shown
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]

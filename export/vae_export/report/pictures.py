@@ -17,18 +17,18 @@ from .html import Markup, tag, void
 Float32 = npt.NDArray[np.float32]
 UInt8 = npt.NDArray[np.uint8]
 
-COLUMNS = 4  # of a block: as many as a phone shows well
-COARSE = 48  # pixels of the longer side: smaller images are shown as their pixels
+COARSE = 48  # pixels of the longer side: smaller images are shown as their pixels, and more in a row
 QUALITY = 90  # of WebP, which colour pictures are kept as
 
 
 def blocks(images: Float32 | UInt8, rows: int, describe: Callable[[int, int], str]) -> Markup:
-    """Images [count, channels, height, width] in blocks of COLUMNS x rows; describe(first, last) is a block's alt."""
+    """Images [count, channels, height, width] in blocks of so many rows; describe(first, last) is a block's alt."""
     shown = from_uint8(images) if images.dtype == np.uint8 else images
-    each = COLUMNS * rows
+    columns = _columns(images.shape)
+    each = columns * rows
     parts = [
         picture(
-            image_grid(shown[first : first + each], columns=COLUMNS), describe(first, min(first + each, len(shown)))
+            image_grid(shown[first : first + each], columns=columns), describe(first, min(first + each, len(shown)))
         )
         for first in range(0, len(shown), each)
     ]
@@ -36,15 +36,13 @@ def blocks(images: Float32 | UInt8, rows: int, describe: Callable[[int, int], st
 
 
 def pairs(originals: Float32, remade: Float32, describe: Callable[[int, int], str]) -> Markup:
-    """Images over what became of them, COLUMNS pairs a block."""
-    rows = [
-        np.concatenate([originals[first : first + COLUMNS], remade[first : first + COLUMNS]])
-        for first in range(0, len(originals), COLUMNS)
-    ]
-    parts = [
-        picture(image_grid(row, columns=len(row) // 2), describe(number * COLUMNS, number * COLUMNS + len(row) // 2))
-        for number, row in enumerate(rows)
-    ]
+    """Images over what became of them."""
+    columns = _columns(originals.shape)
+    parts = []
+    for first in range(0, len(originals), columns):
+        some = originals[first : first + columns]
+        grid = image_grid(np.concatenate([some, remade[first : first + columns]]), columns=len(some))
+        parts.append(picture(grid, describe(first, first + len(some))))
     return tag("div", *parts, class_=_class("blocks", originals.shape))
 
 
@@ -66,6 +64,11 @@ def pillow(image: Image.Image, alt: str, class_: str | None = None) -> Markup:
 def is_coarse(shape: tuple[int, ...]) -> bool:
     """Whether images of this shape are so small that smoothing them would only blur."""
     return max(shape[-2:]) < COARSE
+
+
+def _columns(shape: tuple[int, ...]) -> int:
+    """Of a block: as many as a phone shows well."""
+    return 6 if is_coarse(shape) else 4
 
 
 def _class(name: str, shape: tuple[int, ...]) -> str:

@@ -35,7 +35,7 @@ def scores_section(given: Facts) -> Markup:
         "section",
         tag("h2", "How strange is strange?"),
         tag("p", f"The model scores how strange a picture is. It was calibrated with {given.held_out.sentence}"),
-        *map(lambda sentence: tag("p", sentence), _rates(given, found)),
+        *(tag("p", sentence) for sentence in _rates(given, found)),
         tag("div", chart, class_="single"),
         *_anomalies(given),
         id="scores",
@@ -58,11 +58,11 @@ def strangest_section(given: Facts) -> Markup:
 
 
 def thresholds(scores: np.ndarray[tuple[int], np.dtype[np.float64]]) -> list[tuple[float, float]]:
-    """The least score that is an alarm at each rate of RATES, of those that so many calibration scores allow."""
+    """The score above which an alarm begins at each rate of RATES, of those that so many calibration scores allow."""
     ordered, found = np.sort(scores)[::-1], []
     for rate in RATES:
         if len(ordered) >= fewest_scores(rate):
-            found.append((rate, float(ordered[max(alarms(len(ordered), rate) - 2, 0)])))
+            found.append((rate, float(ordered[alarms(len(ordered), rate) - 1])))
     return found
 
 
@@ -102,7 +102,7 @@ def _card(given: Facts, strange: Strangest) -> Markup:
         "div",
         tag("div", *images, class_="two"),
         tag("b", strange.name),
-        tag("span", f"{strange.score:,.1f} nats, p\u2009=\u2009{strange.p_value:.3g}", class_="soft"),
+        tag("span", f"{strange.score:,.1f} nats, p = {strange.p_value:.3g}", class_="soft"),
         class_="card",
     )
 
