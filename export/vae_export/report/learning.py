@@ -22,21 +22,18 @@ def learning_section(given: Facts) -> Markup:
     if held:
         costs = [unit.cost(row["validation_bound"], numbers) for row in held]
         curves.append(Line("not fitted", [row["epoch"] for row in held], costs))
-    terms = [
-        Line("reconstruction", epochs, [unit.cost(row["log_likelihood"], numbers) for row in rows]),
-        Line("distance from the prior (KL)", epochs, [unit.divergence(row["kl"], numbers) for row in rows]),
-    ]
+    kl = Line("distance of the latents from the prior (KL)", epochs, [row["kl"] for row in rows])
     charts = [
         lines(curves, across="epoch", down=unit.axis, describes="What an image costs, minus the ELBO, over the epochs"),
-        lines(terms, across="epoch", down=unit.axis, describes="The two terms of that cost over the epochs"),
+        lines([kl], across="epoch", down="nats an image", describes="The KL of the latents over the epochs"),
     ]
     return tag(
         "section",
         tag("h2", "Learning"),
         tag(
             "p",
-            "What it costs to describe a picture, and the two terms of that. Lower is better; a gap that opens "
-            "between the first two curves is learning by heart.",
+            "Left, what it costs to describe a picture: lower is better, and a gap that opens between the curves is "
+            "learning by heart. Right, how much of it the latents carry.",
         ),
         tag("div", *charts, class_="charts")
         if len(rows) > 1

@@ -11,7 +11,7 @@ from vae_runtime import to_uint8
 from vae_runtime.maths.conformal import alarms, fewest_scores
 from vae_runtime.pictures.overlay import overlay
 
-from ..checks.anomalies import AUC, PICTURES
+from ..checks.anomalies import AUC, BLIND, PICTURES, Anomalies, warnings
 from .charts import Threshold, histogram
 from .facts import Facts, Strangest
 from .html import Markup, table, tag
@@ -82,14 +82,21 @@ def _anomalies(given: Facts) -> Iterator[Markup]:
     if not auc:
         return
     methods = list(next(iter(auc.values())))
-    rows = [[kind, *(f"{of[method]:.2f}" for method in methods)] for kind, of in auc.items()]
+    rows = [[kind, *(_share(of[method]) for method in methods)] for kind, of in auc.items()]
+    pictures = int(given.training.get(PICTURES, 0))
     yield tag("h3", "Which anomalies it tells")
     yield tag(
         "p",
-        f"{given.training.get(PICTURES, 'Some')} held-out pictures against anomalies made of them: how often the "
+        f"{pictures} held-out pictures against anomalies made of them: how often the "
         "anomaly of a pair scores higher. 1 is always; 0.5 is a coin, and such anomalies need another score.",
     )
     yield table(["anomaly", *methods], rows)
+    for warning in warnings(Anomalies(auc, pictures)):
+        yield tag("p", warning.removeprefix("warning: ").capitalize(), class_="warning")
+
+
+def _share(auc: float) -> Markup:
+    return tag("span", f"{auc:.2f}", class_="low" if auc < BLIND else None)
 
 
 def _card(given: Facts, strange: Strangest) -> Markup:

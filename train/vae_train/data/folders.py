@@ -208,12 +208,18 @@ def _about(report: dict[str, Any], spec: ImageSpec) -> tuple[str, ...]:
     skipped = [f"  skipped {path}: {error}" for path, error in report["unreadable"][:SHOWN_ERRORS]]
     if len(report["unreadable"]) > SHOWN_ERRORS:
         skipped.append(f"  and {len(report['unreadable']) - SHOWN_ERRORS} more that cannot be read.")
+    extent = smallest if report["sizes"] == 1 else f"{smallest} to {largest}"
+    counts = {name: _counted(report[f"{name}s"], name) for name in ("size", "duplicate", "folder")}
     return (
-        f"{report['files']:,} pictures: {modes}; {report['sizes']} sizes, {smallest} to {largest}; "
-        f"{report['duplicates']} duplicates; {report['folders']} folders.",
+        f"{report['files']:,} pictures: {modes}; {counts['size']}, {extent}; {counts['duplicate']}; "
+        f"{counts['folder']}.",
         *skipped,
         split_sentence(report["train"], report["test"], spec),
     )
+
+
+def _counted(count: int, thing: str) -> str:
+    return f"{count:,} {thing}{'s' * (count != 1)}"
 
 
 def _key(parts: list[tuple[Path, str]], train: int, spec: ImageSpec, patches: int) -> str:
