@@ -71,7 +71,7 @@ def gather(run: Path, model: Path, dataset: Dataset, noted: Mapping[str, Any], *
     vae, config = VAE.load(model), checkpoints.read_config(run)
     pictures = held_out(config, dataset)
     found = scores(vae, pictures.images, METHOD)
-    some = np.linspace(0, len(pictures.images) - 1, min(len(pictures.images), REMADE)).astype(int)
+    some = np.linspace(0, len(pictures.images) - 1, _shown(len(pictures.images))).astype(int)
     originals = from_uint8(np.ascontiguousarray(pictures.images[some]))
     return Facts(
         data=data,
@@ -89,6 +89,11 @@ def gather(run: Path, model: Path, dataset: Dataset, noted: Mapping[str, Any], *
         scores=found,
         strangest=_strangest(vae, pictures, found),
     )
+
+
+def _shown(there: int) -> int:
+    """How many reconstructions are shown: where there are few, as many as fill the blocks that they stand in."""
+    return REMADE if there >= REMADE else there // 4 * 4 or there
 
 
 def _strangest(vae: VAE, pictures: HeldOut, found: Float64) -> list[Strangest]:

@@ -91,8 +91,9 @@ def _anomalies(given: Facts) -> Iterator[Markup]:
         "anomaly of a pair scores higher. 1 is always; 0.5 is a coin, and such anomalies need another score.",
     )
     yield table(["anomaly", *methods], rows)
-    for warning in warnings(Anomalies(auc, pictures)):
-        yield tag("p", warning.removeprefix("warning: ").capitalize(), class_="warning")
+    for sentence in warnings(Anomalies(auc, pictures)):
+        said = sentence.removeprefix("warning: ")
+        yield tag("p", said[:1].upper() + said[1:], class_="warning")
 
 
 def _share(auc: float) -> Markup:
