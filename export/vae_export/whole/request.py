@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vae_train.data.sources import NAMES, PictureFolders, require_outside
+from vae_train.data.sources import NAMES
 
 from vae_runtime.errors import InputError
 from vae_runtime.model import manifest as manifests
@@ -53,17 +52,23 @@ class Request:
         """
         if self.run.resolve() in (self.model.resolve(), *self.model.resolve().parents):
             raise InputError(f"--run {self.run} holds the model {self.model}; give it a folder of its own.")
-        if self.data not in NAMES:
-            for folder in (self.model, self.run):
-                require_outside(folder, PictureFolders(Path(self.data)))
+        self._check_data()
         check_target(self.model, replace=self.replace)
         if made is None and manifests.digest_of(self.model) and not self.replace:
             raise InputError(
                 f"{self.model} holds a model already; give another -o, or add --replace, and what lies there is lost."
             )
 
-    @property
-    def command(self) -> str:
-        """What goes on with it."""
-        run = [] if self.run == self.model.with_name(f"{self.model.absolute().name}-run") else ["--run", str(self.run)]
-        return f"vae train {shlex.join([self.data, '-o', str(self.model), *run])}"
+    def _check_data(self) -> None:
+        """The pictures are there, and what is written does not lie among them."""
+        if self.data in NAMES:
+            return
+        pictures = Path(self.data).resolve()
+        if not pictures.is_dir():
+            raise InputError(f"{self.data} is no folder of pictures, and no data set by name: {', '.join(NAMES)}.")
+        for folder in (self.model, self.run):
+            if pictures in (folder.resolve(), *folder.resolve().parents):
+                raise InputError(
+                    f"{folder} lies in the folder of pictures {self.data}, and what is drawn there would be trained on "
+                    "the next time; choose a place elsewhere."
+                )

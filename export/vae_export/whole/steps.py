@@ -16,7 +16,7 @@ from vae_runtime import VAE
 from vae_runtime.checks.calibrate import write_calibrated
 from vae_runtime.checks.verify import verify
 from vae_runtime.model import manifest as manifests
-from vae_runtime.stopping import end_by
+from vae_runtime.stopping import end_by, is_stopping
 
 from ..errors import ExportError
 from ..report.write import write_report
@@ -43,6 +43,8 @@ def go(request: Request) -> None:
         notes.done = {name: note for name, note in notes.done.items() if name in BEFORE_MODEL}
     request.check(made=notes.done.get("export"))
     for number, step in enumerate(STEPS, 1):
+        if is_stopping():  # of a signal that a library has swallowed
+            raise KeyboardInterrupt
         if step.name not in notes.done:
             say(f"[{number}/{len(STEPS)}] {step.says}")
             notes.note(step.name, step.do(request, notes))
@@ -65,7 +67,7 @@ def _fit(request: Request, notes: Notes) -> Any:
     )
     outcome = fit_run(asked)
     if outcome.stopped_by:
-        say(f"To go on: {request.command}")
+        say("The same command goes on with it.")
         end_by(outcome.stopped_by)
     for sentence in outcome.verdict:
         say(sentence)
