@@ -10,7 +10,15 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .deadlines import timeout
-    from .errors import InputError, IntegrityError, ManifestError, ProviderError, VAEError
+    from .errors import (
+        EngineError,
+        InputError,
+        IntegrityError,
+        ManifestError,
+        ProviderError,
+        TimeoutError,
+        VAEError,
+    )
     from .maths.bounds import ELBO
     from .maths.noise import standard_normal
     from .maths.posterior import Posterior
@@ -20,6 +28,7 @@ if TYPE_CHECKING:
     from .pictures.reading import read_images
     from .pictures.writing import write_image
     from .spec import ImageSpec
+    from .tiled import TiledScores, score_tiled
     from .vae import VAE
 
 __version__ = "0.1.0"
@@ -27,6 +36,7 @@ __version__ = "0.1.0"
 __all__ = [
     "ELBO",
     "VAE",
+    "EngineError",
     "ImageSpec",
     "InputError",
     "IntegrityError",
@@ -34,10 +44,13 @@ __all__ = [
     "ManifestError",
     "Posterior",
     "ProviderError",
+    "TiledScores",
+    "TimeoutError",
     "VAEError",
     "from_uint8",
     "image_grid",
     "read_images",
+    "score_tiled",
     "standard_normal",
     "timeout",
     "to_uint8",
@@ -47,6 +60,7 @@ __all__ = [
 _HOMES = {
     "ELBO": "maths.bounds",
     "VAE": "vae",
+    "EngineError": "errors",
     "ImageSpec": "spec",
     "InputError": "errors",
     "IntegrityError": "errors",
@@ -54,10 +68,13 @@ _HOMES = {
     "ManifestError": "errors",
     "Posterior": "maths.posterior",
     "ProviderError": "errors",
+    "TiledScores": "tiled",
+    "TimeoutError": "errors",
     "VAEError": "errors",
     "from_uint8": "pictures.pixels",
     "image_grid": "pictures.grids",
     "read_images": "pictures.reading",
+    "score_tiled": "tiled",
     "standard_normal": "maths.noise",
     "timeout": "deadlines",
     "to_uint8": "pictures.pixels",

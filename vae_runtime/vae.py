@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .coerce import as_number
 from .errors import InputError
 from .maths.arrays import check_image, check_images, check_latents
 from .maths.bounds import ELBO, log_mean_exp
@@ -18,7 +19,6 @@ from .maths.complexity import code_length
 from .maths.conformal import conformal_p_values
 from .maths.gaussian import log_normal
 from .maths.labels import LabelledPrior, Labels
-from .maths.likelihood import log_likelihood, log_likelihood_map
 from .maths.noise import standard_normal, whole_number
 from .maths.paths import linear, spherical
 from .maths.posterior import Posterior
@@ -126,6 +126,7 @@ class VAE:
             raise InputError(f"the model {self.manifest.name!r} has no labels; sample it without one.")
         if label is not None and self._labels:
             self._labels.number(label)
+        temperature = as_number(temperature, "temperature")
         if not 0 <= temperature <= 1000:
             raise InputError(f"temperature is {temperature}; expected a number from 0 to 1000; 1 is the model's own.")
         if n >= 2**31:
@@ -231,16 +232,16 @@ class VAE:
         if whole_number(window, "window") % 2 == 0:
             raise InputError(f"window is {window}; expected an odd number of pixels, for it has a middle.")
         images = check_images(images, self.image_shape)
-        family, found = self.manifest.likelihood, np.empty((len(images), *self.image_shape[1:]), np.float32)
+        maps = np.empty((len(images), *self.image_shape[1:]), np.float32)
         for begin in range(0, len(images), self._at_once):
             rows = slice(begin, begin + self._at_once)
             if method == "faults":
                 nats = self._faults(images[rows], batch_size)
             else:
-                means = self._decode(self._encode(images[rows], batch_size).mean, batch_size)
-                nats = -log_likelihood_map(images[rows], means, family=family.family, sigma=family.sigma)
-            found[rows] = nats if window == 1 else window_means(nats, window)
-        return found
+                decoded = self._decode_whole(self._encode(images[rows], batch_size).mean, batch_size)
+                nats = -self.manifest.likelihood.log_prob_map(images[rows], *decoded)
+            maps[rows] = nats if window == 1 else window_means(nats, window)
+        return maps
 
     def p_value(self, scores: npt.ArrayLike, *, method: str = "elbo", two_sided: bool = False) -> Float64:
         """How rare scores as high are among normal images, deterministic: conformal p-values, of the shape of `scores`.
@@ -277,6 +278,10 @@ class VAE:
     def _decode(self, z: Float32, batch_size: int) -> Float32:
         return self._decoder.run(z, ("images",), batch_size=batch_size)[0]
 
+    def _decode_whole(self, z: Float32, batch_size: int) -> tuple[Float32, ...]:
+        """What the decoder says that the likelihood needs: float32 [batch, channels, height, width] each."""
+        return self._decoder.run(z, self.manifest.likelihood.needs, batch_size=batch_size)
+
     def _faults(self, images: Float32, batch_size: int) -> Float32:
         assert self._model.detector
         return self._model.detector.run(images, ("faults",), batch_size=batch_size)[0]
@@ -285,16 +290,12 @@ class VAE:
         posterior = self._encode(images, batch_size)
         score = np.zeros(len(images))
         if method != "kl":
-            score -= self._log_likelihood(images, self._decode(posterior.mean, batch_size))
+            score -= self.manifest.likelihood.log_prob(images, *self._decode_whole(posterior.mean, batch_size))
         if method != "reconstruction":
             score -= self._log_ratio(posterior.mean, posterior, batch_size)
         if method == "complexity":
             score -= code_length(images)
         return score
-
-    def _log_likelihood(self, images: Float32, means: Float32) -> Float64:
-        family = self.manifest.likelihood
-        return log_likelihood(images, means, family=family.family, sigma=family.sigma)
 
     def _importance(
         self, images: Float32, posterior: Posterior, samples: int, seed: int, start: int, batch_size: int
@@ -305,8 +306,9 @@ class VAE:
         for first in range(0, samples, at_once):
             columns = slice(first, min(first + at_once, samples))
             z = posterior.draws(first, columns.stop - first, seed=seed, start=start)
-            means = self._decode(z.reshape(-1, self.latent_size), batch_size).reshape(*z.shape[:2], *self.image_shape)
-            likelihoods[:, columns] = self._log_likelihood(images[:, None], means)
+            whole = self._decode_whole(z.reshape(-1, self.latent_size), batch_size)
+            decoded = (each.reshape(*z.shape[:2], *self.image_shape) for each in whole)
+            likelihoods[:, columns] = self.manifest.likelihood.log_prob(images[:, None], *decoded)
             spread = Posterior(posterior.mean[:, None], posterior.logvar[:, None])
             ratios[:, columns] = self._log_ratio(z, spread, batch_size)
         return likelihoods, ratios

@@ -43,23 +43,23 @@ def main(model: Path, fashion: Path | None, omniglot: Path | None) -> None:
     known, fresh = np.array_split(order, 2)
     click.echo(f"\n| false alarms asked for | {' | '.join(methods)} |\n|---|{'---|' * len(methods)}")
     for rate in RATES:
-        found = [
+        rates = [
             (conformal_p_values(normal[method][fresh], normal[method][known]) <= rate).mean() for method in methods
         ]
-        click.echo(f"| {rate:.2f} | {' | '.join(f'{value:.4f}' for value in found)} |")
+        click.echo(f"| {rate:.2f} | {' | '.join(f'{value:.4f}' for value in rates)} |")
 
 
 def strangers(fashion: Path | None, omniglot: Path | None) -> dict[str, npt.NDArray[np.float32]]:
     """Images of what was given, light on dark as digits are."""
-    found = {}
+    sets = {}
     if fashion:
         path = sorted(fashion.glob("*images-idx3-ubyte*"))[0]
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        found["Fashion-MNIST"] = from_uint8(parse_idx(content, path.name)[:STRANGERS, None])
+        sets["Fashion-MNIST"] = from_uint8(parse_idx(content, path.name)[:STRANGERS, None])
     if omniglot:
         spec = ImageSpec(shape=(1, 28, 28), invert=True, fit="pad")
-        found["Omniglot"] = read_images(pictures_in(omniglot)[:STRANGERS], spec)
-    return found
+        sets["Omniglot"] = read_images(pictures_in(omniglot)[:STRANGERS], spec)
+    return sets
 
 
 def area(normal: npt.NDArray[np.float64], strange: npt.NDArray[np.float64]) -> float:

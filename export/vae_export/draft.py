@@ -41,9 +41,8 @@ class Request:
     @property
     def meant(self) -> str:
         """What to do where another model lies in the folder."""
-        places = (Path(f"{self.folder}-{number}") for number in itertools.count(2))
-        free = next(place for place in places if not place.exists())
-        return f"to keep both, vae export {shlex.quote(str(self.run))} {shlex.quote(str(free))}"
+        run, folder = self.run, self.folder
+        return f"to keep both, vae export {shlex.quote(str(run))} {shlex.quote(str(_free(folder)))}"
 
 
 class Exported(NamedTuple):
@@ -96,3 +95,9 @@ class Draft:
 
 
 FindRecipe = Callable[[Draft], Recipe | None]  # how to quantise a draft of float32 graphs; None for not at all
+
+
+def _free(folder: Path) -> Path:
+    """A folder beside this one that is not there yet."""
+    places = (Path(f"{folder}-{number}") for number in itertools.count(2))
+    return next(place for place in places if not place.exists())

@@ -6,7 +6,7 @@ import hashlib
 import logging
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from vae_train.models.networks import LOGVAR_LIMITS, VAE
 from vae_train.models.prior import Flow
 from vae_train.models.shortcut import ShortcutEncoder
 
+from vae_runtime.maths.likelihood import LIKELIHOODS
 from vae_runtime.model.folder import stamps
 from vae_runtime.model.gate import IR_VERSION, OPSET
 from vae_runtime.model.manifest import DETECTOR
@@ -60,15 +61,16 @@ class EncoderGraph(nn.Module):
 
 
 class DecoderGraph(nn.Module):
-    """z -> images, the mean of p(x|z)."""
+    """z -> images, the mean of p(x|z), and what else the likelihood is computed from."""
 
-    def __init__(self, model: VAE) -> None:
+    def __init__(self, model: VAE, names: Sequence[str]) -> None:
         super().__init__()
-        self.body = model.decoder
+        self.body, self.names = model.decoder, names
 
-    def forward(self, z: Tensor) -> Tensor:
-        images: Tensor = self.body(z).sigmoid()
-        return images
+    def forward(self, z: Tensor) -> tuple[Tensor, ...]:
+        logits = self.body(z)
+        outputs = {"images": logits.sigmoid(), "logits": logits}
+        return tuple(outputs[name] for name in self.names)
 
 
 def export_graphs(
@@ -77,9 +79,10 @@ def export_graphs(
     """The graphs as bytes, by role, and the id that they share: two to four, and a detector's."""
     images = torch.zeros(2, *config.image_shape)  # a batch of 0 or 1 would be taken for a constant
     z = torch.zeros(2, config.latent_size)
+    decoded = ["images", *LIKELIHOODS[config.likelihood].decoded]
     graphs = {
         "encoder": _export(EncoderGraph(model), images, "images", ["mean", "logvar"]),
-        "decoder": _export(DecoderGraph(model), z, "z", ["images"]),
+        "decoder": _export(DecoderGraph(model, decoded), z, "z", decoded),
     }
     if isinstance(model.prior, Flow):
         graphs["prior_sample"] = _export(PriorSampleGraph(model.prior), z, "eps", ["z"])

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,21 +19,25 @@ from torch import Tensor
 from vae_train.config import Config
 from vae_train.detector.network import Detector
 from vae_train.models.densities import gaussian_kl, log_normal
+from vae_train.models.likelihood import Bernoulli
 from vae_train.models.networks import VAE as TorchVAE
 from vae_train.models.prior import Flow, StandardNormal
 from vae_train.models.sampling import prior_latents
 
 from vae_runtime import VAE, from_uint8, to_uint8
+from vae_runtime.maths.complexity import code_length
 from vae_runtime.maths.noise import standard_normal
 from vae_runtime.maths.posterior import Posterior
 
 from .errors import ExportError
 
 BATCHES = (0, 1, 2, 7, 64)
-DRAWS = 4
-TENSORS = ("mean", "logvar", "z", "images", "nats")  # those of the manifest's tolerances
+DRAWS, MOST_SCORED = 4, 16  # draws of an image, and images of a probe, whose nats are compared
+TENSORS = ("mean", "logvar", "z", "images", "logits", "nats")  # those of the manifest's tolerances
 # Of a tensor's size: what 80 roundings of float32 come to, where torch itself happens to be nearer to the truth.
 FLOOR = 80 * 2.0**-24
+# Of nats that are sums over an image: what may differ is 1e-3 nats, or 1e-6 of more than a thousand.
+NATS_FLOOR, USUAL_NATS = 1e-6, 1000.0
 MARGIN = 8.0  # times torch's own error: two sound orders of summation differ by less
 GREATEST = 1e-2  # share of its size that float32 may leave open at all
 FAR = 5.0  # standard deviations of noise: beyond is not where models live
@@ -51,9 +55,7 @@ class TorchNumbers(NamedTuple):
     log_likelihood: npt.NDArray[np.float64]  # [batch], as all below
     kl: npt.NDArray[np.float64]
     iwae: npt.NDArray[np.float64]
-    score: npt.NDArray[np.float64]
-    sizes: npt.NDArray[np.float64]  # what the terms of these sums come to without their signs
-    latent_sizes: npt.NDArray[np.float64]  # of the KL's terms alone
+    scores: dict[str, npt.NDArray[np.float64]]  # by method of `VAE.score`, all that the model has
 
 
 class Parity(NamedTuple):
@@ -63,57 +65,78 @@ class Parity(NamedTuple):
     probe: str
     ours: float
     torchs: float
+    floor: float = FLOOR
+    least: float = 1.0  # what a size counts as if it is less
 
     @property
     def limit(self) -> float:
         """What the error may be."""
-        return min(GREATEST, max(FLOOR, MARGIN * self.torchs))
+        return min(GREATEST, max(self.floor, MARGIN * self.torchs))
 
 
 @torch.inference_mode()
 def compare(model: TorchVAE, config: Config, vae: VAE, detector: Detector | None = None) -> list[Parity]:
     """Every tensor of every probe, over batch sizes; an output that is not finite is an ExportError."""
-    found = _Errors()
+    errors = _Errors()
     exact = copy.deepcopy(model).double()
     exact_detector = copy.deepcopy(detector).double() if detector else None
     for probe, images in _image_probes(model, config):
         x, ours = torch.from_numpy(images), vae.encode(images)
         outputs = zip(("mean", "logvar"), ours, model.encode(x), exact.encode(x.double()), strict=True)
         for name, mine, torchs, truth in outputs:
-            found.note(name, probe, mine, torchs, truth)
+            errors.note(name, probe, mine, torchs, truth)
         if detector and exact_detector:
             faults = vae.anomaly_map(images, method="faults")
-            found.note("nats", f"the faults of {probe}", faults, detector(x), exact_detector(x.double()))
+            errors.note("nats", f"the faults of {probe}", faults, detector(x), exact_detector(x.double()))
     for eps in (standard_normal(batch, config.latent_size, seed=batch) for batch in BATCHES):
         noise, ours_z = torch.from_numpy(eps), vae.prior.from_noise(eps, batch_size=64)
         z = model.prior.from_noise(noise)
-        found.note("z", DRAWS_OF_PRIOR, ours_z, z, exact.prior.from_noise(noise.double()))
-        _compare_prior(found, model, exact, vae, z)
-        images = vae.decode(z.numpy())
-        found.note("images", DRAWS_OF_PRIOR, images, model.decode(z).sigmoid(), exact.decode(z.double()).sigmoid())
-    images = likely_images(model, config, 16)
-    numbers, truths = (torch_numbers(each, images, draws=DRAWS) for each in (model, exact))
-    elbo = vae.elbo(images, samples=DRAWS)
-    terms = {"log_likelihood": elbo.log_likelihood, "kl": elbo.kl, "iwae": elbo.iwae, "score": vae.score(images)}
-    for name, nats in terms.items():
-        probe, sizes = f"the {name.replace('_', '-')} of {PICTURES}", truths.sizes
-        if name == "kl":
-            sizes = truths.latent_sizes
-        found.note("nats", probe, nats, getattr(numbers, name), getattr(truths, name), sizes=sizes)
+        errors.note("z", DRAWS_OF_PRIOR, ours_z, z, exact.prior.from_noise(noise.double()))
+        _compare_prior(errors, model, exact, vae, z)
+        decoded = ("images", *vae.manifest.likelihood.decoded)
+        torchs, truth = model.decode(z), exact.decode(z.double())
+        for name, mine in zip(decoded, vae._decoder.run(z.numpy(), decoded, batch_size=64), strict=True):
+            if name == "images":
+                errors.note(name, DRAWS_OF_PRIOR, mine, torchs.sigmoid(), truth.sigmoid())
+            else:
+                errors.note(name, DRAWS_OF_PRIOR, mine, torchs, truth)
+    for probe, images in _probes(model, config, MOST_SCORED):
+        _compare_nats(errors, model, exact, vae, probe, images, (detector, exact_detector))
     _require_finite_far_out(config, vae)
-    return found.all()
+    return errors.all()
 
 
-def _compare_prior(found: _Errors, model: TorchVAE, exact: TorchVAE, vae: VAE, z: Tensor) -> None:
+def _compare_nats(
+    errors: _Errors,
+    model: TorchVAE,
+    exact: TorchVAE,
+    vae: VAE,
+    probe: str,
+    images: npt.NDArray[np.float32],
+    detectors: tuple[Detector | None, Detector | None],
+) -> None:
+    """Bounds and scores, also of images that no model would draw."""
+    torchs, truths = (
+        torch_numbers(each, images, draws=DRAWS, detector=detector)
+        for each, detector in zip((model, exact), detectors, strict=True)
+    )
+    elbo = vae.elbo(images, samples=DRAWS)
+    for name in ("log_likelihood", "kl", "iwae"):
+        of = f"the {name.replace('_', '-')} of {probe}"
+        errors.note_nats(of, getattr(elbo, name), getattr(torchs, name), getattr(truths, name))
+    for method, truth in truths.scores.items():
+        errors.note_nats(
+            f"the score {method} of {probe}", vae.score(images, method=method), torchs.scores[method], truth
+        )
+
+
+def _compare_prior(errors: _Errors, model: TorchVAE, exact: TorchVAE, vae: VAE, z: Tensor) -> None:
     """The density of latents, and the noise that a flow finds for them: small beside the nats of an image's pixels."""
-    truth = exact.prior.log_prob(z.double())
-    sizes = truth.abs().numpy() + z.shape[1]
-    probe = f"the density of {DRAWS_OF_PRIOR}"
-    ours = vae.prior.log_prob(z.numpy(), batch_size=64)
-    found.note("nats", probe, ours, model.prior.log_prob(z), truth, sizes=sizes)
+    ours, truth = vae.prior.log_prob(z.numpy(), batch_size=64), exact.prior.log_prob(z.double())
+    errors.note_nats(f"the density of {DRAWS_OF_PRIOR}", ours, model.prior.log_prob(z), truth)
     if isinstance(model.prior, Flow) and isinstance(exact.prior, Flow):
         noise = vae.prior.to_noise(z.numpy(), batch_size=64)
-        found.note(
+        errors.note(
             "z",
             f"the noise of {DRAWS_OF_PRIOR}",
             noise,
@@ -122,9 +145,9 @@ def _compare_prior(found: _Errors, model: TorchVAE, exact: TorchVAE, vae: VAE, z
         )
 
 
-def require_parity(found: list[Parity]) -> None:
+def require_parity(parity: list[Parity]) -> None:
     """Refuse the export if any tensor lies farther from the model in float64 than float32 explains."""
-    for item in found:
+    for item in parity:
         if item.ours <= item.limit:  # not true of NaN
             continue
         if item.torchs * MARGIN > GREATEST:
@@ -140,47 +163,47 @@ def require_parity(found: list[Parity]) -> None:
         )
 
 
-def largest(found: list[Parity]) -> dict[str, Parity]:
+def largest(parity: list[Parity]) -> dict[str, Parity]:
     """Of each tensor the probe that lies farthest from float64."""
-    return {name: max((item for item in found if item.tensor == name), key=lambda item: item.ours) for name in TENSORS}
+    each = {name: [item for item in parity if item.tensor == name] for name in TENSORS}
+    return {name: max(items, key=lambda item: item.ours) for name, items in each.items() if items}
 
 
 @torch.inference_mode()
-def torch_numbers(model: TorchVAE, images: npt.NDArray[np.float32], *, draws: int) -> TorchNumbers:
-    """Posterior, bounds and score by torch; densities from logits and in float64, whatever the model computes in."""
+def torch_numbers(
+    model: TorchVAE, images: npt.NDArray[np.float32], *, draws: int, detector: Detector | None = None
+) -> TorchNumbers:
+    """Posterior, bounds and scores by torch; densities from logits and in float64, whatever the model computes in."""
     x = torch.from_numpy(images).to(next(model.parameters()).dtype)
     mean, logvar = model.encode(x)
     z = torch.from_numpy(Posterior(mean.numpy(), logvar.numpy()).draws(0, draws, seed=0))
     logits = [model.decode(z[:, draw]).double() for draw in range(draws)]
-    likelihoods = torch.stack([model.likelihood.measured(x.double(), each) for each in logits], dim=1)
+    likelihoods = torch.stack([model.likelihood.log_prob(x.double(), each) for each in logits], dim=1)
     spread = (mean[:, None].double(), logvar[:, None].double())
     log_priors = model.prior.log_prob(z).double()
     ratios = log_priors - log_normal(z.double(), *spread)
     kl = gaussian_kl(mean.double(), logvar.double()) if isinstance(model.prior, StandardNormal) else -ratios.mean(1)
     at_mean = mean.double()
     ratio = model.prior.log_prob(mean).double() - log_normal(at_mean, at_mean, logvar.double())
-    score = -(model.likelihood.measured(x.double(), model.decode(mean).double()) + ratio)
-    pixels = torch.stack([model.likelihood.size(x.double(), each) for each in logits]).amax(0)
-    latents = log_priors.abs().amax(1) + z.double().square().sum(2).amax(1) + logvar.double().abs().sum(1)
+    reconstruction = -model.likelihood.log_prob(x.double(), model.decode(mean).double())
+    scores = {"elbo": reconstruction - ratio, "reconstruction": reconstruction, "kl": -ratio}
+    if isinstance(model.likelihood, Bernoulli):
+        scores["complexity"] = scores["elbo"] - torch.from_numpy(code_length(images))
+    if detector:
+        scores["faults"] = detector(x).flatten(1).amax(1).double()
     return TorchNumbers(
         mean.numpy(),
         logvar.numpy(),
         likelihoods.mean(1).numpy(),
         kl.numpy(),
         ((likelihoods + ratios).logsumexp(1) - math.log(draws)).numpy(),
-        score.numpy(),
-        (pixels + latents).numpy(),
-        latents.numpy(),
+        {method: score.numpy() for method, score in scores.items()},
     )
 
 
 @torch.inference_mode()
 def likely_images(model: TorchVAE, config: Config, n: int) -> npt.NDArray[np.float32]:
-    """Images that the model knows, without its data: its own samples at 8 bits.
-
-    Nats are compared on these alone. Where an unlikely image is black at a pixel that the decoder calls white, 1 - p is
-    a few float32 steps, and its logarithm is known to a few hundredths only: the price of a mean image as output.
-    """
+    """Images that the model knows, without its data: its own samples at 8 bits."""
     z = prior_latents(model, n, config.latent_size, torch.device("cpu"), seed=1)
     return from_uint8(to_uint8(model.decode(z).sigmoid().numpy()))
 
@@ -189,12 +212,24 @@ class _Errors:
     """The largest error of each tensor and probe."""
 
     def __init__(self) -> None:
-        self._found: dict[tuple[str, str], Parity] = {}
+        self._known: dict[tuple[str, str], Parity] = {}
+
+    def note_nats(self, probe: str, ours: Array, torchs: Array | Tensor, truth: Array | Tensor) -> None:
+        """Add one batch of sums over images."""
+        self.note("nats", probe, ours, torchs, truth, floor=NATS_FLOOR, least=USUAL_NATS)
 
     def note(
-        self, tensor: str, probe: str, ours: Array, torchs: Array | Tensor, truth: Array | Tensor, *, sizes: Any = None
+        self,
+        tensor: str,
+        probe: str,
+        ours: Array,
+        torchs: Array | Tensor,
+        truth: Array | Tensor,
+        *,
+        floor: float = FLOOR,
+        least: float = 1.0,
     ) -> None:
-        """Add one batch; sizes [batch]: what errors are shares of, the largest absolute number of a row where None."""
+        """Add one batch; errors are shares of a row's largest absolute number, or of `least` if that is more."""
         ours, torchs, truth = (np.asarray(array, np.float64) for array in (ours, torchs, truth))
         if ours.shape != truth.shape:
             raise ExportError(f"{tensor} has the shape {list(ours.shape)}, torch's has {list(truth.shape)}.")
@@ -203,26 +238,32 @@ class _Errors:
         if not len(truth):
             return
         rows = truth.reshape(len(truth), -1)
-        sizes = np.maximum(1, np.abs(rows).max(axis=1) if sizes is None else sizes)
+        sizes = np.maximum(least, np.abs(rows).max(axis=1))
 
         def share(array: Array) -> float:
             return float((np.abs(array.reshape(rows.shape) - rows).max(axis=1) / sizes).max())
 
-        known = self._found.get((tensor, probe), Parity(tensor, probe, 0.0, 0.0))
+        known = self._known.get((tensor, probe), Parity(tensor, probe, 0.0, 0.0))
         ours_yet, torchs_yet = max(known.ours, share(ours)), max(known.torchs, share(torchs))
-        self._found[tensor, probe] = Parity(tensor, probe, ours_yet, torchs_yet)
+        self._known[tensor, probe] = Parity(tensor, probe, ours_yet, torchs_yet, floor, least)
 
     def all(self) -> list[Parity]:
-        return list(self._found.values())
+        return list(self._known.values())
 
 
 def _image_probes(model: TorchVAE, config: Config) -> Iterator[tuple[str, npt.NDArray[np.float32]]]:
     for batch in BATCHES:
-        shape = (batch, *config.image_shape)
-        yield PICTURES, likely_images(model, config, batch)
-        yield "pictures of noise", np.random.default_rng(batch).random(shape, dtype=np.float32)
-        greys = np.linspace(0, 1, batch, dtype=np.float32)
-        yield "plain pictures", np.broadcast_to(greys[:, None, None, None], shape).copy()
+        yield from _probes(model, config, batch)
+
+
+def _probes(model: TorchVAE, config: Config, batch: int) -> Iterator[tuple[str, npt.NDArray[np.float32]]]:
+    """So many images of each kind: likely ones, and the most absurd."""
+    shape, likely = (batch, *config.image_shape), likely_images(model, config, batch)
+    yield PICTURES, likely
+    yield "inverted pictures", 1 - likely
+    yield "pictures of noise", np.random.default_rng(batch).random(shape, dtype=np.float32)
+    greys = np.linspace(0, 1, batch, dtype=np.float32)
+    yield "plain pictures", np.broadcast_to(greys[:, None, None, None], shape).copy()
 
 
 def _require_finite_far_out(config: Config, vae: VAE) -> None:

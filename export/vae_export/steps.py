@@ -11,7 +11,7 @@ from vae_runtime.checks.verify import verify
 from vae_runtime.model import manifest as manifests
 from vae_runtime.model.folder import check_role
 from vae_runtime.model.gate import OPSET
-from vae_runtime.model.manifest import Golden, Likelihood, Manifest
+from vae_runtime.model.manifest import Golden, Manifest
 from vae_runtime.model.writing import check_target, describe
 from vae_runtime.pictures.writing import encode_image
 
@@ -23,7 +23,7 @@ from .errors import ExportError
 from .golden import TOLERANCE, golden_size, golden_vectors, tensor_sizes, tolerance_of
 from .graphs import MIN_ONNXRUNTIME, export_graphs
 from .int8.graphs import measured, quantised, with_figures
-from .parity import compare, require_parity, torch_numbers
+from .parity import compare, require_parity
 from .publishing import check_checkpoint, earlier_model
 from .source import Source
 
@@ -47,7 +47,7 @@ def begin(request: Request) -> Draft:
         latent_size=source.config.latent_size,
         prior=source.config.prior,
         posterior="diagonal_gaussian",
-        likelihood=Likelihood(family=source.config.likelihood, sigma=source.model.likelihood.sigma),
+        likelihood=source.model.likelihood.to_runtime(),
         graphs={},
         golden={},
         labels=source.labels,
@@ -78,15 +78,16 @@ def add_golden_vectors(draft: Draft) -> Draft:
             manifest.image.shape,
             manifest.latent_size,
             manifest.pair_id,
+            decoded=manifest.likelihood.decoded,
         )
         for role in manifest.graphs
     }
     count, draws = golden_size(source.config, footprints)
     golden = golden_vectors(source.model, source.config, source.detector, count=count, draws=draws)
-    nats = torch_numbers(source.model, golden.images, draws=draws).sizes.max()
-    content = golden.to_bytes()
-    entry = Golden(file=describe("golden.npz", content), tolerance=TOLERANCE)
-    draft = dataclasses.replace(draft, sizes=tensor_sizes(golden, nats=float(nats)))
+    content, sizes = golden.to_bytes(), tensor_sizes(golden)
+    tolerance = {name: TOLERANCE[name] for name in sizes}
+    entry = Golden(file=describe("golden.npz", content), tolerance=tolerance)
+    draft = dataclasses.replace(draft, sizes=sizes)
     return draft.extended({"golden.npz": content}, golden={"float32": entry})
 
 

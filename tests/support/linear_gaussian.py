@@ -14,10 +14,11 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from vae_runtime.maths.likelihood import Gaussian
 from vae_runtime.maths.noise import standard_normal
 from vae_runtime.model.folder import stamps
 from vae_runtime.model.golden import GoldenVectors
-from vae_runtime.model.manifest import Golden, Likelihood, Manifest
+from vae_runtime.model.manifest import Golden, Manifest
 from vae_runtime.model.writing import describe, write_model
 from vae_runtime.spec import ImageSpec
 
@@ -84,7 +85,11 @@ class LinearGaussian(NamedTuple):
             log_likelihood=self._log_likelihood(images, z),
             kl=kl,
             iwae=at_z,
-            score=-at_mean,
+            scores={
+                "elbo": -at_mean,
+                "reconstruction": -self._log_likelihood(images, mean),
+                "kl": self._log_likelihood(images, mean) - at_mean,
+            },
             draws=np.array(1, np.int64),
         )
 
@@ -149,7 +154,7 @@ class LinearGaussian(NamedTuple):
             "latent_size": LATENTS,
             "prior": "standard_normal",
             "posterior": "diagonal_gaussian",
-            "likelihood": Likelihood(family="gaussian", sigma=SIGMA),
+            "likelihood": Gaussian(sigma=SIGMA),
             "graphs": {role: {"float32": describe(f"{role}.onnx", graph)} for role, graph in graphs.items()},
             "golden": {
                 "float32": Golden(

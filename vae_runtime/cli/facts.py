@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 UNITS = {"nats": "nats", "db": "dB", "seconds": "s", "ms": "ms", "mb": "MB", "bytes": "bytes", "speedup": "times"}
 
-WIDEST = 60  # a name, to which the others are padded; a manifest of a stranger may have longer ones
+WIDEST = 60  # a name, to which the others are padded; somebody else's manifest may have longer ones
 Row = tuple[str, str]
 
 
@@ -27,7 +27,7 @@ def table(manifest: Manifest, folder: Path) -> list[str]:
 
 def _rows(manifest: Manifest, folder: Path) -> Iterator[Row]:
     channels, height, width = manifest.image.shape
-    sigma = f", sigma {manifest.likelihood.sigma:g}" if manifest.likelihood.sigma else ""
+    parameters = "".join(f", {name} {value:g}" for name, value in manifest.likelihood.parameters.items())
     colours = f"{channels} channel{'s' * (channels > 1)}, mode {manifest.image.mode}"
     yield "model", f"{manifest.name} ({folder})"
     yield "images", f"{width}x{height}, {colours}"
@@ -37,7 +37,7 @@ def _rows(manifest: Manifest, folder: Path) -> Iterator[Row]:
     if manifest.labels:
         yield "labels", ", ".join(label.name for label in manifest.labels)
     yield "posterior", manifest.posterior
-    yield "likelihood", manifest.likelihood.family + sigma
+    yield "likelihood", manifest.likelihood.family + parameters
     yield "scores", ", ".join(manifest.scores)
     yield "license", manifest.license
     yield "pair id", manifest.pair_id

@@ -8,8 +8,8 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from .gaussian import Float64
+from .likelihood import LIKELIHOODS, PIXEL_STEPS
 
-PIXEL_STEPS = 255  # of a byte over [0, 1]: v stands for a width of 1/255 about v / 255
 Nats = TypeVar("Nats", float, Float64)
 
 
@@ -45,7 +45,7 @@ def bits_per_dim(nats: Nats, dimensions: int, *, family: str) -> Nats:
     A density of pixels in [0, 1] is one of bytes times 255, so a Gaussian's bits are those of bytes, which raw take 8.
     A Bernoulli's are of binary pixels; of grey ones they are a cross-entropy, and no code has them.
     """
-    return nats / (dimensions * math.log(2)) + (math.log2(PIXEL_STEPS) if family == "gaussian" else 0.0)
+    return nats / (dimensions * math.log(2)) + (0.0 if LIKELIHOODS[family].binary else math.log2(PIXEL_STEPS))
 
 
 def log_mean_exp(log_weights: Float64) -> Float64:

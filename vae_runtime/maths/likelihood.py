@@ -1,71 +1,131 @@
-"""log p(x|z) in nats, by family, from the decoder's mean image."""
+"""p(x|z): one object for each family, with its parameters, in one table."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from .gaussian import Float64
 
-PROBABILITY_MARGIN = 1e-6  # Bernoulli probabilities are clipped to [margin, 1 - margin]
+if TYPE_CHECKING:
+    from ..model.strict_json import Reader
+
+Float32 = npt.NDArray[np.float32]
+Terms = npt.NDArray[np.floating]
+
+PIXEL_STEPS = 255  # of a byte over [0, 1]: v stands for a width of 1/255 about v / 255
+PROBABILITY_MARGIN = 1e-6  # version 1 clips Bernoulli probabilities to [margin, 1 - margin]
 
 
-def log_likelihood(
-    images: npt.NDArray[np.float32], means: npt.NDArray[np.float32], *, family: str, sigma: float | None = None
-) -> Float64:
-    """log p(images | z) where the decoder gave `means`, summed over pixels, nats.
+@dataclass(frozen=True)
+class Likelihood:
+    """p(x|z), given what the decoder says. Fields of a family are its parameters, as the manifest has them."""
 
-    images and means: float32 [..., channels, height, width], broadcast against each other. Returns float64 [...].
+    family: ClassVar[str]
+    decoded: ClassVar[tuple[str, ...]] = ()  # outputs of the decoder beside `images`, of the same shape
+    needs: ClassVar[tuple[str, ...]] = ("images",)  # outputs of the decoder that a density is computed from
+    binary: ClassVar[bool] = False  # of pixels that are dark or light: probabilities, where others are densities
+
+    @classmethod
+    def read(cls, reader: Reader) -> Likelihood:
+        """The parameters of a manifest's `likelihood`; a bad one is a ManifestError."""
+        return cls()
+
+    @property
+    def parameters(self) -> dict[str, float]:
+        """By name, as the manifest has them."""
+        return asdict(self)
+
+    def log_prob(self, images: Float32, *decoded: Float32) -> Float64:
+        """log p(images | z), summed over pixels, nats.
+
+        images and decoded, which is what `needs` names: float32 [..., channels, height, width], broadcast against each
+        other. Returns float64 [...].
+        """
+        terms = self._terms(images, *decoded)
+        return np.asarray(terms.reshape(*terms.shape[:-3], math.prod(terms.shape[-3:])).sum(axis=-1, dtype=np.float64))
+
+    def log_prob_map(self, images: Float32, *decoded: Float32) -> Float32:
+        """The same, summed over channels alone: float32 [..., height, width], nats a pixel."""
+        return np.asarray(self._terms(images, *decoded).sum(axis=-3, dtype=np.float64).astype(np.float32))
+
+    def _terms(self, images: Float32, *decoded: Float32) -> Terms:
+        """log p of every number of the images: [..., channels, height, width]."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Bernoulli(Likelihood):
+    """A pixel is light with probability sigmoid(logit).
+
+    For grey x this is the cross-entropy of texts: exact for x in {0, 1}, and no normalised density between.
     """
-    if family == "bernoulli":
-        return bernoulli(images, means)
-    if family == "gaussian" and sigma is not None:
-        return gaussian(images, means, sigma)
-    raise ValueError(f"unknown likelihood family {family!r}")
+
+    family = "bernoulli"
+    decoded = ("logits",)
+    needs = ("logits",)
+    binary = True
+
+    def _terms(self, images: Float32, *decoded: Float32) -> Terms:
+        """x l - softplus(l) in float32, which loses less than the rounding of l itself; nearly nothing for x in {0, 1}.
+
+        softplus(l) = max(l, 0) + ln(1 + exp(-|l|)) overflows nowhere.
+        """
+        (logits,) = decoded
+        return np.asarray(images * logits - np.maximum(logits, 0) - np.log1p(np.exp(-np.abs(logits))))
 
 
-def log_likelihood_map(
-    images: npt.NDArray[np.float32], means: npt.NDArray[np.float32], *, family: str, sigma: float | None = None
-) -> npt.NDArray[np.float32]:
-    """The same, summed over channels alone: float32 [..., height, width]."""
-    terms: npt.NDArray[Any]
-    if family == "bernoulli":
-        terms = _bernoulli_terms(images, means)
-    elif family == "gaussian" and sigma is not None:
-        terms = _gaussian_terms(images, means, sigma)
-    else:
-        raise ValueError(f"unknown likelihood family {family!r}")
-    return np.asarray(terms.sum(axis=-3, dtype=np.float64).astype(np.float32))
+@dataclass(frozen=True)
+class ClippedBernoulli(Likelihood):
+    """The same of version 1, from the mean image alone: x ln p + (1 - x) ln(1 - p), both clipped."""
+
+    family = "bernoulli"
+    binary = True
+
+    def _terms(self, images: Float32, *decoded: Float32) -> Terms:
+        (means,) = decoded
+        margin = np.float32(PROBABILITY_MARGIN)
+        log_p = np.log(np.clip(means, margin, 1 - margin))
+        log_not_p = np.log(np.clip(1 - means, margin, 1 - margin))
+        return np.asarray(images * (log_p - log_not_p) + log_not_p)
 
 
-def bernoulli(images: npt.NDArray[np.float32], means: npt.NDArray[np.float32]) -> Float64:
-    """Sum of x log p + (1 - x) log(1 - p).
+@dataclass(frozen=True)
+class Gaussian(Likelihood):
+    """A number is normal about the mean image, with one standard deviation for all: a density of pixels in [0, 1]."""
 
-    Terms are float32 (1 - p is exact there for p >= 1/2), the sum is float64. For grey x this is the cross-entropy of
-    texts: exact for x in {0, 1}, and no normalised density between.
-    """
-    return _sum_pixels(_bernoulli_terms(images, means))
+    sigma: float
 
+    family = "gaussian"
 
-def gaussian(images: npt.NDArray[np.float32], means: npt.NDArray[np.float32], sigma: float) -> Float64:
-    """Sum of log N(x; mean, sigma^2), a density with respect to pixels in [0, 1]."""
-    return _sum_pixels(_gaussian_terms(images, means, sigma))
+    @classmethod
+    def read(cls, reader: Reader) -> Gaussian:
+        """`sigma`, positive."""
+        return cls(reader.positive("sigma"))
 
-
-def _bernoulli_terms(images: npt.NDArray[np.float32], means: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    margin = np.float32(PROBABILITY_MARGIN)
-    log_p = np.log(np.clip(means, margin, 1 - margin))
-    log_not_p = np.log(np.clip(1 - means, margin, 1 - margin))
-    return np.asarray(images * (log_p - log_not_p) + log_not_p)
+    def _terms(self, images: Float32, *decoded: Float32) -> Terms:
+        (means,) = decoded
+        constant = math.log(self.sigma) + 0.5 * math.log(2 * math.pi)
+        return np.asarray(-0.5 * ((images.astype(np.float64) - means) / self.sigma) ** 2 - constant)
 
 
-def _gaussian_terms(images: npt.NDArray[np.float32], means: npt.NDArray[np.float32], sigma: float) -> Float64:
-    constant = math.log(sigma) + 0.5 * math.log(2 * math.pi)
-    return np.asarray(-0.5 * ((images.astype(np.float64) - means) / sigma) ** 2 - constant)
+LIKELIHOODS: Mapping[str, type[Likelihood]] = {kind.family: kind for kind in (Bernoulli, Gaussian)}
+LIKELIHOODS_1: Mapping[str, type[Likelihood]] = {**LIKELIHOODS, "bernoulli": ClippedBernoulli}  # of version 1
 
 
-def _sum_pixels(terms: npt.NDArray[np.floating]) -> Float64:
-    return np.asarray(terms.reshape(*terms.shape[:-3], math.prod(terms.shape[-3:])).sum(axis=-1, dtype=np.float64))
+def read_likelihood(reader: Reader, version: int) -> Likelihood:
+    """The `likelihood` of a manifest of a format version."""
+    kinds = LIKELIHOODS_1 if version == 1 else LIKELIHOODS
+    likelihood = kinds[reader.choice("family", tuple(kinds))].read(reader)
+    reader.end()
+    return likelihood
+
+
+def written(likelihood: Likelihood) -> dict[str, Any]:
+    """As a manifest has it; `read_likelihood` reads it back."""
+    return {"family": likelihood.family, **likelihood.parameters}

@@ -81,35 +81,49 @@ def memory(folder: Path, precision: str, digest: str) -> int:
 
 def _footprints(folder: Path, manifest: Manifest, graphs: Mapping[str, _Graph]) -> dict[str, Footprint]:
     """What each graph costs, by role; refused as soon as those before and it cost too much."""
-    shape, latent_size, found = manifest.image.shape, manifest.latent_size, dict[str, Footprint]()
+    shape, latent_size, costs = manifest.image.shape, manifest.latent_size, dict[str, Footprint]()
+    version, decoded = manifest.format_version, manifest.likelihood.decoded
     for role, graph in graphs.items():
-        found[role] = check_role(graph.content, graph.name, role, shape, latent_size, manifest.pair_id)
-        if needed(found.values()) > MOST_MEMORY:
+        costs[role] = check_role(
+            graph.content, graph.name, role, shape, latent_size, manifest.pair_id, decoded=decoded, version=version
+        )
+        if needed(costs.values()) > MOST_MEMORY:
             raise IntegrityError(
-                f"the graphs of {folder} need up to {needed(found.values()):,} bytes of memory together, more than "
+                f"the graphs of {folder} need up to {needed(costs.values()):,} bytes of memory together, more than "
                 f"{MOST_MEMORY:,}; they were not opened. Train and export a smaller model."
             )
-    return found
+    return costs
 
 
 def check_role(
-    content: bytes, name: str, role: str, shape: tuple[int, int, int], latent_size: int, pair_id: str
+    content: bytes,
+    name: str,
+    role: str,
+    shape: tuple[int, int, int],
+    latent_size: int,
+    pair_id: str,
+    *,
+    decoded: tuple[str, ...],
+    version: int = FORMAT_VERSION,
 ) -> Footprint:
-    """Check the graph of a role of a model with such images and latents, deterministic; an IntegrityError names it."""
-    inputs, outputs = _signature(role, shape, latent_size)
-    return check_graph(content, name, inputs=inputs, outputs=outputs, stamps=stamps(role, pair_id))
+    """Check the graph of a role of a model with such images and latents, deterministic; an IntegrityError names it.
+
+    decoded: what its decoder gives beside images (`Likelihood.decoded`).
+    """
+    inputs, outputs = _signature(role, shape, latent_size, decoded)
+    return check_graph(content, name, inputs=inputs, outputs=outputs, stamps=stamps(role, pair_id, version))
 
 
-def stamps(role: str, pair_id: str) -> dict[str, str]:
+def stamps(role: str, pair_id: str, version: int = FORMAT_VERSION) -> dict[str, str]:
     """What a graph's metadata must say for it to be this role of this pair."""
-    return {"vae.format_version": str(FORMAT_VERSION), "vae.role": role, "vae.pair_id": pair_id}
+    return {"vae.format_version": str(version), "vae.role": role, "vae.pair_id": pair_id}
 
 
 def _require_version(manifest: Manifest) -> None:
-    found = import_onnxruntime().__version__
-    if _numbers(found) < _numbers(manifest.min_onnxruntime):
+    installed = import_onnxruntime().__version__
+    if _numbers(installed) < _numbers(manifest.min_onnxruntime):
         raise ProviderError(
-            f"the model {manifest.name!r} needs onnxruntime {manifest.min_onnxruntime} or newer, this is {found}."
+            f"the model {manifest.name!r} needs onnxruntime {manifest.min_onnxruntime} or newer, this is {installed}."
         )
 
 
@@ -117,13 +131,15 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split(".")[:2])
 
 
-def _signature(role: str, shape: tuple[int, int, int], latent_size: int) -> tuple[dict[str, Shape], dict[str, Shape]]:
+def _signature(
+    role: str, shape: tuple[int, int, int], latent_size: int, decoded: tuple[str, ...]
+) -> tuple[dict[str, Shape], dict[str, Shape]]:
     """Inputs and outputs of a graph by name."""
     images: Shape = (BATCH, *shape)
     latents: Shape = (BATCH, latent_size)
     expected: dict[str, tuple[dict[str, Shape], dict[str, Shape]]] = {
         "encoder": ({"images": images}, {"mean": latents, "logvar": latents}),
-        "decoder": ({"z": latents}, {"images": images}),
+        "decoder": ({"z": latents}, dict.fromkeys(("images", *decoded), images)),
         DETECTOR: ({"images": images}, {"faults": (BATCH, *shape[1:])}),
         "prior_sample": ({"eps": latents}, {"z": latents}),
         "prior_log_prob": ({"z": latents}, {"eps": latents, "log_prob": (BATCH,)}),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,11 +14,15 @@ import numpy.typing as npt
 from ..errors import IntegrityError
 from ..npz import ArraysError, read_npz
 from .integrity import read_file
-from .limits import MOST_GOLDEN_ROWS
-from .manifest import DETECTOR, Manifest
+from .limits import MOST_GOLDEN_ROWS, MOST_SCORES
+from .manifest import DETECTOR, FORMAT_VERSION, SCORE_NAME, Manifest
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
+Arrays = dict[str, npt.NDArray[Any]]
+
+SCORE = "score_"  # what the names of arrays of scores begin with; version 1 has `score` alone, the elbo's
+OPTIONAL = ("logits", "faults")
 
 
 class GoldenVectors(NamedTuple):
@@ -33,8 +39,9 @@ class GoldenVectors(NamedTuple):
     log_likelihood: Float64  # [n], mean over k draws
     kl: Float64  # [n]
     iwae: Float64  # [n]
-    score: Float64  # [n]
+    scores: Mapping[str, Float64]  # method of `VAE.score` -> [n]
     draws: npt.NDArray[np.int64]  # [], k
+    logits: Float32 | None = None  # [n, channels, height, width], from z, where the decoder gives them
     faults: Float32 | None = None  # [n, height, width], of models with a detector
 
     @property
@@ -42,21 +49,36 @@ class GoldenVectors(NamedTuple):
         """Images, and draws of each."""
         return len(self.images), int(self.draws)
 
+    @property
+    def arrays(self) -> Arrays:
+        """By their names in the archive, those of version 2."""
+        there = {name: array for name, array in self._asdict().items() if name != "scores" and array is not None}
+        return {**there, **{SCORE + method: score for method, score in self.scores.items()}}
+
     def to_bytes(self) -> bytes:
-        """As an uncompressed .npz, the same bytes each time."""
+        """As an uncompressed .npz of version 2, the same bytes each time."""
         buffer = io.BytesIO()
-        np.savez(buffer, **{name: array for name, array in self._asdict().items() if array is not None})
+        arrays: Any = self.arrays  # numpy's types take one of them for its own keyword
+        np.savez(buffer, **arrays)
         return buffer.getvalue()
 
     @classmethod
-    def from_bytes(cls, content: bytes) -> GoldenVectors:
-        """Read what `to_bytes` gave; an ArraysError for an archive that is not stored, or of other names."""
+    def from_bytes(cls, content: bytes, version: int = FORMAT_VERSION) -> GoldenVectors:
+        """Read what `to_bytes` gave, or an archive of version 1; others, or a compressed one, are an ArraysError."""
         arrays = read_npz(content, len(content), stored=True)
-        names = set(cls._fields)
-        if arrays.keys() not in (names, names - {"faults"}):
-            odd = sorted(arrays.keys() ^ (names - {"faults"}))[0]
-            raise ArraysError(f"{odd[:100]!a} is {'no array of the format' if odd in arrays else 'missing'}")
-        return cls(**arrays)
+        if version == 1:
+            arrays = {(SCORE + "elbo" if name == "score" else name): array for name, array in arrays.items()}
+        scores = {name: array for name, array in arrays.items() if re.fullmatch(SCORE + SCORE_NAME, name)}
+        others = arrays.keys() - scores.keys()
+        expected = set(cls._fields) - {"scores"}
+        odd = sorted((others - expected) | (expected - others - set(OPTIONAL)))
+        if odd or len(scores) > MOST_SCORES or SCORE + "elbo" not in scores:
+            name = odd[0] if odd else SCORE + "elbo"
+            raise ArraysError(f"{name[:100]!a} is {'no array of the format' if name in arrays else 'missing'}")
+        return cls(
+            **{name: arrays[name] for name in others},
+            scores={name.removeprefix(SCORE): array for name, array in scores.items()},
+        )
 
 
 def read_golden(folder: Path, manifest: Manifest, precision: str) -> GoldenVectors:
@@ -64,7 +86,7 @@ def read_golden(folder: Path, manifest: Manifest, precision: str) -> GoldenVecto
     file = manifest.golden[precision].file
     content = read_file(folder, file)
     try:
-        golden = GoldenVectors.from_bytes(content)
+        golden = GoldenVectors.from_bytes(content, manifest.format_version)
         _require_fit(golden, manifest)
     except ArraysError as error:
         raise IntegrityError(
@@ -80,18 +102,19 @@ def _require_fit(golden: GoldenVectors, manifest: Manifest) -> None:
     if not 1 <= n <= MOST_GOLDEN_ROWS:
         raise ArraysError(f"it holds {n} images; expected 1 to {MOST_GOLDEN_ROWS}")
     latents, nats = (np.float32, (n, size)), (np.float64, (n,))
+    scores = [SCORE + method for method in golden.scores]
     expected: dict[str, tuple[type, tuple[int, ...]]] = {
-        **dict.fromkeys(("images", "decoded"), (np.float32, (n, *shape))),
+        **dict.fromkeys(("images", "decoded", *manifest.likelihood.decoded), (np.float32, (n, *shape))),
         **dict.fromkeys(("mean", "logvar", "eps", "z", "prior_z"), latents),
-        **dict.fromkeys(("prior_log_prob", "log_likelihood", "kl", "iwae", "score"), nats),
+        **dict.fromkeys(("prior_log_prob", "log_likelihood", "kl", "iwae", *scores), nats),
         "draws": (np.int64, ()),
         **({"faults": (np.float32, (n, *shape[1:]))} if DETECTOR in manifest.graphs else {}),
     }
-    found = {name: array for name, array in golden._asdict().items() if array is not None}
-    if found.keys() != expected.keys():
-        raise ArraysError("faults are of a model with a detector, and of no other")
+    arrays = golden.arrays
+    if odd := sorted(arrays.keys() ^ expected.keys()):
+        raise ArraysError(f"{odd[0]} is {'of another model' if odd[0] in arrays else 'missing'}")
     for name, (kind, sides) in expected.items():
-        array = found[name]
+        array = arrays[name]
         if array.dtype != kind or array.shape != sides:
             there = f"{array.dtype} {list(array.shape)}"
             raise ArraysError(f"{name} is {there}; expected {np.dtype(kind)} {list(sides)}")

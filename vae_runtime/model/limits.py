@@ -18,5 +18,6 @@ MOST_FIELDS = 2**17  # fields of all messages of a graph's file
 MOST_TEXT = 2**20  # bytes of all texts of a graph's file
 
 MOST_GOLDEN_ROWS = 64  # images of golden vectors, and draws of each
+MOST_SCORES = 64  # whose values golden vectors hold
 
 LATENTS_BYTES = 2**28  # of a file of latents, and of what it is when unpacked

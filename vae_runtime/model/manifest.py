@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -17,11 +18,13 @@ from typing import Any
 
 from .. import files
 from ..errors import InputError, IntegrityError, ManifestError
+from ..maths.likelihood import Likelihood, read_likelihood, written
 from ..spec import ImageSpec
 from .limits import FILE_BYTES, FILES_BYTES, GOLDEN_BYTES
 from .strict_json import Reader, read_object
 
-FORMAT, FORMAT_VERSION = "vae-onnx", 1
+FORMAT, FORMAT_VERSION = "vae-onnx", 2
+READABLE = (1, 2)
 FILE_NAME = "manifest.json"
 PRECISIONS = ("float32", "int8")
 ROLES = {  # of each prior family
@@ -30,11 +33,11 @@ ROLES = {  # of each prior family
 }
 DETECTOR = "detector"  # a role that any model may have
 POSTERIORS = ("diagonal_gaussian",)
-LIKELIHOODS = ("bernoulli", "gaussian")
 SCORES = ("elbo", "reconstruction", "kl", "complexity", "faults")  # methods of `VAE.score`
 TILED = tuple(f"{method}_tiled" for method in SCORES)  # the highest score of a picture's windows
+SCORE_NAME = r"[a-z][a-z0-9_]{0,30}"  # of a score, known to this reader or not
 CALIBRATION_LIMIT = 10_000  # scores of a method
-GOLDEN_TENSORS = ("mean", "logvar", "z", "images", "nats")
+GOLDEN_TENSORS = ("mean", "logvar", "z", "images")  # then what else the decoder gives, and nats
 LIMIT_BYTES = 2**20
 
 
@@ -45,14 +48,6 @@ class ModelFile:
     file: str
     bytes: int
     sha256: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Likelihood:
-    """p(x|z): "bernoulli" (mean = probability), or "gaussian" with one standard deviation `sigma` for all pixels."""
-
-    family: str
-    sigma: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,14 +88,14 @@ class Manifest:
     training: Mapping[str, Any]
     labels: tuple[Label, ...] = ()
     calibration: Mapping[str, tuple[float, ...]] = field(default_factory=dict)  # method -> sorted scores, nats
+    format_version: int = FORMAT_VERSION
     digest: str = field(default="", compare=False)  # sha256 of the file it was read from; not written
 
     def to_json(self) -> str:
         """The manifest as indented JSON; `parse` reads it back to an equal object."""
-        likelihood = {name: value for name, value in asdict(self.likelihood).items() if value is not None}
         content = {
             "format": FORMAT,
-            "format_version": FORMAT_VERSION,
+            "format_version": self.format_version,
             "name": self.name,
             "license": self.license,
             "created_by": self.created_by,
@@ -111,7 +106,7 @@ class Manifest:
             "latent": {"size": self.latent_size},
             "prior": {"family": self.prior, **({"labels": list(map(asdict, self.labels))} if self.labels else {})},
             "posterior": {"family": self.posterior},
-            "likelihood": likelihood,
+            "likelihood": written(self.likelihood),
             "graphs": {
                 role: {precision: asdict(file) for precision, file in graph.items()}
                 for role, graph in self.graphs.items()
@@ -135,7 +130,7 @@ class Manifest:
     @property
     def scores(self) -> tuple[str, ...]:
         """The methods of `VAE.score` that the model has: complexity is of binary pixels, faults need a detector."""
-        lacks = {"complexity"} if self.likelihood.family != "bernoulli" else set()
+        lacks = {"complexity"} if not self.likelihood.binary else set()
         lacks |= {"faults"} if DETECTOR not in self.graphs else set()
         return tuple(method for method in SCORES if method not in lacks)
 
@@ -167,7 +162,10 @@ def read(folder: Path, *, digest: str | None = None) -> Manifest:
     except OSError as error:
         raise ManifestError(f"{path} cannot be read ({error.strerror}).") from error
     if len(content) > LIMIT_BYTES:
-        raise ManifestError(f"{path} has more than {LIMIT_BYTES:,} bytes; a manifest has fewer.")
+        raise ManifestError(
+            f"{path} has more than {LIMIT_BYTES:,} bytes; a manifest has fewer. If an early version wrote too many "
+            'scores into it, set its "calibration" to {} and calibrate the model again; else copy the model again.'
+        )
     found = hashlib.sha256(content).hexdigest()
     if digest is not None and found != digest.strip().lower():
         raise IntegrityError(f"{path} has the sha256 {found}, expected {digest}: it is another model, or was changed.")
@@ -210,15 +208,16 @@ def parse(text: str, where: str = FILE_NAME) -> Manifest:
 def _parse(top: Reader) -> Manifest:
     top.choice("format", (FORMAT,))
     version = top.size("format_version")
-    if version != FORMAT_VERSION:
+    if version not in READABLE:
         raise ManifestError(
-            f"the model has format version {version}; this vae-runtime reads {FORMAT_VERSION}. "
+            f"the model has format version {version}; this vae-runtime reads {' and '.join(map(str, READABLE))}. "
             "Try: pip install -U vae-runtime."
         )
     latent, prior, posterior = top.object("latent"), top.object("prior"), top.object("posterior")
     latent_size = latent.size("size")
     family, training = prior.choice("family", tuple(ROLES)), top.get("training", dict)
     graphs = _graphs(top.object("graphs"), ROLES[family])
+    likelihood = read_likelihood(top.object("likelihood"), version)
     manifest = Manifest(
         name=top.matching("name", r"[A-Za-z0-9_.-]{1,100}", "at most 100 letters, digits, '.', '-' and '_'"),
         license=top.matching("license", r"[ -~]{1,100}", "1 to 100 plain characters"),
@@ -231,12 +230,13 @@ def _parse(top: Reader) -> Manifest:
         prior=family,
         labels=_labels(prior, latent_size) if "labels" in prior else (),
         posterior=posterior.choice("family", POSTERIORS),
-        likelihood=_likelihood(top.object("likelihood")),
+        likelihood=likelihood,
         graphs=graphs,
-        golden=_goldens(top.object("golden"), graphs),
-        calibration=_calibration(top.object("calibration")) if "calibration" in top else MappingProxyType({}),
+        golden=_goldens(top.object("golden"), graphs, likelihood.decoded),
+        calibration=_calibration(top.object("calibration"), version) if "calibration" in top else MappingProxyType({}),
         card=tuple(_file(Reader(entry, "card")) for entry in top.get("card", list)),
         training=MappingProxyType(training),
+        format_version=version,
     )
     for reader in (latent, prior, posterior, top):
         reader.end()
@@ -265,13 +265,6 @@ def _image(reader: Reader) -> ImageSpec:
     return spec
 
 
-def _likelihood(reader: Reader) -> Likelihood:
-    family = reader.choice("family", LIKELIHOODS)
-    likelihood = Likelihood(family=family, sigma=reader.positive("sigma") if family == "gaussian" else None)
-    reader.end()
-    return likelihood
-
-
 def _labels(prior: Reader, latent_size: int) -> tuple[Label, ...]:
     labels = []
     for entry in prior.get("labels", list):
@@ -288,10 +281,16 @@ def _labels(prior: Reader, latent_size: int) -> tuple[Label, ...]:
     return tuple(labels)
 
 
-def _calibration(reader: Reader) -> Mapping[str, tuple[float, ...]]:
-    found = {name: reader.sorted_numbers(name, CALIBRATION_LIMIT) for name in (*SCORES, *TILED) if name in reader}
+def _calibration(reader: Reader, version: int) -> Mapping[str, tuple[float, ...]]:
+    """Scores by method; also of methods that this reader does not know, from version 2 on."""
+    known = (*SCORES, *TILED)
+    if version == 1:
+        names = [name for name in known if name in reader]
+    else:
+        names = [name for name in reader if re.fullmatch(SCORE_NAME, name)]
+    scores = {name: reader.sorted_numbers(name, CALIBRATION_LIMIT) for name in names}
     reader.end()
-    return MappingProxyType(found)
+    return MappingProxyType(scores)
 
 
 def _graphs(reader: Reader, roles: tuple[str, ...]) -> Mapping[str, Mapping[str, ModelFile]]:
@@ -307,17 +306,19 @@ def _graphs(reader: Reader, roles: tuple[str, ...]) -> Mapping[str, Mapping[str,
     return MappingProxyType(graphs)
 
 
-def _goldens(reader: Reader, graphs: Mapping[str, Mapping[str, ModelFile]]) -> Mapping[str, Golden]:
+def _goldens(
+    reader: Reader, graphs: Mapping[str, Mapping[str, ModelFile]], decoded: tuple[str, ...]
+) -> Mapping[str, Golden]:
     """Golden vectors for every precision that some graph has."""
     there = [precision for precision in PRECISIONS if any(precision in graph for graph in graphs.values())]
-    goldens = {precision: _golden(reader.object(precision)) for precision in there}
+    goldens = {precision: _golden(reader.object(precision), decoded) for precision in there}
     reader.end()
     return MappingProxyType(goldens)
 
 
-def _golden(reader: Reader) -> Golden:
+def _golden(reader: Reader, decoded: tuple[str, ...]) -> Golden:
     tolerances = reader.object("tolerance")
-    tolerance = {name: tolerances.positive(name) for name in GOLDEN_TENSORS}
+    tolerance = {name: tolerances.positive(name) for name in (*GOLDEN_TENSORS, *decoded, "nats")}
     tolerances.end()
     return Golden(file=_file(reader, GOLDEN_BYTES), tolerance=MappingProxyType(tolerance))
 

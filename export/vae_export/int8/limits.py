@@ -24,6 +24,6 @@ def limits_for(manifest: Manifest, nats: float | None) -> Limits:
     """The usual limits of a model, or those with `nats`: a density has as many as its image has numbers."""
     if nats is not None:
         return Limits(nats=nats)
-    if manifest.likelihood.sigma is None:
+    if manifest.likelihood.binary:
         return DEFAULT_LIMITS
     return Limits(nats=round(LOSS_BITS_PER_DIM * math.log(2) * math.prod(manifest.image.shape), 2))

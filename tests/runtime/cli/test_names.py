@@ -102,7 +102,7 @@ def test_errors_are_a_line_each_on_a_terminal_and_in_a_file(folder, tmp_path, ph
     result = vae_("score", broken, photos / "a.png", "-m", folder, "--errors", tmp_path / "list", code=1)
     (line,) = [line for line in result.stderr.split("\n") if "x\\n" in line]
     assert f"{SHOWN}.png is a web page" in line and result.stderr.replace("\n", "").isprintable()
-    assert (tmp_path / "list").read_text().count("\n") == 1
+    assert (tmp_path / "list").read_text().count("\n") == 2  # it, and the mark
     with pytest.raises(InputError) as error:
         read_images([broken], manifests.read(folder).image)
     assert f"{SHOWN}.png is a web page" in str(error.value)
@@ -128,7 +128,7 @@ def test_a_table_of_runs_has_its_lines_alone():
 
 def test_a_card_says_a_name_and_nothing_that_the_name_says(folder):
     manifest = manifests.read(folder)
-    found = [Parity(tensor, "a probe", 0.0, 0.0) for tensor in TENSORS]
+    differences = [Parity(tensor, "a probe", 0.0, 0.0) for tensor in TENSORS]
 
     def lines(name):
         training = {
@@ -141,7 +141,7 @@ def test_a_card_says_a_name_and_nothing_that_the_name_says(folder):
             "engine": name,
             "nll_draws": name,
         }
-        return card(dataclasses.replace(manifest, training=training), {}, found).split("\n")
+        return card(dataclasses.replace(manifest, training=training), {}, differences).split("\n")
 
     plain = lines("mnist")
     assert "datasets: [mnist]" in plain and any("preset `mnist`" in line for line in plain)

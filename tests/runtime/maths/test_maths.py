@@ -8,7 +8,7 @@ import pytest
 from vae_runtime import InputError, Posterior, standard_normal
 from vae_runtime.maths.bounds import bits_per_dim, log_mean_exp
 from vae_runtime.maths.gaussian import kl_to_standard_normal, log_normal
-from vae_runtime.maths.likelihood import bernoulli, gaussian, log_likelihood
+from vae_runtime.maths.likelihood import Bernoulli, ClippedBernoulli, Gaussian
 from vae_runtime.maths.noise import normal_rows, uniform_choice
 from vae_runtime.maths.paths import linear, spherical
 
@@ -39,8 +39,8 @@ def test_the_noise_is_that_of_the_published_vector():
 @pytest.mark.parametrize(("seed", "start", "size"), [(0, 0, 3), (7, 5, 40), (2**64 - 1, 2**40, 2), (123, 2**63, 7)])
 def test_the_noise_equals_a_second_implementation(seed, start, size):
     expected = [[_element(seed, ((start + i) * size + j) & MASK) for j in range(size)] for i in range(20)]
-    found = standard_normal(20, size, seed=seed, start=start)
-    np.testing.assert_array_max_ulp(found, np.array(expected, np.float32), maxulp=1)
+    noise = standard_normal(20, size, seed=seed, start=start)
+    np.testing.assert_array_max_ulp(noise, np.array(expected, np.float32), maxulp=1)
 
 
 def test_a_row_of_noise_does_not_depend_on_how_many_are_drawn():
@@ -104,11 +104,11 @@ def test_after_the_last_row_comes_the_first():
 )
 def test_draw_s_of_image_i_is_row_s_times_2_to_the_32_plus_i(first, start):
     posterior = Posterior(np.zeros((3, 2), np.float32), np.zeros((3, 2), np.float32))
-    found = posterior.draws(first, 4, seed=9, start=start)
+    draws = posterior.draws(first, 4, seed=9, start=start)
     for i in range(3):
         for s in range(4):
             row = ((first + s) * 2**32 + start + i) & MASK
-            np.testing.assert_array_equal(found[i, s], standard_normal(1, 2, seed=9, start=row)[0])
+            np.testing.assert_array_equal(draws[i, s], standard_normal(1, 2, seed=9, start=row)[0])
 
 
 def test_log_normal_integrates_to_one():
@@ -130,13 +130,27 @@ def test_the_kl_of_the_prior_from_itself_is_zero():
 
 
 def test_bernoulli_probabilities_of_all_images_sum_to_one():
-    means = np.array([0.1, 0.5, 0.9, 0.25], np.float32).reshape(1, 1, 2, 2)
+    logits = np.array([-2.0, 0.0, 3.0, -0.5], np.float32).reshape(1, 1, 2, 2)
     every = np.array([[(number >> bit) & 1 for bit in range(4)] for number in range(16)], np.float32)
-    assert np.exp(bernoulli(every.reshape(16, 1, 2, 2), means)).sum() == pytest.approx(1, abs=1e-6)
+    assert np.exp(Bernoulli().log_prob(every.reshape(16, 1, 2, 2), logits)).sum() == pytest.approx(1, abs=1e-6)
 
 
-def test_bernoulli_probabilities_are_clipped_at_a_millionth():
+@pytest.mark.parametrize("x", [0.0, 0.2, 1.0])
+@pytest.mark.parametrize("logit", [-80.0, -20.5, -1e-3, 0.0, 3.25, 17.0, 80.0])
+def test_the_bernoulli_likelihood_of_any_logit_is_that_of_fifty_digits(x, logit):
+    """Against mpmath, which has no overflow, no clipping and no rounding to speak of."""
+    mpmath = pytest.importorskip("mpmath")
+    x32, logit32 = np.float32(x), np.float32(logit)
+    with mpmath.workdps(50):
+        value, p = mpmath.mpf(float(x32)), 1 / (1 + mpmath.exp(-mpmath.mpf(float(logit32))))
+        expected = float(value * mpmath.log(p) + (1 - value) * mpmath.log(1 - p))
+    log_prob = Bernoulli().log_prob(np.full((1, 1, 1, 1), x32), np.full((1, 1, 1, 1), logit32))[0]
+    assert log_prob == pytest.approx(expected, rel=3e-7, abs=1e-40)
+
+
+def test_bernoulli_probabilities_of_version_1_are_clipped_at_a_millionth():
     black, white = np.zeros((1, 1, 1, 1), np.float32), np.ones((1, 1, 1, 1), np.float32)
+    bernoulli = ClippedBernoulli().log_prob
     assert bernoulli(white, black)[0] == pytest.approx(math.log(1e-6), rel=1e-6)
     assert bernoulli(black, white)[0] == pytest.approx(math.log(1e-6), rel=2e-3)  # 1 - 1e-6 is no float32
     assert bernoulli(black, black)[0] == pytest.approx(math.log1p(-1e-6), rel=2e-2)
@@ -144,16 +158,18 @@ def test_bernoulli_probabilities_are_clipped_at_a_millionth():
 
 def test_the_gaussian_likelihood_integrates_to_one():
     x = np.linspace(-2, 3, 4001)
-    density = np.exp(gaussian(x.astype(np.float32).reshape(-1, 1, 1, 1), np.full((1, 1, 1, 1), 0.4, np.float32), 0.3))
+    density = np.exp(
+        Gaussian(0.3).log_prob(x.astype(np.float32).reshape(-1, 1, 1, 1), np.full((1, 1, 1, 1), 0.4, np.float32))
+    )
     assert np.trapezoid(density, x) == pytest.approx(1, abs=1e-6)
 
 
 def test_likelihoods_broadcast_draws_over_images():
     images = np.random.default_rng(0).random((3, 1, 1, 2, 2), np.float32)
-    means = np.random.default_rng(1).random((3, 5, 1, 2, 2), np.float32)
-    found = log_likelihood(images, means, family="bernoulli")
-    assert found.shape == (3, 5)
-    assert found[2, 4] == bernoulli(images[2], means[2])[4]
+    logits = np.random.default_rng(1).random((3, 5, 1, 2, 2), np.float32)
+    log_probs = Bernoulli().log_prob(images, logits)
+    assert log_probs.shape == (3, 5)
+    assert log_probs[2, 4] == Bernoulli().log_prob(images[2], logits[2])[4]
 
 
 def test_log_mean_exp_does_not_overflow():
@@ -170,9 +186,9 @@ def test_the_arc_between_perpendicular_unit_latents_stays_on_the_circle():
 @pytest.mark.parametrize(("start", "end"), [([0, 0], [1, 2]), ([1, 1], [2, 2]), ([1, 0], [-1, 0]), ([0, 0], [0, 0])])
 def test_ends_without_an_arc_of_their_own_are_joined_by_the_line(start, end):
     start, end = np.array(start, np.float32), np.array(end, np.float32)
-    found = spherical(start, end, 7)
-    assert np.isfinite(found).all()
-    np.testing.assert_array_equal(found, linear(start, end, 7))
+    arc = spherical(start, end, 7)
+    assert np.isfinite(arc).all()
+    np.testing.assert_array_equal(arc, linear(start, end, 7))
 
 
 def test_both_paths_include_their_ends():
@@ -202,13 +218,12 @@ def test_bits_per_dim_of_a_gaussian_are_those_of_a_code_for_bytes():
     ]
     masses = [below(high) - below(low) for low, high in zip(edges[::2], edges[1::2], strict=True)]
     by_hand = -np.mean(np.log2(masses))
-    nats = -float(log_likelihood(pixels.astype(np.float32) / 255, means, family="gaussian", sigma=sigma)[0])
+    nats = -float(Gaussian(sigma).log_prob(pixels.astype(np.float32) / 255, means)[0])
     assert bits_per_dim(nats, 400, family="gaussian") == pytest.approx(by_hand, abs=3e-4)  # bins are not points
     assert bits_per_dim(nats, 400, family="gaussian") == pytest.approx(nats / 400 / math.log(2) + math.log2(255))
 
 
 def test_bits_per_dim_of_binary_pixels_are_bits():
     pixels = np.array([0, 1, 1, 0], np.float32).reshape(1, 1, 2, 2)
-    halves = np.full_like(pixels, 0.5)
-    nats = -float(log_likelihood(pixels, halves, family="bernoulli", sigma=None)[0])
+    nats = -float(Bernoulli().log_prob(pixels, np.zeros_like(pixels))[0])
     assert bits_per_dim(nats, 4, family="bernoulli") == pytest.approx(1)

@@ -41,7 +41,7 @@ def test_a_gaussian_manifest_survives_writing_and_reading(folder):
         (lambda m: m["graphs"].update(third={}), "unknown key 'third'"),
         (lambda m: m["graphs"]["encoder"].pop("float32"), "no float32 encoder"),
         (lambda m: m.update(format="other"), "format is 'other'"),
-        (lambda m: m.update(format_version=2), "format version 2"),
+        (lambda m: m.update(format_version=3), "format version 3"),
         (lambda m: m.update(format_version=True), "format_version is True"),
         (lambda m: m["prior"].update(family="mixture"), "one of standard_normal, flow"),
         (lambda m: m["prior"].update(family="flow"), "lacks the key 'prior_sample'"),
@@ -118,3 +118,11 @@ def test_random_edits_of_a_manifest_raise_nothing_but_a_vae_error(root):
         except ManifestError:
             refused += 1
     assert refused > 300
+
+
+def test_a_manifest_that_too_many_scores_have_filled_says_how_it_becomes_readable(folder):
+    edit(folder, lambda manifest: manifest.update(calibration={"elbo": [0.1] * 400_000}))
+    with pytest.raises(ManifestError, match=r'set its "calibration" to {} and calibrate the model again'):
+        manifests.read(folder)
+    edit(folder, lambda manifest: manifest.update(calibration={}))
+    assert dict(manifests.read(folder).calibration) == {}

@@ -6,7 +6,7 @@ from PIL import Image
 
 from tests.support.commands import vae_
 from vae_runtime import ImageSpec, InputError, read_images
-from vae_runtime.maths.likelihood import log_likelihood, log_likelihood_map
+from vae_runtime.maths.likelihood import Bernoulli, ClippedBernoulli, Gaussian
 from vae_runtime.maths.smoothing import window_means
 from vae_runtime.pictures.overlay import overlay
 
@@ -28,11 +28,11 @@ def test_windows_are_means_of_what_lies_inside():
         np.testing.assert_allclose(window_means(maps, window), expected, rtol=1e-6)
 
 
-@pytest.mark.parametrize(("family", "sigma"), [("bernoulli", None), ("gaussian", 0.2)])
-def test_a_map_sums_to_the_log_likelihood(family, sigma):
-    images, means = np.random.default_rng(0).random((2, 4, 3, 6, 5), dtype=np.float32)
-    whole = log_likelihood(images, means, family=family, sigma=sigma)
-    parts = log_likelihood_map(images, means, family=family, sigma=sigma)
+@pytest.mark.parametrize("likelihood", [Bernoulli(), ClippedBernoulli(), Gaussian(0.2)])
+def test_a_map_sums_to_the_log_likelihood(likelihood):
+    images, decoded = np.random.default_rng(0).random((2, 4, 3, 6, 5), dtype=np.float32)
+    whole = likelihood.log_prob(images, decoded)
+    parts = likelihood.log_prob_map(images, decoded)
     assert parts.shape == (4, 6, 5) and parts.dtype == np.float32
     np.testing.assert_allclose(parts.sum((1, 2)), whole, rtol=1e-5)
 

@@ -12,11 +12,10 @@ from vae_train.fit.loss import Terms, bound, draw_terms, loss, reparameterise
 from vae_train.measure.bounds import TorchEngine
 from vae_train.measure.evaluate import binarise
 from vae_train.models.densities import gaussian_kl, kl_per_latent, log_normal
-from vae_train.models.likelihood import LEAST_SIGMA, LOGIT_LIMIT, Gaussian
+from vae_train.models.likelihood import LEAST_SIGMA, Gaussian
 from vae_train.models.likelihood import Bernoulli as BernoulliLikelihood
 from vae_train.models.networks import build
 
-from vae_runtime.maths.likelihood import gaussian
 from vae_runtime.maths.posterior import Posterior
 
 CPU = torch.device("cpu")
@@ -46,23 +45,23 @@ def test_the_bernoulli_term_is_torchs(images):
     torch.testing.assert_close(BernoulliLikelihood().mean_image(logits), Bernoulli(logits=logits).mean)
 
 
-def test_the_measured_bernoulli_term_clips_probabilities():
-    logits = torch.tensor([-40.0, -13.0, 0.0, 13.0, 40.0], dtype=torch.float64).view(5, 1, 1, 1)
-    for value in (0.0, 1.0):
+def test_the_bernoulli_term_is_the_runtimes_at_any_logit():
+    logits = torch.tensor([-80.0, -13.0, 0.0, 13.0, 80.0]).view(5, 1, 1, 1)
+    for value in (0.0, 0.5, 1.0):
         images = torch.full_like(logits, value)
-        expected = Bernoulli(logits.sigmoid().clamp(1e-6, 1 - 1e-6)).log_prob(images).flatten()
-        torch.testing.assert_close(BernoulliLikelihood().measured(images, logits), expected, rtol=1e-9, atol=1e-12)
-    assert math.isclose(LOGIT_LIMIT, math.log((1 - 1e-6) / 1e-6))
+        expected = bernoulli_log_likelihood(images.double(), logits.double()).numpy()
+        runtime = BernoulliLikelihood().to_runtime().log_prob(images.numpy(), logits.numpy())
+        np.testing.assert_allclose(runtime, expected, rtol=1e-6, atol=1e-30)
 
 
 def test_the_gaussian_term_is_torchs_and_the_runtimes():
     likelihood, random = Gaussian(), torch.Generator().manual_seed(1)
     images, logits = torch.rand(5, 3, 4, 2, generator=random), torch.randn(5, 3, 4, 2, generator=random)
-    found = likelihood.log_prob(images, logits)
+    log_probs = likelihood.log_prob(images, logits)
     expected = Independent(Normal(logits.sigmoid(), likelihood.sigma), 3).log_prob(images)
-    torch.testing.assert_close(found, expected)
-    runtime = gaussian(images.numpy(), logits.sigmoid().numpy(), likelihood.sigma)
-    np.testing.assert_allclose(found.detach().numpy(), runtime, rtol=1e-6)
+    torch.testing.assert_close(log_probs, expected)
+    runtime = likelihood.to_runtime().log_prob(images.numpy(), logits.sigmoid().numpy())
+    np.testing.assert_allclose(log_probs.detach().numpy(), runtime, rtol=1e-6)
 
 
 def test_sigma_is_learned_to_be_the_root_mean_square_error():

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from vae_runtime.console import say
 from vae_runtime.stopping import end_by
 
 from .options import data_dir_option, device_option, given, run_argument, seed_option, threads_option
@@ -34,7 +35,6 @@ def detector(
       vae detector runs/parts
     """
     from ..detector.training import train_beside
-    from ..progress import say
 
     signals = list[int]()
     auc = train_beside(

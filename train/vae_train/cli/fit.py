@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from vae_runtime.console import say
 from vae_runtime.spec import FITS, RESAMPLES
 from vae_runtime.stopping import end_by
 
 from ..config import AUGMENTATIONS, LIKELIHOOD_NAMES, PRESETS, PRIOR_NAMES
 from .options import data_dir_option, device_option, given, seed_option, threads_option
+
+if TYPE_CHECKING:
+    from ..fit.plan import Request
 
 NOT_AUGMENTED = "none"
 
@@ -23,7 +28,9 @@ NOT_AUGMENTED = "none"
 )
 @click.option("--data", default=None, help="mnist, digits, or a folder of pictures.  [default: mnist]")
 @data_dir_option
-@click.option("--val", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Pictures to test with.")
+@click.option(
+    "--val", "validation", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Pictures to test with."
+)
 @click.option("--size", default=None, help="Of pictures: 64, or WIDTHxHEIGHT.  [default: as they are, up to 64]")
 @click.option("--mode", type=click.Choice(["L", "RGB"]), default=None, help="Grey or colour.  [default: as they are]")
 @click.option("--fit", type=click.Choice(FITS), default=None, help="How a picture comes to that shape.")
@@ -78,21 +85,7 @@ NOT_AUGMENTED = "none"
 @device_option
 @threads_option
 @click.option("--dry-run", is_flag=True, help="Print the resolved config as JSON and stop.")
-def fit(
-    out: Path | None,
-    resume: Path | None,
-    preset: str | None,
-    data: str | None,
-    data_dir: Path | None,
-    val: Path | None,
-    size: str | None,
-    mode: str | None,
-    start: Path | None,
-    device: str | None,
-    threads: int | None,
-    dry_run: bool,
-    **changes: Any,
-) -> None:
+def fit(*, dry_run: bool, **options: Any) -> None:
     """Train a run on pictures or a data set, or go on with one.
 
     Ctrl-C saves and prints the line that resumes. Under torchrun the processes share each batch, --batch-size images
@@ -105,24 +98,9 @@ def fit(
       vae fit --data photos/ --minutes 10 --out runs/photos
       torchrun --nproc-per-node 8 --no-python vae fit --preset conv --out runs/conv
     """
-    from ..fit.plan import Request
     from ..fit.run import resolve, run
-    from ..progress import say
 
-    request = Request(
-        out=out,
-        resume=resume,
-        preset=preset,
-        data=data,
-        data_dir=data_dir,
-        validation=val,
-        size=size,
-        mode=mode,
-        start=start,
-        device=device,
-        threads=threads,
-        changes=_chosen(changes),
-    )
+    request = _request(options)
     if dry_run:
         click.echo(resolve(request).to_json(), nl=False)
         return
@@ -134,9 +112,12 @@ def fit(
             say(sentence)
 
 
-def _chosen(options: dict[str, Any]) -> dict[str, Any]:
-    """The fields of a config that the command line gives."""
+def _request(options: dict[str, Any]) -> Request:
+    """What the command line asks for; options that are no fields of a request are those of a config."""
+    from ..fit.plan import Request
+
     chosen = given(options)
     if "augment" in chosen:
         chosen["augment"] = tuple(kind for kind in chosen["augment"] if kind != NOT_AUGMENTED)
-    return chosen
+    own = {field.name for field in fields(Request)} & chosen.keys()
+    return Request(**{name: chosen.pop(name) for name in own}, changes=chosen)

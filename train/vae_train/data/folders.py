@@ -28,9 +28,9 @@ from vae_runtime.pictures.reading import open_picture
 from vae_runtime.pictures.strips import Croppable
 from vae_runtime.pictures.tiling import window
 from vae_runtime.pictures.walking import pictures_in
+from vae_runtime.progress import watched
 from vae_runtime.spec import ImageSpec
 
-from ..progress import watched
 from .datasets import Dataset, picture_digest, split_sentence
 
 UNUSED_DAYS = 30  # after which a decoded folder is removed
@@ -124,7 +124,15 @@ def _decode(
     each = max(1, patches)
     size = len(parts) * each * int(np.prod(spec.shape))
     say(f"Decoding {len(parts):,} pictures once into {place.parent}: {size / 2**20:,.1f} MB.")
-    report: dict[str, Any] = {"train": 0, "test": 0, "files": 0, "labels": [], "names": [], "digests": [], "unreadable": []}
+    report: dict[str, Any] = {
+        "train": 0,
+        "test": 0,
+        "files": 0,
+        "labels": [],
+        "names": [],
+        "digests": [],
+        "unreadable": [],
+    }
     sizes: Counter[tuple[int, int]] = Counter()
     modes: Counter[str] = Counter()
     digests: Counter[str] = Counter()

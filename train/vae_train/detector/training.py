@@ -9,8 +9,10 @@ from typing import Any
 
 import torch
 
+from vae_runtime.console import say
 from vae_runtime.errors import InputError
 from vae_runtime.files import sweep
+from vae_runtime.progress import LOG_SECONDS, ProgressLine, hours
 
 from .. import checkpoint as checkpoints
 from ..checkpoint import read_config
@@ -19,7 +21,6 @@ from ..data.sources import load
 from ..devices import choose_device
 from ..fit.division import Division
 from ..fit.loop import train
-from ..progress import ProgressLine, clock, say
 from .files import FILE, UNFINISHED, Detection, fields_of, is_finished
 from .network import DetectorConfig, default_reduction
 from .trainer import DetectorTrainer, drawn_faults_auc
@@ -94,7 +95,7 @@ class _Watch:
     """Shows how far the training is, and saves it now and then."""
 
     def __init__(self, trainer: DetectorTrainer, unfinished: Path) -> None:
-        self._trainer, self._unfinished, self._line = trainer, unfinished, ProgressLine()
+        self._trainer, self._unfinished, self._line = trainer, unfinished, ProgressLine(log_seconds=LOG_SECONDS)
         self._begun_at = self._saved_at = time.monotonic()
         self._first = trainer.step
 
@@ -104,7 +105,7 @@ class _Watch:
     def after_step(self, *, stop: bool) -> None:
         trainer, now = self._trainer, time.monotonic()
         left = (trainer.config.steps - trainer.step) * (now - self._begun_at) / (trainer.step - self._first)
-        self._line.show(f"step {trainer.step}/{trainer.config.steps}  loss {trainer.loss:.4f}  {clock(left)} left")
+        self._line.show(f"step {trainer.step}/{trainer.config.steps}  loss {trainer.loss:.4f}  {hours(left)} left")
         if stop or now - self._saved_at > SAVE_SECONDS:
             checkpoints.save(self._unfinished, trainer.checkpoint())
             self._saved_at = now

@@ -11,12 +11,13 @@ from typing import Any, NamedTuple
 import torch
 
 from vae_runtime.errors import InputError
+from vae_runtime.spec import MODES
 
 from ..checkpoint import has_checkpoint, read_config
 from ..config import PRESETS, Config
 from ..data.datasets import Dataset
 from ..data.recipe import MINUTES, for_count, for_length
-from ..data.sources import NAMES, PictureFolders, begin, data_name, require_outside
+from ..data.sources import NAMES, PictureFolders, begin, data_name, parse_size, require_outside
 from ..devices import choose_device, resolve_precision
 from ..models.likelihood import likelihood_of
 from ..models.prior import PRIORS, prior_of
@@ -48,6 +49,11 @@ class Request:
     threads: int | None = None
     changes: Mapping[str, Any] = field(default_factory=dict)  # fields of the config that were chosen
 
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """The changes, but for those that are None."""
+        return {name: choice for name, choice in self.changes.items() if choice is not None}
+
 
 class Plan(NamedTuple):
     """A run that can be begun: its folder, and its config as far as it can be told without the data."""
@@ -62,7 +68,7 @@ class Plan(NamedTuple):
 
 def plan(request: Request) -> Plan:
     """Settle a request, or refuse it with a sentence: an InputError. Of pictures some are looked at."""
-    changes = dict(request.changes)
+    changes = request.chosen
     if "epochs" in changes and "minutes" in changes:
         raise InputError("--epochs and --minutes both say how long to train; give one of them.")
     folder = request.resume or request.out
@@ -80,9 +86,8 @@ def plan(request: Request) -> Plan:
             "say which --preset to train, or give a folder of pictures as --data, and the --out folder of the run; "
             "or give --resume RUN."
         )
-    if request.start:
-        whole = request.start.resolve()  # only its name is kept: a model carries no path of the machine that made it
-        changes["started_from"] = whole.parent.name if whole.name == "checkpoint" else whole.name
+    if request.start and not going_on:
+        changes["started_from"] = _name_of_run(request.start)
     device = choose_device(request.device, request.threads)
     config = resolve_precision(dataclasses.replace(config, **changes), device)
     _check(config)
@@ -113,7 +118,7 @@ def complete(plan: Plan, dataset: Dataset, processes: Processes, say: Callable[[
 def _resumed(request: Request, folder: Path) -> Config:
     """The config of a run that is gone on with."""
     new = (request.preset, request.out, request.start, request.data, request.validation, request.size, request.mode)
-    if any(new) or set(request.changes) - GIVEN_ANEW:
+    if any(new) or set(request.chosen) - GIVEN_ANEW:
         raise InputError(
             "--resume goes on with the run's own config; of it, only --epochs, --minutes, --patience and "
             "--importance-share can be given anew."
@@ -124,11 +129,19 @@ def _resumed(request: Request, folder: Path) -> Config:
 def _gone_on_with(request: Request, folder: Path) -> Config:
     """The config of a run that the same request has begun; refuses a request that it would not have come of."""
     config = read_config(folder)
-    fixed = {name: chosen for name, chosen in request.changes.items() if name not in GIVEN_ANEW}
+    fixed = {name: chosen for name, chosen in request.chosen.items() if name not in GIVEN_ANEW}
     if request.data:
         fixed["data"] = data_name(request.data)
     if request.preset:
         fixed["preset"] = request.preset
+    if request.start:
+        fixed["started_from"] = _name_of_run(request.start)
+    channels, height, width = config.image_shape
+    if request.size:
+        width, height = parse_size(request.size)
+    if request.mode:
+        channels = MODES[request.mode]
+    fixed["image_shape"] = (channels, height, width)
     for name, chosen in fixed.items():
         begun = getattr(config, name)
         if begun != chosen:
@@ -147,11 +160,17 @@ def _new(request: Request, folder: Path) -> tuple[Config, PictureFolders | None]
         val=request.validation,
         size=request.size,
         mode=request.mode,
-        changes=request.changes,
+        changes=request.chosen,
     )
     if pictures:
         require_outside(folder, pictures)
     return config, pictures
+
+
+def _name_of_run(folder: Path) -> str:
+    """A run's name, which is all that is kept: a model carries no path of the machine that made it."""
+    whole = folder.resolve()
+    return whole.parent.name if whole.name == "checkpoint" else whole.name
 
 
 def _for_pictures(config: Config, changes: dict[str, Any], dataset: Dataset) -> Config:

@@ -10,7 +10,9 @@ from typing import Any
 
 import torch
 
+from vae_runtime.console import say
 from vae_runtime.files import sweep, write_file
+from vae_runtime.progress import LOG_SECONDS, ProgressLine, hours
 
 from .. import checkpoint as checkpoints
 from ..checkpoint import Checkpoint
@@ -18,7 +20,6 @@ from ..data.datasets import Dataset
 from ..data.pixels import to_float
 from ..metrics import Metrics
 from ..models.likelihood import likelihood_of
-from ..progress import ProgressLine, clock, say
 from .pace import Pace
 from .snapshots import write_snapshot
 from .state import checkpoint
@@ -36,7 +37,7 @@ class Record:
         folder.mkdir(parents=True, exist_ok=True)
         sweep(folder, checkpoints.FILES)
         self._save_config()
-        self._metrics, self._line = Metrics(folder, epochs_done=trainer.epoch), ProgressLine()
+        self._metrics, self._line = Metrics(folder, epochs_done=trainer.epoch), ProgressLine(log_seconds=LOG_SECONDS)
         self._originals = to_float(torch.from_numpy(dataset.test_images[:10]).to(trainer.device))
         self._started_at = self._saved_at = self._epoch_at = time.monotonic()
         self._epoch_step = trainer.step
@@ -110,7 +111,7 @@ class Record:
     def _time_left(self) -> str:
         trainer = self._trainer
         epochs = trainer.config.epochs - trainer.epoch
-        return f"{clock(self._pace.remaining(trainer.steps_left(), epochs))} left"
+        return f"{hours(self._pace.remaining(trainer.steps_left(), epochs))} left"
 
     def _progress(self) -> str:
         trainer, now = self._trainer, time.monotonic()

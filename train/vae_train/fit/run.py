@@ -7,12 +7,13 @@ import signal
 from pathlib import Path
 from typing import NamedTuple
 
+from vae_runtime.console import say
+
 from ..checkpoint import load_model, require_new_run
 from ..config import Config
 from ..data.datasets import Dataset
 from ..data.sources import load
 from ..measure.verdict import verdict
-from ..progress import say
 from .lock import trained_alone
 from .parallel import Processes, join
 from .plan import Plan, Request, complete, plan

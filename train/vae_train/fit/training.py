@@ -6,11 +6,12 @@ from pathlib import Path
 
 import torch
 
+from vae_runtime.console import say
+
 from ..checkpoint import read_last
 from ..config import Config
 from ..data.datasets import Dataset
 from ..models.networks import VAE
-from ..progress import say
 from .clock import Clock
 from .loop import train
 from .parallel import Processes

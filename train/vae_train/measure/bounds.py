@@ -18,16 +18,17 @@ import numpy.typing as npt
 import torch
 
 from vae_runtime import VAE as RuntimeVAE
+from vae_runtime.console import say
 from vae_runtime.errors import InputError
 from vae_runtime.files import write_file
 from vae_runtime.maths.bounds import log_mean_exp
 from vae_runtime.maths.posterior import Posterior
 from vae_runtime.model.sessions import import_onnxruntime
+from vae_runtime.progress import hours
 
 from ..checkpoint import weights_digest
 from ..models.densities import log_normal
 from ..models.networks import VAE
-from ..progress import clock, say
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
@@ -72,7 +73,7 @@ class TorchEngine:
             z = torch.from_numpy(np.ascontiguousarray(noise)).to(self._device)
             logits = self._model.decode(z.flatten(0, 1))
             targets = x.expand(len(z), *x.shape).flatten(0, 1)
-            likelihood = self._model.likelihood.measured(targets, logits).view(len(z), -1).double()
+            likelihood = self._model.likelihood.log_prob(targets, logits).view(len(z), -1).double()
             ratio = (self._model.prior.log_prob(z) - log_normal(z, mean, logvar)).double()
             kl = self._model.prior.kl(z, mean, logvar).expand(len(z), -1).double()
             for table, part in ((likelihoods, likelihood), (kls, kl), (weights, likelihood + ratio)):
@@ -121,7 +122,7 @@ def dataset_bounds(
             kept.rows[start:stop] = engine.bounds(images[start:stop], draws=draws, start=start)
         done = first + len(chosen)
         left = (time.monotonic() - started_at) / done * (len(todo) - done)
-        progress(f"bounds of {draws:,} draws: {done:,} of {len(todo):,} images, {clock(left)} left")
+        progress(f"bounds of {draws:,} draws: {done:,} of {len(todo):,} images, {hours(left)} left")
         if time.monotonic() - saved_at > SAVE_SECONDS:
             kept.save()
             saved_at = time.monotonic()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from vae_runtime.files import write_file
 from vae_runtime.marks import mark
 from vae_runtime.maths.paths import linear
 from vae_runtime.pictures.grids import image_grid
+from vae_runtime.progress import watched
 
 from ..config import Config
 from ..data.datasets import Dataset
@@ -47,24 +48,23 @@ def plot_run(run: Path, model: VAE, config: Config, dataset: Dataset, device: to
     folder = run / "plots"
     folder.mkdir(exist_ok=True)
     plot = _Plots(model, config, dataset, device)
-    figures = {
-        "samples-row": plot.samples(5, columns=5),
-        "samples-grid": plot.samples(100, columns=10),
-        "samples-beside-test-images": plot.beside_test_images(100, columns=10),
-        "nearest-training-images": plot.neighbours(10, nearest=4),
-        "reconstructions": plot.reconstructions(10),
-        "interpolation": plot.interpolation(10),
+    figures: dict[str, Callable[[], Any]] = {
+        "samples-row": lambda: plot.samples(5, columns=5),
+        "samples-grid": lambda: plot.samples(100, columns=10),
+        "samples-beside-test-images": lambda: plot.beside_test_images(100, columns=10),
+        "nearest-training-images": lambda: plot.neighbours(10, nearest=4),
+        "reconstructions": lambda: plot.reconstructions(10),
+        "interpolation": lambda: plot.interpolation(10),
     }
     if len(dataset.test_images) >= 10:
-        figures["latent-map"] = plot.latent_map()
+        figures["latent-map"] = plot.latent_map
     if config.latent_size == 2:
-        figures["manifold"] = plot.manifold()
-    rows = read_metrics(run)
-    if rows:
-        figures["loss"] = loss_curves(rows, config)
-    for name, figure in figures.items():
+        figures["manifold"] = plot.manifold
+    if rows := read_metrics(run):
+        figures["loss"] = lambda: loss_curves(rows, config)
+    for name, draw in watched(figures.items(), len(figures), "plots"):
         path = folder / f"{name}.png"
-        save_figure(path, figure)
+        save_figure(path, draw())
         yield path
 
 

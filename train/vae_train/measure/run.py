@@ -9,11 +9,11 @@ from typing import Any
 
 from vae_runtime import from_uint8
 from vae_runtime.files import write_file
+from vae_runtime.progress import LOG_SECONDS, ProgressLine
 
 from ..checkpoint import load_model
 from ..data.sources import load
 from ..devices import choose_device
-from ..progress import ProgressLine
 from .bounds import BoundsEngine, RuntimeEngine, TorchEngine
 from .evaluate import evaluate
 
@@ -40,7 +40,7 @@ def evaluate_run(
     if graphs:
         engine = RuntimeEngine(graphs, threads)
         engine.require_export_of(model, from_uint8(dataset.test_images[:8]))
-    line = ProgressLine()
+    line = ProgressLine(log_seconds=LOG_SECONDS)
     figures = evaluate(
         model,
         config,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,15 +15,13 @@ from torch import Tensor, nn
 
 from vae_runtime.errors import InputError
 from vae_runtime.maths.bounds import bits_per_dim
+from vae_runtime.maths.likelihood import Bernoulli as RuntimeBernoulli
+from vae_runtime.maths.likelihood import Gaussian as RuntimeGaussian
+from vae_runtime.maths.likelihood import Likelihood as RuntimeLikelihood
 
 from ..config import Config
 from .units import BitsPerDim, Nats, Unit
 
-# The format clips Bernoulli probabilities to [1e-6, 1 - 1e-6] in a likelihood; on logits that is this.
-LOGIT_LIMIT = math.log1p(-1e-6) - math.log(1e-6)
-# A mean pixel comes as float32: of the sum of |d log p / d mean|, this share counts as size (`size` below), so that an
-# error of 80 float32 steps of the size (export/vae_export/parity.py) covers two steps of every pixel.
-SLOPE_SHARE = 1 / 40
 # A density of pixels that come in steps of 1/255 has no upper bound; half a step is where it stops meaning anything.
 LEAST_SIGMA = 0.5 / 255
 MEAN_MARGIN = 1e-3  # a pixel of the mean picture is no nearer to black and white than this
@@ -52,21 +50,13 @@ class Likelihood(nn.Module, ABC):
         """The mean of p(x|z): images in [0, 1]."""
         return logits.sigmoid()
 
-    @abstractmethod
-    def measured(self, images: Tensor, logits: Tensor) -> Tensor:
-        """`log_prob` as the format defines it, clipping included: [batch], nats."""
-
-    @abstractmethod
-    def size(self, images: Tensor, logits: Tensor) -> Tensor:
-        """What the terms of `measured` come to without their signs, and what float32 pixels leave open: [batch]."""
-
     def at_sigma(self, sigma: float) -> Likelihood:
         """The same family with another sigma."""
         raise TypeError(f"a {self.name} likelihood has no sigma")
 
-    def to_manifest(self) -> dict[str, Any]:
-        """The manifest's `likelihood` entry."""
-        return {"family": self.name, "sigma": self.sigma}
+    @abstractmethod
+    def to_runtime(self) -> RuntimeLikelihood:
+        """The same family with the same parameters, as the runtime computes it and a manifest has it."""
 
     @classmethod
     def check(cls, config: Config) -> None:
@@ -95,18 +85,8 @@ class Bernoulli(Likelihood):
         """
         return (images * logits - F.softplus(logits)).flatten(1).sum(1)
 
-    def measured(self, images: Tensor, logits: Tensor) -> Tensor:
-        """The same with the format's clipping of probabilities, which has no gradient outside."""
-        return self.log_prob(images, logits.clamp(-LOGIT_LIMIT, LOGIT_LIMIT))
-
-    def size(self, images: Tensor, logits: Tensor) -> Tensor:
-        """What the terms of `measured` come to without their signs, and what float32 pixels leave open: [batch].
-
-        Where the mean is white and the pixel is not, ln(1 - p) hangs on the last bits of p.
-        """
-        logits = logits.clamp(-LOGIT_LIMIT, LOGIT_LIMIT)
-        slopes = (images - logits.sigmoid()).abs() * (2 + logits.exp() + (-logits).exp())  # |x - p| / (p (1 - p))
-        return self.log_prob(images, logits).abs() + slopes.flatten(1).sum(1) * SLOPE_SHARE
+    def to_runtime(self) -> RuntimeLikelihood:
+        return RuntimeBernoulli()
 
     @classmethod
     def mean_picture_log_prob(cls, mean: npt.NDArray[np.float64], parts: Iterable[Images]) -> float:
@@ -145,17 +125,8 @@ class Gaussian(Likelihood):
         errors = (images - self.mean_image(logits)) * (-log_sigma).exp()
         return (-0.5 * errors**2 - log_sigma - 0.5 * math.log(2 * math.pi)).flatten(1).sum(1)
 
-    def measured(self, images: Tensor, logits: Tensor) -> Tensor:
-        """The same: there is nothing to clip."""
-        return self.log_prob(images, logits)
-
-    def size(self, images: Tensor, logits: Tensor) -> Tensor:
-        """What the terms of `measured` come to without their signs, and what float32 pixels leave open: [batch]."""
-        log_sigma = self._log_sigma().to(logits.dtype)
-        differences = (images - self.mean_image(logits)).flatten(1)
-        squares = 0.5 * (differences**2).sum(1) * (-2 * log_sigma).exp()
-        constants = (log_sigma + 0.5 * math.log(2 * math.pi)).abs() * differences.shape[1]
-        return squares + constants + differences.abs().sum(1) * (-2 * log_sigma).exp() * SLOPE_SHARE
+    def to_runtime(self) -> RuntimeLikelihood:
+        return RuntimeGaussian(self.sigma)
 
     @classmethod
     def check(cls, config: Config) -> None:

@@ -1,4 +1,4 @@
-"""The tree of results that mirrors a tree of inputs."""
+"""The tree of results that mirrors a tree of inputs, and one file of it after another."""
 
 from __future__ import annotations
 
@@ -6,10 +6,18 @@ import contextlib
 import os
 import secrets
 import unicodedata
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import InputError
+from ..files import new_file, write_file
+from ..marks import MarkedPNG, mark
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    from PIL import Image
 
 NAME_BYTES = 255  # of a file's name, on nearly every file system
 
@@ -60,3 +68,26 @@ def _ignores_case(folder: Path) -> bool:
     finally:
         with contextlib.suppress(OSError):
             probe.unlink()
+
+
+def write_bytes_below(path: Path, content: bytes) -> None:
+    """A file of many, and the folders above it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_file(path, mark(content), synced=False)
+
+
+def write_image_below(path: Path, image: npt.NDArray[np.float32], *, text: Mapping[str, str] | None = None) -> None:
+    """The same of an image, in the format that the suffix says."""
+    from ..pictures.writing import encode_image, picture_format
+
+    write_bytes_below(path, encode_image(image, format=picture_format(path), text=text))
+
+
+def write_rows_below(path: Path, size: tuple[int, int], parts: Iterable[Image.Image]) -> None:
+    """The same of a PNG of this width and height, its rows as they come."""
+    from ..pictures.png import write_png
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with new_file(path, synced=False) as file:
+        marked = MarkedPNG(file)
+        write_png(marked, size, parts, before_end=marked.mark)

@@ -81,10 +81,10 @@ class Stage(ABC):
                 good.append(number)
             except InputError as error:
                 errors[number] = errors[number] or str(error)
-        found = {f"{self.prefix}{name}": _spread(part, good, len(rows)) for name, part in self._compute(read).items()}
-        if taken := [name for name in found if name in batch]:
+        results = {f"{self.prefix}{name}": _spread(part, good, len(rows)) for name, part in self._compute(read).items()}
+        if taken := [name for name in results if name in batch]:
             raise InputError(f"the batch has a column {taken[0]!r} already; give prefix=.")
-        return {**batch, **found, complaint: errors}
+        return {**batch, **results, complaint: errors}
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_vae": None}
