@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import InputError
+from . import completion
 from .inputs import Inputs
 from .options import Many, ModelChoice, many_options, model_options, output_option, skip_option
 from .outputs import Output
@@ -19,13 +20,15 @@ WIDEST = 16  # pictures in a row
 
 
 @click.command()
-@click.argument("images", nargs=-1, required=True)
+@click.argument("images", nargs=-1, required=True, shell_complete=completion.file)
 @output_option("A grid as FILE.png; the same tree as DIR/, or img-%04d.png; - for stdout.")
 @skip_option
 @many_options
 @model_options
 def reconstruct(images: tuple[str, ...], output: str, skip_existing: bool, many: Many, model: ModelChoice) -> None:
-    """Show what the model keeps of pictures: originals over their reconstructions, or a folder of reconstructions.
+    """Show what the model keeps of pictures.
+
+    Originals over their reconstructions, or a folder of reconstructions.
 
     \b
     Example:

@@ -7,6 +7,8 @@ import click
 from ..console import say
 from ..errors import InputError
 from ..model.names import SCORES
+from ..model.scores import require_score
+from . import completion
 from .inputs import Inputs
 from .maps import score_batches, score_windows
 from .options import Many, ModelChoice, many_options, model_options
@@ -17,7 +19,7 @@ ANOMALOUS = 10  # exit code
 
 
 @click.command()
-@click.argument("images", nargs=-1, required=True)
+@click.argument("images", nargs=-1, required=True, shell_complete=completion.file)
 @click.option("--method", type=click.Choice(SCORES), default="elbo", show_default=True, help="Which score.")
 @click.option(
     "--false-alarm-rate",
