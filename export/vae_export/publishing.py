@@ -6,7 +6,7 @@ from pathlib import Path
 
 from vae_train import checkpoint as checkpoints
 from vae_train.checkpoint import Checkpoint, is_config
-from vae_train.detector.training import FILE as DETECTOR
+from vae_train.detector.files import FILE as DETECTOR
 
 from vae_runtime.errors import InputError, IntegrityError, VAEError
 from vae_runtime.files import write_file

@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 from vae_train.checkpoint import load_model, weights_digest
 from vae_train.config import Config
+from vae_train.detector.files import Detection, load_detector
 from vae_train.detector.network import Detector
-from vae_train.detector.training import Detection, load_detector
+from vae_train.metrics import epochs_run
 from vae_train.models.networks import VAE as TorchVAE
 from vae_train.models.networks import parameter_count
 from vae_train.models.sampling import noise_labels
-from vae_train.progress import epochs_run
 
 from vae_runtime.errors import InputError
 from vae_runtime.model.manifest import Label

@@ -8,7 +8,6 @@ import vae_runtime
 from vae_runtime import image_grid
 from vae_runtime.checks.thinning import calibrated, thinning
 from vae_runtime.checks.verify import verify
-from vae_runtime.maths.likelihood import LIKELIHOODS
 from vae_runtime.model import manifest as manifests
 from vae_runtime.model.folder import check_role
 from vae_runtime.model.gate import OPSET
@@ -48,7 +47,7 @@ def begin(request: Request) -> Draft:
         latent_size=source.config.latent_size,
         prior=source.config.prior,
         posterior="diagonal_gaussian",
-        likelihood=LIKELIHOODS[source.config.likelihood](**source.model.likelihood.parameters_in_manifest),
+        likelihood=source.model.likelihood.to_runtime(),
         graphs={},
         golden={},
         labels=source.labels,

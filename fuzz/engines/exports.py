@@ -94,7 +94,7 @@ def random_run(folder: Path, seed: int) -> tuple[Path, Config]:
         blocks=int(random.integers(3)) if config.network == "conv" else 0,
         latent_size=int(random.integers(1, 65)) if config.network == "conv" else config.latent_size,
         linear_pool=config.linear_pool if random.integers(2) else 0,
-        prior=str(random.choice(["standard_normal", "flow"])),  # type: ignore[arg-type]
+        prior=str(random.choice(["standard_normal", "flow"])),
         flow_layers=int(random.integers(1, 7)),
         flow_width=int(random.integers(4, 65)),
         batch_size=16,

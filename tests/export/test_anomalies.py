@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 from vae_export.checks.anomalies import MOST_PICTURES, Anomalies, table, tell_anomalies, warnings
 from vae_train.data.sources import is_at_hand
-from vae_train.fit.loop import fit
+from vae_train.fit.training import fit
 
 from tests.support.small_runs import bars, small
 from tests.train.models.test_pca import low_rank
@@ -104,12 +104,12 @@ def test_without_the_data_it_is_said_that_nothing_was_measured(root, tmp_path):
 
 
 def test_data_are_at_hand_where_they_were(tmp_path):
-    from vae_train.data.sources import Pictures
+    from vae_train.data.sources import PictureFolders
 
     (tmp_path / "run").mkdir()
     (tmp_path / "photos").mkdir()
     assert is_at_hand(small("mlp", data="digits"), tmp_path) and not is_at_hand(small("mlp"), tmp_path / "run")
-    Pictures(tmp_path / "photos").save(tmp_path / "run")
+    PictureFolders(tmp_path / "photos").save(tmp_path / "run")
     assert is_at_hand(small("mlp", data="photos"), tmp_path / "run")
     (tmp_path / "photos").rmdir()
     assert not is_at_hand(small("mlp", data="photos"), tmp_path / "run")

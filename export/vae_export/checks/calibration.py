@@ -20,7 +20,6 @@ from vae_runtime.errors import InputError
 from vae_runtime.pictures.decoded import Picture
 from vae_runtime.pictures.fitting import fit_picture
 from vae_runtime.pictures.reading import open_picture
-from vae_runtime.pictures.tiling import cut
 from vae_runtime.pictures.walking import pictures_in
 
 AT_ONCE = 64  # pictures
@@ -58,10 +57,7 @@ def score_folder(vae: VAE, folder: Path, *, tiled: bool, trained_on: frozenset[s
             yield from_uint8(np.stack(batch))
 
     try:
-        if tiled:
-            scores = tiled_calibration(vae, ((from_uint8(part) for part, _ in cut(each, spec)) for each in new()))
-        else:
-            scores = calibration(vae, batches())
+        scores = tiled_calibration(vae, new()) if tiled else calibration(vae, batches())
     except InputError:
         if not left_out or len(left_out) < len(paths):
             raise
