@@ -29,7 +29,7 @@ from vae_runtime.maths.complexity import code_length
 from vae_runtime.maths.noise import standard_normal
 from vae_runtime.maths.posterior import Posterior
 
-from .errors import ExportError
+from ..errors import ExportError
 
 BATCHES = (0, 1, 2, 7, 64)
 DRAWS, MOST_SCORED = 4, 16  # draws of an image, and images of a probe, whose nats are compared
