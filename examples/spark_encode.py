@@ -18,7 +18,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql.types import StructType
 
 from vae_runtime.batch import Encoder, make_predict_fn
-from vae_runtime.batch.stage import Stage
+from vae_runtime.batch.base import Stage
 from vae_runtime.model.location import locate
 from vae_runtime.model.manifest import read as read_manifest
 from vae_runtime.pictures.walking import pictures_in

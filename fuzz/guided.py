@@ -25,7 +25,7 @@ import click
 
 with atheris.instrument_imports(include=["vae_runtime"]):
     from vae_runtime import ImageSpec, InputError, IntegrityError, ManifestError, read_images
-    from vae_runtime.cli.generate import latents_in
+    from vae_runtime.cli.latents import from_npz
     from vae_runtime.cli.rows import rows_as_bytes
     from vae_runtime.model import gate, golden, manifest
     from vae_runtime.printable import printable
@@ -81,7 +81,7 @@ def of_golden(content: bytes) -> None:
 def of_latents(content: bytes) -> None:
     """Bytes are an array that they have room for, or an InputError; compressed ones within the limit."""
     try:
-        found = latents_in(content, "latents")
+        found = from_npz(content, "latents")
     except InputError:
         return
     assert isinstance(found, np.ndarray) and found.nbytes <= 2**28 and not found.dtype.hasobject

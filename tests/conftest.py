@@ -102,7 +102,7 @@ def vaes(page_models):
 @pytest.fixture(scope="module", params=["mnist", "mnist-2d", "mnist-conditional"])
 def served_model(request, root, tmp_path_factory):
     """A shipped model folder, and the repository of it that servers read."""
-    from vae_export.serving import write_repository
+    from vae_export.serving.repository import write_repository
 
     model, repository = root / "artifacts" / request.param, tmp_path_factory.mktemp("served") / "repository"
     write_repository(model, repository)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .pictures.reading import read_images
     from .pictures.writing import write_image
     from .spec import ImageSpec
+    from .tiled import TiledScores, score_tiled
     from .vae import VAE
 
 __version__ = "0.1.0"
@@ -34,10 +35,12 @@ __all__ = [
     "ManifestError",
     "Posterior",
     "ProviderError",
+    "TiledScores",
     "VAEError",
     "from_uint8",
     "image_grid",
     "read_images",
+    "score_tiled",
     "standard_normal",
     "timeout",
     "to_uint8",
@@ -54,10 +57,12 @@ _HOMES = {
     "ManifestError": "errors",
     "Posterior": "maths.posterior",
     "ProviderError": "errors",
+    "TiledScores": "tiled",
     "VAEError": "errors",
     "from_uint8": "pictures.pixels",
     "image_grid": "pictures.grids",
     "read_images": "pictures.reading",
+    "score_tiled": "tiled",
     "standard_normal": "maths.noise",
     "timeout": "deadlines",
     "to_uint8": "pictures.pixels",

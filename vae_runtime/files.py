@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all: written beside their place, then renamed into it.
+"""Files and folders that appear whole or not at all: written beside their place, then renamed into it.
 
 A file by itself, a model's and a checkpoint's are also on the disk when the call returns, and stay whole or old through
 a power cut. One of many results is not (`synced=False`): two syncs each would take longer than the results do.
@@ -11,8 +11,9 @@ import errno
 import os
 import re
 import secrets
+import shutil
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,10 +24,10 @@ def read_file(path: str | os.PathLike[str], limit: int) -> bytes:
     """At most `limit` + 1 bytes of a file; a pipe or device, which may never end or never begin, is an OSError."""
     wait_for_nobody = getattr(os, "O_NONBLOCK", 0)
     with open(path, "rb", opener=lambda name, flags: os.open(name, flags | wait_for_nobody)) as file:
-        found = os.fstat(file.fileno())
-        if not stat.S_ISREG(found.st_mode):
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, "it is no plain file", str(path))
-        return file.read(min(limit, found.st_size) + 1)  # Python takes the memory for all that it is asked for
+        return file.read(min(limit, status.st_size) + 1)  # Python takes the memory for all that it is asked for
 
 
 def read_stream(file: BinaryIO, limit: int) -> bytes:
@@ -95,6 +96,47 @@ def _aside(path: Path, synced: bool) -> Iterator[BinaryIO]:
         sync_directory(path.parent)
 
 
+@contextlib.contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """A folder to write into under a temporary name; it takes its own, which is new or an empty folder's, at the end.
+
+    A crash, a kill, a full disk or a power cut leaves the whole folder or none: write with `write_file`, which syncs.
+    FileExistsError: another process has put something there meanwhile.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = temporary_name(path)
+    temporary.mkdir()
+    try:
+        yield temporary
+        for folder in (temporary, *(each for each in temporary.rglob("*") if each.is_dir())):
+            sync_directory(folder)
+        _rename_folder(temporary, path)
+    except BaseException as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        if isinstance(error, OSError) and str(error.filename or temporary).startswith(str(temporary)):
+            error.filename, error.filename2 = str(path), None  # the name that the caller knows
+        raise
+    sync_directory(path.parent)
+
+
+def _rename_folder(source: Path, target: Path) -> None:
+    try:
+        if target.is_dir():  # an empty one makes room; Windows renames onto nothing that exists
+            target.rmdir()
+        os.rename(source, target)
+    except OSError as error:
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target)) from error
+        raise
+
+
+def write_files(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """Write files by their path in a folder, in this order, as `write_file` does; makes the folders they are in."""
+    for name, content in contents.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        write_file(folder / name, content)
+
+
 def temporary_name(path: Path) -> Path:
     """A new name beside a file for what will take its place: `temporaries` finds it where its writer was killed."""
     return path.with_name(f".{path.name[:40]}.{secrets.token_hex(4)}.tmp")  # no longer than a name may be
@@ -103,9 +145,9 @@ def temporary_name(path: Path) -> Path:
 def temporaries(folder: str | os.PathLike[str], names: Iterable[str]) -> list[Path]:
     """The temporary files of these names in a folder: of writers that were killed, or that are at work."""
     stems = {name[:40] for name in names}
-    found = (path for path in Path(folder).glob(".*.tmp") if path.is_file() and not path.is_symlink())
+    aside = (path for path in Path(folder).glob(".*.tmp") if path.is_file() and not path.is_symlink())
     return sorted(
-        path for path in found if (match := re.fullmatch(r"\.(.+)\.[0-9a-f]{8}\.tmp", path.name)) and match[1] in stems
+        path for path in aside if (match := re.fullmatch(r"\.(.+)\.[0-9a-f]{8}\.tmp", path.name)) and match[1] in stems
     )
 
 

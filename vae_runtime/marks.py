@@ -7,6 +7,7 @@
 | JPEG | a comment after the header |
 | .npz | the comment of the archive |
 | HTML | a comment after the end |
+| a list of `--errors` | its last line, after a # |
 
 It holds the sha256 of the rest. WebP, BMP, .npy, CSV and JSON lines have no place for it that nobody reads.
 """
@@ -16,7 +17,7 @@ from __future__ import annotations
 import hashlib
 import os
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import BinaryIO, NamedTuple
 
 _NAME = b"vae-runtime "
@@ -46,6 +47,15 @@ _KINDS = (
     _Kind(b"PK\3\4", lambda text: len(text).to_bytes(2, "little") + text, empty=b"\0\0"),
     _Kind(b"<!doctype html>", lambda text: b"<!-- " + text + b" -->\n"),
 )
+
+
+_LIST = _Kind(b"", lambda text: b"# " + text + b"\n")
+
+
+def mark_list(lines: Iterable[str]) -> bytes:
+    """Lines as a file with a mark, deterministic; an empty one has none, for nothing is lost with it."""
+    content = "".join(f"{line}\n" for line in lines).encode()
+    return content and content + _LIST.wrap(_text(memoryview(content)))
 
 
 def mark(content: bytes) -> bytes:
@@ -79,15 +89,13 @@ def is_marked(path: str | os.PathLike[str]) -> bool:
     """Whether a file has a mark, and the content that it was marked with."""
     with open(path, "rb") as file:
         begin = file.read(_AROUND)
-        kind = _kind_of(begin)
-        if kind is None:
-            return False
+        kind = _kind_of(begin) or _LIST
         file.seek(max(0, os.fstat(file.fileno()).st_size - _AROUND))
         if _NAME not in begin + file.read():  # most files of others need not be read whole
             return False
         file.seek(0)
-        before, found, after = _cut(file.read(), kind, len(kind.wrap(_text())))
-    return found == kind.wrap(_text(before, after))
+        before, there, after = _cut(file.read(), kind, len(kind.wrap(_text())))
+    return there == kind.wrap(_text(before, after))
 
 
 def _kind_of(content: bytes) -> _Kind | None:

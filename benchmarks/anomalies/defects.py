@@ -14,10 +14,7 @@ import click
 import numpy as np
 import numpy.typing as npt
 
-from vae_runtime import VAE, from_uint8
-from vae_runtime.pictures.fitting import fit_picture
-from vae_runtime.pictures.reading import read_picture
-from vae_runtime.pictures.tiling import cut
+from vae_runtime import VAE, read_images, score_tiled
 from vae_runtime.pictures.walking import pictures_in
 
 from .strangers import area
@@ -47,16 +44,23 @@ def main(model: Path, good: Path, defects: Path, whole: bool) -> None:
 
 def scores(vae: VAE, folder: Path, *, whole: bool) -> Scores:
     """Each method's scores of the pictures in a folder; and of the map of reconstruction, its highest place."""
-    found: dict[str, list[float]] = {}
+    columns: dict[str, list[float]] = {}
     for path in pictures_in(folder):
-        picture = read_picture(path)
-        spec = vae.manifest.image
-        windows = np.concatenate([part for part, _ in cut(picture, spec)])
-        images = from_uint8(fit_picture(picture, spec)[None] if whole else windows)
-        for method in vae.manifest.scores:
-            found.setdefault(method, []).append(vae.score(images, method=method).max())
-        found.setdefault("reconstruction, highest in its map", []).append(vae.anomaly_map(images).max())
-    return {method: np.array(values) for method, values in found.items()}
+        of_picture, map = _whole(vae, path) if whole else _tiled(vae, path)
+        for method, score in {**of_picture, "reconstruction, highest in its map": float(map.max())}.items():
+            columns.setdefault(method, []).append(score)
+    return {method: np.array(column) for method, column in columns.items()}
+
+
+def _tiled(vae: VAE, path: Path) -> tuple[dict[str, float], npt.NDArray[np.float32]]:
+    tiled = score_tiled(vae, path, methods=vae.manifest.scores, map_of="reconstruction")
+    assert tiled.map is not None
+    return tiled.scores, tiled.map
+
+
+def _whole(vae: VAE, path: Path) -> tuple[dict[str, float], npt.NDArray[np.float32]]:
+    image = read_images(path, vae.manifest.image)
+    return {method: float(vae.score(image, method=method)[0]) for method in vae.manifest.scores}, vae.anomaly_map(image)
 
 
 if __name__ == "__main__":

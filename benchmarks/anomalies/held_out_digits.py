@@ -13,11 +13,11 @@ from pathlib import Path
 
 import click
 import numpy as np
-from vae_export.folder import export
+from vae_export.pipeline import export
 from vae_train.config import PRESETS
 from vae_train.data.datasets import Dataset, load
 from vae_train.devices import choose_device
-from vae_train.fit.loop import fit
+from vae_train.fit.training import fit
 
 from vae_runtime import VAE, from_uint8
 

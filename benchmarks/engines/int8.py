@@ -11,7 +11,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from vae_export.int8_cost import cost, held_out_images
+from vae_export.int8.cost import cost, held_out_images
 from vae_train.checkpoint import read_config
 from vae_train.data.sources import load
 

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from vae_export.int8_search import speed_ratio
+from vae_export.int8.speed import speed_ratio
 
 _MEMORY = """
 import json, sys

@@ -10,6 +10,7 @@ from typing import Any
 from vae_runtime.model.manifest import Manifest
 from vae_runtime.printable import printable
 
+from .checks.anomalies import AUC, PICTURES
 from .parity import Parity, largest
 
 _FIGURES = (
@@ -40,7 +41,7 @@ _FIGURES = (
 )
 
 
-def card(manifest: Manifest, sizes: dict[str, int], found: list[Parity]) -> str:
+def card(manifest: Manifest, sizes: dict[str, int], parity: list[Parity]) -> str:
     """Markdown with the front matter that model hubs read; sizes: bytes of its files."""
     training = manifest.training
     channels, height, width = manifest.image.shape
@@ -80,9 +81,9 @@ def card(manifest: Manifest, sizes: dict[str, int], found: list[Parity]) -> str:
         "",
         "Largest error against the torch model in float64, as a share of each tensor's size, over batches of 0 to 64 "
         "(torch's own float32 in brackets): "
-        + ", ".join(f"{name} {item.ours:.1e} ({item.torchs:.1e})" for name, item in largest(found).items())
+        + ", ".join(f"{name} {item.ours:.1e} ({item.torchs:.1e})" for name, item in largest(parity).items())
         + ".",
-        *_strangers(training),
+        *_anomalies(training),
         *_int8(training),
         "",
         "```python",
@@ -115,20 +116,20 @@ def _scalar(name: object) -> str:
     return text if re.fullmatch(r"[A-Za-z][\w.+-]*( [\w.+-]+)*", text, re.ASCII) else json.dumps(text)
 
 
-def _strangers(training: Mapping[str, Any]) -> list[str]:
-    """How well each score tells held-out images from strangers made of them, where that was measured."""
-    found: Mapping[str, Mapping[str, float]] = training.get("strangers_auc", {})
-    if not found:
+def _anomalies(training: Mapping[str, Any]) -> list[str]:
+    """How well each score tells held-out images from anomalies made of them, where that was measured."""
+    by_kind: Mapping[str, Mapping[str, float]] = training.get(AUC, {})
+    if not by_kind:
         return []
-    methods = list(next(iter(found.values())))
+    methods = list(next(iter(by_kind.values())))
     return [
         "",
-        f"AUROC of each score, {training.get('strangers_pictures', 'some')} held-out images against strangers made of "
-        "them (0.5 is not at all):",
+        f"AUROC of each score, {training.get(PICTURES, 'some')} held-out images against anomalies made of them (0.5 is "
+        "not at all):",
         "",
-        f"| stranger | {' | '.join(f'`{method}`' for method in methods)} |",
+        f"| anomaly | {' | '.join(f'`{method}`' for method in methods)} |",
         "|---|" + "---|" * len(methods),
-        *(f"| {kind} | {' | '.join(f'{aucs[method]:.3f}' for method in methods)} |" for kind, aucs in found.items()),
+        *(f"| {kind} | {' | '.join(f'{aucs[method]:.3f}' for method in methods)} |" for kind, aucs in by_kind.items()),
     ]
 
 

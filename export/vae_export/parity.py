@@ -178,14 +178,14 @@ def torch_numbers(
     mean, logvar = model.encode(x)
     z = torch.from_numpy(Posterior(mean.numpy(), logvar.numpy()).draws(0, draws, seed=0))
     logits = [model.decode(z[:, draw]).double() for draw in range(draws)]
-    likelihoods = torch.stack([model.likelihood(x.double(), each) for each in logits], dim=1)
+    likelihoods = torch.stack([model.likelihood.log_prob(x.double(), each) for each in logits], dim=1)
     spread = (mean[:, None].double(), logvar[:, None].double())
     log_priors = model.prior.log_prob(z).double()
     ratios = log_priors - log_normal(z.double(), *spread)
     kl = gaussian_kl(mean.double(), logvar.double()) if isinstance(model.prior, StandardNormal) else -ratios.mean(1)
     at_mean = mean.double()
     ratio = model.prior.log_prob(mean).double() - log_normal(at_mean, at_mean, logvar.double())
-    reconstruction = -model.likelihood(x.double(), model.decode(mean).double())
+    reconstruction = -model.likelihood.log_prob(x.double(), model.decode(mean).double())
     scores = {"elbo": reconstruction - ratio, "reconstruction": reconstruction, "kl": -ratio}
     if isinstance(model.likelihood, Bernoulli):
         scores["complexity"] = scores["elbo"] - torch.from_numpy(code_length(images))

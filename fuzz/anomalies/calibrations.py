@@ -16,16 +16,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import click
 import numpy as np
 
+from vae_runtime import TiledScores
+from vae_runtime.checks import calibrate
 from vae_runtime.checks.calibrate import calibration, tiled_calibration, write_calibrated
 from vae_runtime.errors import VAEError
 from vae_runtime.maths.conformal import conformal_p_values
 from vae_runtime.model import manifest as manifests
 from vae_runtime.model.integrity import read_file
 from vae_runtime.model.manifest import Manifest
+from vae_runtime.passes import Scored
 
 MODELS = ("mnist", "mnist-2d", "mnist-mlp", "mnist-conditional")
 Scores = dict[str, np.ndarray[Any, Any]]
@@ -81,15 +85,18 @@ def _calibration(folder: Path, scores: Scores, *, tiled: bool) -> Any:
     """As the verb makes it, of a model whose answers are these scores."""
     order = {method: iter(numbers) for method, numbers in scores.items()}
     count = len(next(iter(scores.values())))
+    vae: Any = SimpleNamespace(manifest=manifests.read(folder))
 
-    def score(images: np.ndarray[Any, Any], *, method: str) -> np.ndarray[Any, Any]:
-        return np.array([next(order[method]) for _ in images])
+    def score_all(*_: Any) -> Scored:
+        return Scored({method: np.array([next(numbers)]) for method, numbers in order.items()}, None)
 
-    vae: Any = SimpleNamespace(manifest=manifests.read(folder), score=score)
-    picture = np.empty(1, np.float32)
-    if tiled:
-        return tiled_calibration(vae, ([picture] for _ in range(count)))
-    return calibration(vae, (picture for _ in range(count)))
+    def score_tiled(*_: Any, **__: Any) -> TiledScores:
+        return TiledScores({method: next(numbers) for method, numbers in order.items()}, None, 1)
+
+    with mock.patch.multiple(calibrate, score_all=score_all, score_tiled=score_tiled):
+        if tiled:
+            return tiled_calibration(vae, [b"a picture"] * count)
+        return calibration(vae, [np.empty(1, np.float32)] * count)
 
 
 def _read(folder: Path) -> Manifest:

@@ -124,7 +124,7 @@ def _failures(chance: random.Random, names: list[str]) -> Iterator[str]:
     listed = f"errors{_name(chance)[:40]}"
     said = _piped("score", "--errors", listed, "--", names[0], *broken)[1]
     yield from _unprintable(said, PEOPLE, lines=len(broken) + 1)
-    yield from _unprintable(Path(listed).read_bytes(), "--errors", lines=len(broken))
+    yield from _unprintable(Path(listed).read_bytes(), "--errors", lines=len(broken) + 1)  # and the mark
 
 
 def _mirror(chance: random.Random, names: list[str]) -> Iterator[str]:
@@ -170,7 +170,9 @@ def _verify(chance: random.Random, names: list[str]) -> Iterator[str]:
     found: dict[str, Any] = {"unlisted": unlisted_files(Path("model"), manifest), "tensors": []}
     found |= {name: None for name in Report._fields if name not in found}
     report = Report(**found)
-    with mock.patch("vae_runtime.checks.apart.verify_apart", lambda *_, **__: report):  # its process takes a second
+    with mock.patch(
+        "vae_runtime.checks.verify_subprocess.verify_in_subprocess", lambda *_, **__: report
+    ):  # its process takes a second
         yield from _unprintable(_piped("verify", "-m", "model")[0], PEOPLE, lines=4)
 
 

@@ -26,7 +26,7 @@ from click.testing import CliRunner
 from fuzz.machine.cached import cached_models
 from vae_runtime.cli import main as vae
 from vae_runtime.cli import verbs
-from vae_runtime.cli.inputs import expand
+from vae_runtime.cli.arguments import expand
 from vae_runtime.pictures.writing import encode_image
 
 MODEL = Path("artifacts/mnist-2d").absolute()

@@ -49,9 +49,9 @@ write_image(pathlib.Path({place!r}) / "x.png", np.full((1, 40, 40), {number} / 2
 """,
     "results": """
 import numpy as np
-from vae_runtime.cli.outputs import write_each
+from vae_runtime.cli.outputs import Output
 begin()
-write_each({place!r} + "/", np.full((3, 1, 40, 40), {number} / 2, np.float32))
+Output.parse({place!r} + "/").write_each(np.full((3, 1, 40, 40), {number} / 2, np.float32))
 """,
 }
 PREAMBLE = "import os, pathlib\ndef begin():\n    os.path.exists('/begin')\n"

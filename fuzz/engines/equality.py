@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 import torch
-from vae_export import int8
 from vae_export.graphs import export_graphs, finish, tidy
+from vae_export.int8 import quantise as int8
 from vae_train.config import PRESETS, Config
 from vae_train.data.recipe import for_shape
 from vae_train.detector.network import Detector, DetectorConfig
@@ -92,7 +92,7 @@ def random_config(random: np.random.Generator) -> Config:
         blocks=int(random.integers(3)) if config.network == "conv" else 0,
         latent_size=int(random.integers(1, 65)),
         linear_pool=config.linear_pool if random.integers(2) else 0,
-        prior=str(random.choice(["standard_normal", "flow"])),  # type: ignore[arg-type]
+        prior=str(random.choice(["standard_normal", "flow"])),
         flow_layers=int(random.integers(1, 7)),
         flow_width=int(random.integers(4, 65)),
         seed=int(random.integers(2**31)),

@@ -24,10 +24,10 @@ import numpy.typing as npt
 import onnx
 import torch
 from onnx import numpy_helper
-from vae_export import folder as exporting
+from vae_export import steps
 from vae_export.errors import ExportError
-from vae_export.folder import export
 from vae_export.graphs import finish
+from vae_export.pipeline import export
 from vae_train import checkpoint as checkpoints
 from vae_train.checkpoint import Checkpoint
 from vae_train.config import PRESETS, Config
@@ -94,7 +94,7 @@ def random_run(folder: Path, seed: int) -> tuple[Path, Config]:
         blocks=int(random.integers(3)) if config.network == "conv" else 0,
         latent_size=int(random.integers(1, 65)) if config.network == "conv" else config.latent_size,
         linear_pool=config.linear_pool if random.integers(2) else 0,
-        prior=str(random.choice(["standard_normal", "flow"])),  # type: ignore[arg-type]
+        prior=str(random.choice(["standard_normal", "flow"])),
         flow_layers=int(random.integers(1, 7)),
         flow_width=int(random.integers(4, 65)),
         batch_size=16,
@@ -138,7 +138,7 @@ def pictures(count: int, shape: tuple[int, int, int], random: np.random.Generato
 
 def export_broken(run: Path, model: Path, random: np.random.Generator) -> tuple[str, str]:
     """Export a run with one tensor of one graph broken: "refused" by parity, or "no effect", or not; and what broke."""
-    module: Any = exporting
+    module: Any = steps
     usual, done = module.export_graphs, {"what": "", "effect": False}
 
     def broken(*arguments: Any, **options: Any) -> tuple[Graphs, str]:

@@ -8,14 +8,14 @@ import pytest
 import torch
 from click.testing import CliRunner
 from PIL import Image
-from vae_export.calibration import score_folder
+from vae_export.checks.calibration import score_folder
 from vae_train.checkpoint import BEST, Checkpoint, save
 from vae_train.config import PRESETS
 from vae_train.data.datasets import Dataset, digits, picture_digest
 from vae_train.data.folders import load_folder
 from vae_train.data.recipe import for_shape
-from vae_train.data.sources import Pictures
-from vae_train.fit.loop import fit
+from vae_train.data.sources import PictureFolders
+from vae_train.fit.training import fit
 from vae_train.models.networks import build
 
 from tests.support.commands import vae_
@@ -53,7 +53,7 @@ def run_of(data, folder, pictures=None, **changes):
     save(folder / BEST, Checkpoint(dict(build(config, torch.device("cpu")).state_dict()), {}))
     (folder / "config.json").write_text(config.to_json())
     if pictures:
-        Pictures(pictures).save(folder)
+        PictureFolders(pictures).save(folder)
     return folder
 
 
@@ -144,7 +144,7 @@ def test_on_a_device_pictures_learnt_by_heart_are_known_by_their_scores(photos, 
     changes = {"likelihood": "bernoulli", "targets": "grey", "validation_images": 0, "kl_warmup_epochs": 0.0}
     config = dataclasses.replace(config, data="photos", epochs=200, batch_size=36, precision="float32", **changes)
     fit(config, run, dataset, torch.device("cpu"))
-    Pictures(photos).save(run)
+    PictureFolders(photos).save(run)
     model = tmp_path / "model"
     exporting(run, model)
     trained_on, held_out = (manifests.read(model).training[KEY][kind] for kind in ("trained_on", "held_out"))

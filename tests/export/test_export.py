@@ -13,12 +13,12 @@ import pytest
 import torch
 from click.testing import CliRunner
 from onnx import TensorProto, helper, numpy_helper
-from vae_export import folder as exporting
+from vae_export import source, steps
 from vae_export.errors import ExportError
-from vae_export.folder import export
 from vae_export.graphs import check_graph
 from vae_export.parity import GREATEST, TENSORS, Parity, compare, largest, likely_images, require_parity, torch_numbers
-from vae_train.checkpoint import load_model, read_config
+from vae_export.pipeline import export
+from vae_train.checkpoint import BEST, Checkpoint, load_model, read_config, save
 
 from vae_runtime import VAE, InputError, standard_normal
 from vae_runtime.cli import main
@@ -195,7 +195,7 @@ def test_an_error_beyond_its_limit_is_refused_with_probe_and_advice(name):
 
 
 def test_a_model_that_differs_from_torch_leaves_nothing_behind(small, tmp_path, monkeypatch):
-    usual = exporting.export_graphs
+    usual = steps.export_graphs
 
     def wrong(model, config, **more):
         other = copy.deepcopy(model)
@@ -203,23 +203,22 @@ def test_a_model_that_differs_from_torch_leaves_nothing_behind(small, tmp_path, 
             other.decoder[0].bias += 0.01
         return usual(other, config, **more)
 
-    monkeypatch.setattr(exporting, "export_graphs", wrong)
+    monkeypatch.setattr(steps, "export_graphs", wrong)
     with pytest.raises(ExportError, match=r"for draws from the prior, images lies"):
         export(small, tmp_path / "model")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_weights_that_are_not_finite_leave_nothing_behind(small, tmp_path, monkeypatch):
-    def broken(run):
-        model, config = load_model(run)
-        with torch.no_grad():
-            model.encoder[1].weight[0, 0] = float("nan")
-        return model, config
-
-    monkeypatch.setattr(exporting, "load_model", broken)
+def test_weights_that_are_not_finite_leave_nothing_behind(small, tmp_path):
+    model, config = load_model(small)
+    with torch.no_grad():
+        model.encoder[1].weight[0, 0] = float("nan")
+    (tmp_path / "run").mkdir()
+    save(tmp_path / "run" / BEST, Checkpoint(dict(model.state_dict()), {}))
+    (tmp_path / "run" / "config.json").write_text(config.to_json())
     with pytest.raises(ExportError, match="NaN or infinity"):
-        export(small, tmp_path / "model")
-    assert list(tmp_path.iterdir()) == []
+        export(tmp_path / "run", tmp_path / "model")
+    assert os.listdir(tmp_path) == ["run"]
 
 
 def test_an_export_replaces_an_older_model(small, root, tmp_path):
@@ -253,7 +252,7 @@ def test_a_place_that_is_taken_is_refused_before_the_work(small, tmp_path):
 
 def test_a_model_that_cannot_be_read_is_refused_before_the_work(small, tmp_path, monkeypatch):
     (tmp_path / "manifest.json").write_text('{"format": "vae-onnx", "for')
-    monkeypatch.setattr(exporting, "load_model", None)
+    monkeypatch.setattr(source, "load_model", None)
     with pytest.raises(InputError, match=r"holds a model that cannot be read .* or add --replace"):
         export(small, tmp_path)
 

@@ -3,6 +3,7 @@
 import dataclasses
 import pickle
 import re
+import shutil
 
 import numpy as np
 import onnx
@@ -10,12 +11,18 @@ import pytest
 import torch
 from click.testing import CliRunner
 from onnx import numpy_helper
-from vae_export import int8_search
+from vae_export.draft import Request
 from vae_export.errors import ExportError
-from vae_export.folder import RECIPE, export
-from vae_export.int8 import Recipe, activation_ranges, layers, logit_nodes, quantise
-from vae_export.int8_cost import Cost, cost, held_out_images
-from vae_export.int8_search import Limits, find_recipe
+from vae_export.int8 import search as searching
+from vae_export.int8.cost import Cost, cost, held_out_images
+from vae_export.int8.graphs import float32_graphs, quantised
+from vae_export.int8.limits import Limits, limits_for
+from vae_export.int8.quantise import activation_ranges, layers, logit_nodes, quantise
+from vae_export.int8.recipe import FILE as RECIPE
+from vae_export.int8.recipe import Recipe
+from vae_export.int8.search import find_recipe
+from vae_export.pipeline import export
+from vae_export.steps import add_golden_vectors, add_graphs, begin
 from vae_train.checkpoint import BEST, Checkpoint, load_model, save
 from vae_train.config import conv
 from vae_train.data.datasets import digits
@@ -46,10 +53,12 @@ def run(tmp_path_factory):
     return run
 
 
-def by_own_samples(vae, graphs, config):
+def by_own_samples(draft):
     """A recipe without data or timing."""
-    images = vae.sample(64, seed=0)
-    inputs = {"encoder": images, "decoder": vae.encode(images).mean}
+    graphs = float32_graphs(draft)
+    with draft.opened() as vae:
+        images = vae.sample(64, seed=0)
+        inputs = {"encoder": images, "decoder": vae.encode(images).mean}
     ranges = {role: activation_ranges(graphs[role], array) for role, array in inputs.items()}
     return Recipe(ranges, {"encoder": (), "decoder": tuple(logit_nodes(graphs["decoder"]))}, {"elbo_loss_nats": 0.01})
 
@@ -131,14 +140,28 @@ def test_a_model_without_int8_says_what_it_has(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def search(folder, run):
-    vae, config = VAE.load(folder, threads=1), load_model(run)[1]
-    graphs = {role: onnx.load(folder / f"{role}.onnx") for role in ("encoder", "decoder")}
-    return lambda dataset=digits(), **options: find_recipe(vae, graphs, config, dataset, **options)  # noqa: B008 (once)
+def draft(run, tmp_path_factory):
+    """A draft that can be opened: of float32 graphs and their golden vectors."""
+    request = Request(run, tmp_path_factory.mktemp("drafts") / "small", "Apache-2.0")
+    return add_golden_vectors(add_graphs(begin(request)))
+
+
+@pytest.fixture(scope="module")
+def search(draft):
+    return lambda dataset=digits(), **options: find_recipe(draft, dataset, **options)  # noqa: B008 (once)
+
+
+def test_the_model_that_a_search_measures_is_one_that_pickles(draft):
+    """It was put together of another model's parts, and pickled as no model at all."""
+    recipe = by_own_samples(draft)
+    with quantised(draft, recipe).opened(precision="int8", threads=1) as int8, draft.opened(threads=1) as float32:
+        again = pickle.loads(pickle.dumps(int8))
+        np.testing.assert_array_equal(again.sample(5, seed=0), int8.sample(5, seed=0))
+        assert (again.sample(5, seed=0) != float32.sample(5, seed=0)).any()
 
 
 def test_the_search_spares_the_costly_layers(search, monkeypatch):
-    monkeypatch.setattr(int8_search, "_speedups", lambda *models: {"decode": 1.5})
+    monkeypatch.setattr(searching, "speedups", lambda *models: {"decode": 1.5})
     said = []
     easy = search(limits=Limits(nats=100.0), say=said.append)
     assert easy.float32["encoder"] == () and len(easy.float32["decoder"]) >= 1
@@ -167,14 +190,14 @@ def test_the_search_spares_the_costly_layers(search, monkeypatch):
     ],
 )
 def test_int8_that_loses_too_much_or_wins_nothing_is_refused(search, monkeypatch, limits, speed, words):
-    monkeypatch.setattr(int8_search, "_speedups", lambda *models: {"decode": speed})
+    monkeypatch.setattr(searching, "speedups", lambda *models: {"decode": speed})
     with pytest.raises(ExportError, match=words):
         search(limits=limits)
 
 
 def test_what_int8_costs_is_measured_on_test_images_that_chose_nothing(search, run, folder, monkeypatch):
     """It was measured on the very training images that had chosen the layers, and README said test images."""
-    monkeypatch.setattr(int8_search, "_speedups", lambda *models: {"decode": 1.5})
+    monkeypatch.setattr(searching, "speedups", lambda *models: {"decode": 1.5})
     data, said = digits(), []
     black = data._replace(test_images=np.zeros_like(data.test_images))
     found, other = search(limits=Limits(nats=100.0), say=said.append), search(limits=Limits(nats=100.0), dataset=black)
@@ -196,10 +219,10 @@ def test_what_int8_costs_is_measured_on_test_images_that_chose_nothing(search, r
 
 
 def test_int8_that_loses_too_much_on_test_images_is_refused_where_that_is_sure(search, monkeypatch):
-    monkeypatch.setattr(int8_search, "_speedups", lambda *models: {"decode": 1.5})
+    monkeypatch.setattr(searching, "speedups", lambda *models: {"decode": 1.5})
     for error, refused in ((0.1, True), (0.4, False)):
         found = Cost(100.7, error, 40.0, 50)
-        monkeypatch.setattr(int8_search, "cost_of", lambda *models, found=found: found)
+        monkeypatch.setattr(searching, "cost_of", lambda *models, found=found: found)
         if refused:
             with pytest.raises(
                 ExportError, match=r"int8 loses 100.70 nats on test images, which chose nothing, and 100 "
@@ -224,7 +247,7 @@ def test_the_card_says_on_which_images_int8_was_measured(root, folder):
 
 
 def test_a_refused_int8_leaves_nothing_behind(root, tmp_path):
-    def refuse(vae, graphs, config):
+    def refuse(draft):
         raise ExportError("no")
 
     with pytest.raises(ExportError):
@@ -247,22 +270,30 @@ def test_few_pictures_are_divided_between_ranges_and_measuring(search, monkeypat
     """With fewer than were wanted for ranges alone, nothing was left to measure: the loss was NaN and passed."""
     few = digits()._replace(train_images=digits().train_images[:count])
     sizes = []
-    monkeypatch.setattr(
-        int8_search, "_speedups", lambda slow, fast, images: sizes.append(len(images)) or {"decode": 1.5}
-    )
+    monkeypatch.setattr(searching, "speedups", lambda slow, fast, images: sizes.append(len(images)) or {"decode": 1.5})
     found = search(limits=Limits(nats=100.0, psnr=0.0), dataset=few)
     assert np.isfinite(found.measured["elbo_loss_nats"]) and sizes == [1, 64]
 
 
 def test_an_export_goes_on_without_int8_that_wins_nothing(tmp_path, run, monkeypatch):
-    monkeypatch.setattr(int8_search, "_speedups", lambda *models: {"decode": 0.9})
+    monkeypatch.setattr(searching, "speedups", lambda *models: {"decode": 0.9})
     result = CliRunner().invoke(main, ["export", str(run), str(tmp_path / "model"), "--int8", "--int8-loss", "100"])
     assert result.exit_code == 0, result.output
     assert "No 8-bit graphs: int8 decode at batch 1 has 0.90 times the speed" in result.output
     assert manifests.read(tmp_path / "model").precisions == ("float32",)
 
 
-def test_a_density_may_lose_a_hundredth_of_a_bit_for_each_number():
-    config = dataclasses.replace(conv(), image_shape=(3, 64, 64), likelihood="gaussian")
-    assert int8_search.limits_for(config, None).nats == pytest.approx(0.01 * np.log(2) * 12288, abs=0.01)
-    assert int8_search.limits_for(conv(), None).nats == 0.2 and int8_search.limits_for(config, 3.0).nats == 3.0
+def test_an_export_says_that_it_drops_8_bit_graphs_that_the_folder_had(folder, run, tmp_path):
+    there = shutil.copytree(folder, tmp_path / "small")
+    result = CliRunner().invoke(main, ["export", str(run), str(there)])
+    assert result.exit_code == 0, result.output
+    assert f"The 8-bit graphs that {there} had are gone; --int8 makes new ones.\n" in result.stdout
+    assert manifests.read(there).precisions == ("float32",) and not (there / "checkpoint" / RECIPE).exists()
+
+
+def test_a_density_may_lose_a_hundredth_of_a_bit_for_each_number(root, tmp_path):
+    density = manifests.read(LinearGaussian.make().write(tmp_path / "model"))
+    density = dataclasses.replace(density, image=dataclasses.replace(density.image, shape=(3, 64, 64), mode="RGB"))
+    assert limits_for(density, None).nats == pytest.approx(0.01 * np.log(2) * 12288, abs=0.01)
+    binary = manifests.read(root / "artifacts" / "mnist")
+    assert limits_for(binary, None).nats == 0.2 and limits_for(density, 3.0).nats == 3.0

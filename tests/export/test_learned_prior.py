@@ -6,8 +6,8 @@ import json
 import numpy as np
 import pytest
 import torch
-from vae_export.folder import export
 from vae_export.parity import compare, likely_images, require_parity, torch_numbers
+from vae_export.pipeline import export
 from vae_train.checkpoint import BEST, Checkpoint, load_model, save
 from vae_train.config import mlp_2d
 from vae_train.models.networks import build

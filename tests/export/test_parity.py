@@ -7,10 +7,10 @@ import onnx
 import pytest
 import torch
 from onnx import numpy_helper
-from vae_export import folder
+from vae_export import steps
 from vae_export.errors import ExportError
-from vae_export.folder import export
 from vae_export.graphs import finish
+from vae_export.pipeline import export
 from vae_train import checkpoint as checkpoints
 from vae_train.checkpoint import Checkpoint, load_model
 from vae_train.config import PRESETS
@@ -87,7 +87,7 @@ def test_a_weight_of_the_prior_is_not_drowned_by_the_nats_of_pixels(tmp_path, mo
             coupling.shift.weight.normal_(0, 0.1)
 
     run = saved(tmp_path, config, waken)
-    usual = folder.export_graphs
+    usual = steps.export_graphs
 
     def broken(*arguments, **options):
         graphs, pair_id = usual(*arguments, **options)
@@ -98,7 +98,7 @@ def test_a_weight_of_the_prior_is_not_drowned_by_the_nats_of_pixels(tmp_path, mo
         tensor.CopyFrom(numpy_helper.from_array(values, tensor.name))
         return {**graphs, role: finish(graph, role, {item.key: item.value for item in graph.metadata_props})}, pair_id
 
-    monkeypatch.setattr(folder, "export_graphs", broken)
+    monkeypatch.setattr(steps, "export_graphs", broken)
     with pytest.raises(ExportError, match=r"the exported graphs are another model: for .*draws from the prior"):
         export(run, tmp_path / "model")
 

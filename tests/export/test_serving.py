@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -10,8 +11,9 @@ import sys
 import pytest
 from click.testing import CliRunner
 from vae_export.errors import ExportError
-from vae_export.serving import kserve, write_repository
-from vae_export.triton import Graph, Tensor, graph_config
+from vae_export.serving.kserve import kserve
+from vae_export.serving.repository import write_repository
+from vae_export.serving.triton import Graph, Tensor, graph_config
 
 from fuzz.servers.serving import foreign_graphs
 from tests.support.linear_gaussian import LinearGaussian
@@ -73,7 +75,7 @@ parameters { key: "intra_op_thread_count" value { string_value: "1" } }
 
 def test_large_images_come_in_small_batches(root, tmp_path):
     """What the runtime does on the processor too: working memory is about 100 bytes a pixel."""
-    from vae_export.serving import _max_batch
+    from vae_export.serving.repository import _max_batch
 
     manifest = manifests.read(root / "artifacts" / "mnist-2d")
     for shape, mode, batch in (((1, 28, 28), "L", 64), ((3, 64, 64), "RGB", 4), ((3, 256, 256), "RGB", 1)):
@@ -127,7 +129,7 @@ def test_a_damaged_model_leaves_nothing_behind(folder, tmp_path):
 
 
 def test_a_model_that_misses_its_golden_vectors_leaves_nothing_behind(tmp_path, monkeypatch):
-    from vae_export import serving
+    from vae_export.serving import repository as serving
 
     model = LinearGaussian.make().write(tmp_path / "model")
     usual = serving.verify
@@ -143,17 +145,15 @@ def test_a_model_that_misses_its_golden_vectors_leaves_nothing_behind(tmp_path, 
 
 
 def test_a_full_disk_leaves_nothing_behind(folder, tmp_path, monkeypatch):
-    from vae_export import serving
+    usual, synced = os.fsync, []
 
-    usual, written = serving.write_file, []
-
-    def full(path, content):
-        written.append(path)
-        if len(written) == 4:
+    def full(handle):
+        synced.append(handle)
+        if len(synced) == 7:  # two syncs a file: its content, and the folder that it is in
             raise OSError(28, "No space left on device")
-        usual(path, content)
+        usual(handle)
 
-    monkeypatch.setattr(serving, "write_file", full)
+    monkeypatch.setattr(os, "fsync", full)
     (tmp_path / "out").mkdir()
     with pytest.raises(OSError, match="No space left"):
         write_repository(folder, tmp_path / "out" / "repository")
@@ -161,7 +161,7 @@ def test_a_full_disk_leaves_nothing_behind(folder, tmp_path, monkeypatch):
 
 
 def test_the_command_takes_a_model_folder_or_a_run(folder, tmp_path, monkeypatch):
-    from vae_export import folder as exporting
+    from vae_export import pipeline as exporting
 
     result = CliRunner().invoke(main, ["export", str(folder), str(tmp_path / "a"), "--layout", "triton"])
     assert result.exit_code == 0 and manifests.read(tmp_path / "a").digest in result.output
@@ -189,5 +189,5 @@ def test_options_of_the_other_layout_are_refused(folder, tmp_path, options, said
 
 
 def test_laying_out_a_model_needs_no_torch(root):
-    code = "import sys, vae_export.serving; sys.exit('torch' in sys.modules or 'tritonclient' in sys.modules)"
+    code = "import sys, vae_export.serving.repository; sys.exit(not {'torch', 'tritonclient'}.isdisjoint(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], cwd=root).returncode == 0

@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from vae_export.serving import write_repository
+from vae_export.serving.repository import write_repository
 
 from fuzz.engines.portability import ENGINES, differences
 from fuzz.servers.serving import foreign_graphs, open_graphs, read_configs, rows

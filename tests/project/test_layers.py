@@ -1,16 +1,13 @@
 """Imports run one way, the runtime is light, and the public names are those of the contract."""
 
-import ast
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
 import vae_runtime
+from tests.support.imports import OPTIONAL, ROOT, imports, sources
 from vae_runtime.model.manifest import read
-
-ROOT = Path(__file__).resolve().parents[2]
 
 # What each room of the runtime may import of the others.
 ROOMS = {
@@ -19,6 +16,8 @@ ROOMS = {
     "files": {"errors"},
     "marks": set(),
     "printable": set(),
+    "console": {"printable"},
+    "progress": {"console"},
     "threads": set(),
     "deadlines": {"errors"},
     "search_path": set(),
@@ -28,19 +27,16 @@ ROOMS = {
     "pictures": {"errors", "coerce", "spec", "files", "printable", "threads"},
     "model": {"errors", "spec", "files", "threads", "deadlines", "maths"},
     "vae": {"errors", "spec", "model", "maths", "pictures"},
-    "checks": {"errors", "search_path", "spec", "threads", "model", "maths", "vae"},
+    "passes": {"maths", "vae"},
+    "tiled": {"errors", "model", "pictures", "passes", "vae"},
+    "checks": {"errors", "search_path", "spec", "threads", "model", "maths", "vae", "passes", "tiled"},
     "sklearn": {"errors", "coerce", "maths", "model", "vae"},
     "batch": {"errors", "coerce", "spec", "maths", "model", "pictures", "vae"},
     "web": {"errors", "files", "model", "maths", "pictures", "vae"},
     "cli": {
-        *("errors", "spec", "files", "marks", "printable", "stopping", "threads"),
-        *("model", "maths", "pictures", "vae", "checks", "web"),
+        *("errors", "spec", "files", "marks", "printable", "console", "progress", "stopping", "threads"),
+        *("model", "maths", "pictures", "vae", "passes", "tiled", "checks", "web"),
     },
-}
-PLACES = {  # where each package lies
-    "vae_runtime": ROOT / "vae_runtime",
-    "vae_train": ROOT / "train" / "vae_train",
-    "vae_export": ROOT / "export" / "vae_export",
 }
 FORBIDDEN = {
     "vae_runtime": {
@@ -57,35 +53,6 @@ FORBIDDEN = {
     "vae_train": {"vae_export", "onnx", "onnxruntime", "onnxscript"},
     "vae_export": set(),
 }
-
-
-def imports(path):
-    """Absolute names of every module that a file imports, wherever in it, but for type checkers."""
-    (place,) = (place for place in PLACES.values() if path.is_relative_to(place))
-    package = path.relative_to(place.parent).parent.parts
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    hidden = [
-        id(node)
-        for block in ast.walk(tree)
-        if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING"
-        for node in ast.walk(block)
-    ]
-    for node in ast.walk(tree):
-        if id(node) in hidden:
-            continue
-        if isinstance(node, ast.Import):
-            yield from ((alias.name, node) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
-            module = ".".join(part for part in (base, node.module) if part)
-            yield from ((f"{module}.{alias.name}", node) for alias in node.names)
-
-
-OPTIONAL = ROOT / "vae_runtime" / "sklearn.py"  # imported only when asked for
-
-
-def sources(package):
-    return sorted(path for path in PLACES[package].rglob("*.py") if path != OPTIONAL)
 
 
 @pytest.mark.parametrize("package", FORBIDDEN)
@@ -122,7 +89,7 @@ def test_the_runtime_needs_nothing_beyond_numpy_pillow_click_and_onnxruntime():
 
 
 def test_nothing_unpickles():
-    for package in PLACES:
+    for package in FORBIDDEN:
         for path in sources(package):
             names = {name for name, _ in imports(path)}
             text = path.read_text(encoding="utf-8")

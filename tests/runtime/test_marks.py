@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vae_runtime.marks import is_marked, mark
+from vae_runtime.marks import is_marked, mark, mark_list
 
 STILL = Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8))
 MOVING = {"save_all": True, "append_images": [STILL.rotate(90)], "duration": 100, "loop": 0}
@@ -67,6 +67,20 @@ def test_a_marked_picture_is_the_same_picture(kind):
             before.seek(number)
             after.seek(number)
             np.testing.assert_array_equal(np.asarray(after.convert("RGB")), np.asarray(before.convert("RGB")))
+
+
+def test_a_list_is_known_again_by_its_last_line_and_an_empty_one_has_none(tmp_path):
+    file, marked = tmp_path / "file", mark_list(["a.png is empty", "ü.png too"])
+    *lines, last = marked.decode().splitlines()
+    assert lines == ["a.png is empty", "ü.png too"] and last.startswith("# vae-runtime ")
+    file.write_bytes(marked)
+    assert is_marked(file) and mark_list([]) == b""
+    for place in range(len(marked)):
+        file.write_bytes(marked[:place] + bytes([marked[place] ^ 1]) + marked[place + 1 :])
+        assert not is_marked(file), place
+    for changed in (marked[:-1], marked + b"more\n", b"more\n" + marked):
+        file.write_bytes(changed)
+        assert not is_marked(file)
 
 
 def test_a_marked_archive_holds_the_same_arrays():

@@ -137,7 +137,7 @@ def is_config(path: Path) -> bool:
 
 
 def _is_place(path: Path) -> bool:
-    """Whether a file is where a run notes its folder of pictures (`sources.Pictures`)."""
+    """Whether a file is where a run notes its folder of pictures (`sources.PictureFolders`)."""
     try:
         return set(json.loads(path.read_text(encoding="utf-8"))) == {"folder", "validation"}
     except (OSError, TypeError, ValueError):

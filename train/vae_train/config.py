@@ -10,6 +10,10 @@ from typing import Any, Literal
 from vae_runtime.errors import InputError
 from vae_runtime.spec import ImageSpec
 
+# The names of what models/likelihood.py and models/prior.py have: here they can be had without torch.
+LIKELIHOOD_NAMES = ("bernoulli", "gaussian")
+PRIOR_NAMES = ("standard_normal", "flow")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
@@ -37,15 +41,15 @@ class Config:
         0  # conv: by how much pictures are pooled for a linear map (models/shortcut.py); 0: there is none
     )
 
-    # The prior (models/prior.py); the two sizes are the flow's.
-    prior: Literal["standard_normal", "flow"] = "standard_normal"
+    # The prior, one of PRIOR_NAMES (models/prior.py); the two sizes are the flow's.
+    prior: str = "standard_normal"
     flow_layers: int = 6
     flow_width: int = 128
     labels: int = 0  # classes that the prior tells apart; 0: it is not told of any
     only_prior: bool = False  # encoder and decoder stay as they came from another run
 
-    # p(x|z): Bernoulli, or Gaussian with a learned sigma, for pixels that are measurements (models/likelihood.py).
-    likelihood: Literal["bernoulli", "gaussian"] = "bernoulli"
+    # p(x|z), one of LIKELIHOOD_NAMES: Bernoulli, or Gaussian with a learned sigma, for pixels that are measurements.
+    likelihood: str = "bernoulli"
     # The data's side of the likelihood. "binarised": each pixel is drawn anew as Bernoulli(grey level) every time it is
     # seen (Burda et al. 2016, section 5). "grey": the grey level itself is the target of the same cross-entropy.
     targets: Literal["binarised", "grey"] = "binarised"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 
 import torch
 
 from vae_runtime.errors import InputError
 
 from .config import Config
-from .parallel import local_device_name
 
 
 def choose_device(name: str | None, threads: int | None) -> torch.device:
@@ -40,3 +40,9 @@ def resolve_precision(config: Config, device: torch.device) -> Config:
     else:
         fast = device.type == "cuda" and torch.cuda.is_bf16_supported()
     return dataclasses.replace(config, precision="bfloat16" if fast else "float32")
+
+
+def local_device_name() -> str | None:
+    """The GPU of this process where torchrun started several on a machine, else None."""
+    local_rank = os.environ.get("LOCAL_RANK")
+    return f"cuda:{local_rank}" if local_rank and torch.cuda.is_available() else None

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from .stage import Batch, Stage
+from .base import Batch, Stage
 
 Predict = Callable[[Any], Batch]
 
@@ -28,6 +28,6 @@ def _open(stage: Stage) -> Predict:
 
 def _predict(stage: Stage, rows: Any) -> Batch:
     """One column, [rows, …], to the stage's own columns; Spark's arrays are flat."""
-    found = stage({stage.column: rows})
-    del found[stage.column]
-    return {name: part if part.ndim < 3 else part.reshape(len(part), -1) for name, part in found.items()}
+    columns = stage({stage.column: rows})
+    del columns[stage.column]
+    return {name: part if part.ndim < 3 else part.reshape(len(part), -1) for name, part in columns.items()}

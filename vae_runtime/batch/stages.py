@@ -14,8 +14,8 @@ from ..maths.arrays import check_latents
 from ..maths.noise import whole_number
 from ..model.manifest import SCORES
 from ..pictures.pixels import to_uint8
+from .base import Batch, Stage, one_of
 from .rows import LAYOUTS, read_row
-from .stage import Batch, Stage, one_of
 
 
 @dataclass(kw_only=True, eq=False)

@@ -7,7 +7,7 @@ import math
 import os
 import statistics
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from subprocess import TimeoutExpired
 from typing import Any, NamedTuple
@@ -68,20 +68,31 @@ def measure_start(folder: Path, setup: Setup, batch: int) -> Start:
     """Load, draw one sample, then a batch, in a process of its own; its death is a ProviderError."""
     tried = f"the process that tried {' '.join(map(str, setup))}"
     try:
-        found = ask(__name__, seconds=START_SECONDS, folder=str(folder), setup=setup, batch=batch)
+        outcome = ask(__name__, seconds=START_SECONDS, folder=str(folder), setup=setup, batch=batch)
     except TimeoutExpired:
         raise ProviderError(f"{tried} did not answer within {START_SECONDS:g} seconds and was stopped.") from None
-    if not found.answered:
-        raise ProviderError(f"{tried} died{f' ({found.said})' if found.said else ''}.")
-    if "error" in found.answer:
-        raise getattr(errors, found.answer["error"])(found.answer["message"])
-    return Start(setup, **found.answer)
+    if not outcome.answered:
+        raise ProviderError(f"{tried} died{f' ({outcome.said})' if outcome.said else ''}.")
+    if "error" in outcome.answer:
+        raise getattr(errors, outcome.answer["error"])(outcome.answer["message"])
+    return Start(setup, **outcome.answer)
+
+
+def turns(setups: Sequence[Setup], batches: Sequence[int]) -> int:
+    """How often `measure_speeds` calls `tick`."""
+    return ROUNDS * len(VERBS) * len(batches) * len(setups)
 
 
 def measure_speeds(
-    folder: Path, setups: Iterable[Setup], batches: Iterable[int], *, seconds: float, verbs: Iterable[str] = VERBS
+    folder: Path,
+    setups: Iterable[Setup],
+    batches: Iterable[int],
+    *,
+    seconds: float,
+    verbs: Iterable[str] = VERBS,
+    tick: Callable[[], None] = lambda: None,
 ) -> list[Speed]:
-    """Run every method with every setup and batch size for about `seconds` each, in turns."""
+    """Run every method with every setup and batch size for about `seconds` each, in turns; `tick` after each turn."""
     models = {setup: _load(folder, setup) for setup in setups}
     cells = list(itertools.product(verbs, batches, models))
     calls = {cell: _call(models[cell[2]], cell[0], cell[1]) for cell in cells}
@@ -97,6 +108,7 @@ def measure_speeds(
                 times[cell].append(now - begin)
                 if now >= end:
                     break
+            tick()
     return [_speed(setup, verb, batch, times[verb, batch, setup]) for verb, batch, setup in cells]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -15,46 +16,51 @@ from ..model.integrity import read_file
 from ..model.manifest import Manifest
 from ..model.steady import again_if_replaced
 from ..model.writing import write_model
+from ..passes import score_all
+from ..tiled import score_tiled
 from ..vae import VAE
 from .thinning import Calibration, calibrated
+
+if TYPE_CHECKING:
+    from ..pictures.decoded import Picture
+    from ..pictures.sources import Source
 
 
 def calibration(vae: VAE, batches: Iterable[npt.NDArray[np.float32]]) -> Calibration:
     """Sorted scores of normal images by each method, deterministic."""
-    found: dict[str, list[float]] = {method: [] for method in vae.manifest.scores}
+    scores: dict[str, list[float]] = {method: [] for method in vae.manifest.scores}
     for images in batches:
-        for method, scores in found.items():
-            scores += vae.score(images, method=method).tolist()
-    return _sorted(found)
+        for method, part in score_all(vae, images, vae.manifest.scores).scores.items():
+            scores[method] += part.tolist()
+    return _sorted(scores)
 
 
-def tiled_calibration(vae: VAE, pictures: Iterable[Iterable[npt.NDArray[np.float32]]]) -> Calibration:
-    """The same for pictures given as their windows, some at a time: the highest score of each, as tiled scores."""
-    found: dict[str, list[float]] = {method: [] for method in vae.manifest.scores}
-    for parts in pictures:
-        highest = [[vae.score(windows, method=method).max() for method in found] for windows in parts]
-        for scores, score in zip(found.values(), np.max(highest, axis=0).tolist(), strict=True):
-            scores.append(score)
-    return _sorted({f"{method}_tiled": scores for method, scores in found.items()})
+def tiled_calibration(vae: VAE, pictures: Iterable[Source | Picture]) -> Calibration:
+    """The same of large pictures by their windows, as `score_tiled` scores them."""
+    scores: dict[str, list[float]] = {f"{method}_tiled": [] for method in vae.manifest.scores}
+    for picture in pictures:
+        for method, score in score_tiled(vae, picture, methods=vae.manifest.scores).scores.items():
+            scores[f"{method}_tiled"].append(score)
+    return _sorted(scores)
 
 
-def _sorted(found: dict[str, list[float]]) -> Calibration:
-    if not any(found.values()):
+def _sorted(scores: dict[str, list[float]]) -> Calibration:
+    if not any(scores.values()):
         raise InputError("there is no picture to calibrate with.")
-    return {method: tuple(sorted(scores)) for method, scores in found.items()}
+    return {method: tuple(sorted(values)) for method, values in scores.items()}
 
 
 def write_calibrated(
     source: Path,
     target: Path,
-    found: Calibration,
+    scores: Calibration,
     *,
     scored: Manifest | None = None,
     replace: bool = False,
     meant: str = "take a new folder",
     expected: str | None = None,
 ) -> tuple[Manifest, Manifest]:
-    """Write the model of `source` with this calibration to `target`, which may be the same folder.
+    """Write the model of `source` with these scores as its calibration to `target`, which may be the same folder.
 
     Returns the manifest as it was and as it is now: of very many scores some are kept (`checks.thinning`). scored:
     the manifest of the model that gave the scores; another model in `source` is an IntegrityError then, the same one
@@ -70,7 +76,7 @@ def write_calibrated(
                 "Calibrate again."
             )
         contents = {file.file: read_file(source, file) for file in manifest.files}
-        after = calibrated(manifest, found)
+        after = calibrated(manifest, scores)
         there = manifest.digest if _is_same(source, target) else expected
         write_model(target, after, contents, replace=replace, meant=meant, expected=there)
         return manifest, after

@@ -7,6 +7,7 @@ as the user's own site-packages, is handed over with the path of this process.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import os
@@ -14,6 +15,8 @@ import signal
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ..search_path import ROOT, trusted_path
@@ -23,6 +26,7 @@ _BEGIN = (
     "import sys; sys.path[:] = sys.argv[1:2]; import vae_runtime; sys.path[:] = sys.argv[2:]; "
     "from vae_runtime.checks.child import answer; answer()"
 )
+_TICK = 0.5  # seconds
 _SPARE = 30  # seconds that a child outlives its limit by, should nobody be there to end it
 
 
@@ -35,15 +39,16 @@ class Outcome(NamedTuple):
     said: str = ""  # the last line on its stderr
 
 
-def ask(module: str, *, seconds: float, **arguments: Any) -> Outcome:
+def ask(module: str, *, seconds: float, tick: Callable[[], None] | None = None, **arguments: Any) -> Outcome:
     """Call `answer(**arguments)` of a module in a new process; arguments and answer are what JSON can say.
 
-    A child that does not answer within so many seconds is ended, and subprocess.TimeoutExpired raised.
+    A child that does not answer within so many seconds is ended, and subprocess.TimeoutExpired raised. tick: called
+    twice a second until it answers.
     """
     request = json.dumps({"module": module, "seconds": seconds, "arguments": arguments}) + "\n"
     with subprocess.Popen(_command(), stdin=-1, stdout=-1, stderr=-1) as child:
         try:
-            output, errors = _exchange(child, request.encode(), seconds)
+            output, errors = _exchange(child, request.encode(), seconds, tick)
         finally:  # also if this process is told to stop
             child.kill()
     last = errors.decode(errors="replace").strip().splitlines()[-1:]
@@ -58,7 +63,9 @@ def _command() -> list[str]:
     return [sys.executable, *flags, "-c", _BEGIN, ROOT, *trusted_path()]
 
 
-def _exchange(child: subprocess.Popen[bytes], request: bytes, seconds: float) -> tuple[bytes, bytes]:
+def _exchange(
+    child: subprocess.Popen[bytes], request: bytes, seconds: float, tick: Callable[[], None] | None
+) -> tuple[bytes, bytes]:
     """Send the request and wait for the end of the child; its open stdin tells it that this process lives."""
     assert child.stdin and child.stdout and child.stderr
     parts: dict[str, bytes] = {}
@@ -73,10 +80,20 @@ def _exchange(child: subprocess.Popen[bytes], request: bytes, seconds: float) ->
         child.stdin.flush()
     except BrokenPipeError:  # it is dead already; how, is told below
         pass
-    child.wait(seconds)
+    _wait(child, seconds, tick)
     for reader in readers:
         reader.join()
     return parts["output"], parts["errors"]
+
+
+def _wait(child: subprocess.Popen[bytes], seconds: float, tick: Callable[[], None] | None) -> None:
+    end = time.monotonic() + seconds
+    while tick is not None and (left := end - time.monotonic()) > _TICK:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            child.wait(min(_TICK, left))
+            return
+        tick()
+    child.wait(max(0.0, end - time.monotonic()))
 
 
 def answer() -> None:

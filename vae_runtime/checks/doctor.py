@@ -6,6 +6,7 @@ import importlib.metadata
 import os
 import platform
 import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -46,23 +47,46 @@ class Diagnosis(NamedTuple):
     providers: list[ProviderReport]
 
 
-def diagnose(folder: Path, *, asked: str | None = None) -> Diagnosis:
+def diagnose(
+    folder: Path, *, asked: str | None = None, following: Callable[[list[str]], Iterable[str]] = iter
+) -> Diagnosis:
     """Look at this machine with the model of a folder, deterministic but for times.
 
-    asked: providers that must run; one that does not is a problem. Others that are listed are tried.
+    asked: providers that must run; one that does not is a problem. Others that are listed are tried. following: is
+    given the providers to try, and gives them back one by one.
     """
-    problems: list[str] = []
     distributions = sorted(set(importlib.metadata.packages_distributions().get("onnxruntime", [])))
-    if len(distributions) > 1:
-        names = " ".join(distributions)
-        problems.append(
-            f"{names} are installed together and overwrite each other's files. Try: pip uninstall -y {names}, then "
-            f"pip install --force-reinstall {distributions[0]} (the one that you want)."
-        )
-    onnxruntime = import_onnxruntime()
+    problems = _crowded(distributions)
     vae = VAE.load(folder)
+    facts = _facts(folder, vae, distributions)
+    wanted = full_names(asked) if asked else ()
+    listed = [name for name in facts["providers listed"] if name != "AzureExecutionProvider"]  # it runs nothing here
+    tried = list(dict.fromkeys((*wanted, *listed, *plugins.installed())))
+    expected = vae.sample(SAMPLES)
+    reports = [_try(folder, provider, expected) for provider in following(tried)]
+    for report in reports:
+        if not report.sound and report.ran:
+            problems.append(f"{report.provider} differs from the CPU by {report.difference:.2g}.")
+        elif not report.sound and report.provider in wanted:
+            problems.append(report.reason)
+    return Diagnosis(facts, problems, reports)
+
+
+def _crowded(distributions: list[str]) -> list[str]:
+    """What is wrong where several packages bring one onnxruntime."""
+    if len(distributions) < 2:
+        return []
+    names = " ".join(distributions)
+    return [
+        f"{names} are installed together and overwrite each other's files. Try: pip uninstall -y {names}, then "
+        f"pip install --force-reinstall {distributions[0]} (the one that you want)."
+    ]
+
+
+def _facts(folder: Path, vae: VAE, distributions: list[str]) -> dict[str, Any]:
+    onnxruntime = import_onnxruntime()
     packages = {name: importlib.metadata.version(name) for name in ("numpy", "pillow", "click")}
-    facts = {
+    return {
         "vae-runtime": __version__,
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "system": platform.platform(),
@@ -76,17 +100,6 @@ def diagnose(folder: Path, *, asked: str | None = None) -> Diagnosis:
         "model": str(folder),
         "model digest": vae.manifest.digest,
     }
-    wanted = full_names(asked) if asked else ()
-    listed = [name for name in facts["providers listed"] if name != "AzureExecutionProvider"]  # it runs nothing here
-    tried = list(dict.fromkeys((*wanted, *listed, *plugins.installed())))
-    expected = vae.sample(SAMPLES)
-    reports = [_try(folder, provider, expected) for provider in tried]
-    for report in reports:
-        if not report.sound and report.ran:
-            problems.append(f"{report.provider} differs from the CPU by {report.difference:.2g}.")
-        elif not report.sound and report.provider in wanted:
-            problems.append(report.reason)
-    return Diagnosis(facts, problems, reports)
 
 
 def _try(folder: Path, provider: str, expected: np.ndarray[Any, Any]) -> ProviderReport:

@@ -41,11 +41,11 @@ def equality(load: Callable[[int], VAE], golden: GoldenVectors) -> Equality:
     for count in threads:
         vae = load(count)
         for batch_size in batch_sizes:
-            found = _numbers(vae, golden, batch_size)
-            for one, other in zip(found, expected or found, strict=True):
+            numbers = _numbers(vae, golden, batch_size)
+            for one, other in zip(numbers, expected or numbers, strict=True):
                 if one.tobytes() != other.tobytes():
                     same, difference = False, max(difference, float(np.abs(one - other).max()))
-            expected = expected or found
+            expected = expected or numbers
         del vae  # one model in memory at a time
     return Equality(threads, batch_sizes, same, difference)
 

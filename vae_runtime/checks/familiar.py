@@ -46,9 +46,9 @@ def familiar(training: Mapping[str, Any], scores: Sequence[float]) -> str | None
     )
 
 
-def _three(found: Any) -> tuple[float, float, float] | None:
+def _three(figures: Any) -> tuple[float, float, float] | None:
     """Rising finite numbers, or nothing: figures of a manifest are not to be relied on."""
-    if not (isinstance(found, list) and len(found) == 3 and all(type(value) in (int, float) for value in found)):
+    if not (isinstance(figures, list) and len(figures) == 3 and all(type(value) in (int, float) for value in figures)):
         return None
-    low, middle, high = map(float, found)
+    low, middle, high = map(float, figures)
     return (low, middle, high) if low <= middle <= high else None

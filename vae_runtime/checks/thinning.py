@@ -23,14 +23,14 @@ def most_scores(manifest: Manifest, methods: int) -> int:
     return max(1, min(CALIBRATION_LIMIT, free // _BYTES // max(1, methods)))
 
 
-def calibrated(manifest: Manifest, found: Mapping[str, Sequence[float]]) -> Manifest:
+def calibrated(manifest: Manifest, scores: Mapping[str, Sequence[float]]) -> Manifest:
     """The manifest with these sorted scores beside or in the place of its own; all rounded, and thinned if many."""
-    calibration = {**manifest.calibration, **found}
-    for method, scores in found.items():
-        if not all(abs(score) < 1e300 for score in scores):  # nor is NaN
+    calibration = {**manifest.calibration, **scores}
+    for method, new in scores.items():
+        if not all(abs(score) < 1e300 for score in new):  # nor is NaN
             raise InputError(f"a score of the method {method!r} is not finite, and no calibration.")
     most = most_scores(manifest, len(calibration))
-    kept = {method: rounded_outwards(thinned(scores, most)) for method, scores in calibration.items()}
+    kept = {method: rounded_outwards(thinned(every, most)) for method, every in calibration.items()}
     return dataclasses.replace(manifest, calibration=kept)
 
 

@@ -15,9 +15,10 @@ from typing import Any
 import click
 
 from .. import __version__
+from ..console import say
 from ..errors import VAEError
 from ..stopping import is_stopping, reader_left
-from . import outputs, verbs
+from . import verbs
 from .usage import Group
 
 SOME_FAILED, BAD_INPUT, NO_BACKEND = 1, 2, 3
@@ -53,13 +54,11 @@ class _Group(Group):
             extra = verbs.extra(ctx.invoked_subcommand or "")
             if not extra:
                 raise
-            outputs.say(
-                f"vae: error: {error.name} is not installed; install it with: pip install 'vae-runtime[{extra}]'"
-            )
+            say(f"vae: error: {error.name} is not installed; install it with: pip install 'vae-runtime[{extra}]'")
             sys.exit(NO_BACKEND)
         except (VAEError, OSError, MemoryError) as error:
             if not is_stopping():
-                outputs.say(f"vae: error: {_sentence(error)}")
+                say(f"vae: error: {_sentence(error)}")
             sys.exit(_exit_code(error))
 
 
@@ -88,7 +87,7 @@ def _exit_code(error: Exception) -> int:
 
 def _sentence(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename or 'standard output'}: {error.strerror}."
+        return f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror}."
     if isinstance(error, MemoryError):
         return f"there is not enough memory ({error or 'no more is known'}); ask for less at once."
     return str(error)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import json
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from . import outputs
+from ..console import say, show, show_json
+from ..progress import progress
+from .options import PROVIDER, model_option
 from .unlike import say_built_in
 
 if TYPE_CHECKING:
@@ -17,8 +18,10 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("-m", "--model", "path", envvar="VAE_MODEL", show_envvar=True, help="Model folder.  [default: built in]")
-@click.option("--provider", "providers", multiple=True, default=["cpu"], show_default=True, help="Repeatable.")
+@model_option
+@click.option(
+    "--provider", "providers", type=PROVIDER, multiple=True, default=["cpu"], show_default=True, help="Repeatable."
+)
 @click.option("--precision", "precisions", multiple=True, help="Repeatable.  [default: all that the model has]")
 @click.option("--threads", multiple=True, type=click.IntRange(1), help="Repeatable.  [default: 1 and all available]")
 @click.option("--batch", "batches", multiple=True, type=click.IntRange(1), default=[1, 8, 64], show_default=True)
@@ -43,7 +46,7 @@ def bench(
     Example:
       vae bench --batch 1 --batch 16
     """
-    from ..checks.bench import VERBS, Setup, advise, measure_speeds, measure_start
+    from ..checks.bench import ROUNDS, Setup, advise, measure_speeds, measure_start, turns
     from ..model import manifest as manifests
     from ..model.location import locate
     from ..threads import available_processors
@@ -52,25 +55,19 @@ def bench(
     manifest = manifests.read(folder)
     if path is None:
         say_built_in(manifest)
-    every = available_processors()
-    setups = [
-        Setup(*setup)
-        for setup in itertools.product(
-            dict.fromkeys(providers),
-            dict.fromkeys(precisions or manifest.precisions),
-            dict.fromkeys(threads or (1, every)),
-        )
-    ]
-    batches = tuple(dict.fromkeys(sorted(batches)))
-    starts = [measure_start(folder, setup, batches[-1]) for setup in setups]
-    outputs.say(f"Measuring for {len(setups) * len(batches) * len(VERBS) * seconds:.0f} s …")
-    speeds = measure_speeds(folder, setups, batches, seconds=seconds)
+    sizes, every = sorted(set(batches)), available_processors()
+    asked = itertools.product(providers, precisions or manifest.precisions, threads or (1, every))
+    setups = list(dict.fromkeys(Setup(*setup) for setup in asked))
+    starts = [measure_start(folder, setup, sizes[-1]) for setup in setups]
+    say(f"Measuring for {turns(setups, sizes) * seconds / ROUNDS:.0f} s …")
+    with progress(turns(setups, sizes), "measurements") as line:
+        speeds = measure_speeds(folder, setups, sizes, seconds=seconds, tick=line.add)
     advice = advise(speeds, Setup(providers[0], "float32", every))
     if as_json:
-        click.echo(json.dumps(_as_json(manifest, starts, speeds, advice), indent=2))
+        show_json(_as_json(manifest, starts, speeds, advice))
         return
-    for line in (*_speed_table(speeds), "", *_start_table(starts), "", *_sentences(advice, manifest)):
-        outputs.show(line)
+    for text in (*_speed_table(speeds), "", *_start_table(starts), "", *_sentences(advice, manifest)):
+        show(text)
 
 
 def _speed_table(speeds: list[Speed]) -> list[str]:
@@ -81,7 +78,7 @@ def _speed_table(speeds: list[Speed]) -> list[str]:
     for speed in speeds:
         mark = "  fastest" if speed.images_per_second == best[speed.verb, speed.batch] else ""
         lines.append(
-            f"{speed.verb:8} {speed.batch:5}  {_setup(speed)}  {speed.p50_ms:8.3f}  {speed.p95_ms:8.3f}"
+            f"{speed.verb:8} {speed.batch:5}  {_named(speed)}  {speed.p50_ms:8.3f}  {speed.p95_ms:8.3f}"
             f"  {speed.p99_ms:8.3f}  {speed.images_per_second:10,.0f}{mark}"
         )
     return lines
@@ -91,7 +88,7 @@ def _start_table(starts: list[Start]) -> list[str]:
     lines = ["a fresh process  provider  precision  threads   load ms  1st sample ms  MB loaded  MB after a batch"]
     for start in starts:
         lines.append(
-            f"{'':15}  {_setup(start)}  {start.load_ms:8.1f}  {start.first_sample_ms:13.1f}"
+            f"{'':15}  {_named(start)}  {start.load_ms:8.1f}  {start.first_sample_ms:13.1f}"
             f"  {_mb(start.loaded_mb):>9}  {_mb(start.after_batch_mb):>16}"
         )
     return lines
@@ -112,7 +109,7 @@ def _sentences(advice: list[Advice], manifest: Manifest) -> list[str]:
     return lines
 
 
-def _setup(row: Speed | Start) -> str:
+def _named(row: Speed | Start) -> str:
     return f"{row.setup.provider:8}  {row.setup.precision:9}  {row.setup.threads:7}"
 
 

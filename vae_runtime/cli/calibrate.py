@@ -4,14 +4,26 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from ..console import say
 from ..errors import InputError
-from . import outputs
-from .inputs import Pictures
-from .options import ModelChoice, many_options, model_options, overwrite_option
+from .inputs import Inputs
+from .options import Many, ModelChoice, many_options, model_options
+
+if TYPE_CHECKING:
+    from ..checks.thinning import Calibration
+    from ..vae import VAE
+
+
+class _Target(NamedTuple):
+    """The folder to write, what it held before, and what to do if another model lies there."""
+
+    folder: Path
+    digest: str | None
+    advice: str
 
 
 @click.command()
@@ -19,18 +31,10 @@ from .options import ModelChoice, many_options, model_options, overwrite_option
 @click.option("--tile", is_flag=True, help="For `vae score --tile`.")
 @click.option("-o", "--output", help="Folder for a calibrated copy.  [default: the model of -m itself]")
 @click.option("--replace", is_flag=True, help="With -o: in place of another model, which is lost.")
-@overwrite_option
 @many_options
 @model_options
 def calibrate(
-    images: tuple[str, ...],
-    tile: bool,
-    output: str | None,
-    replace: bool,
-    shard: tuple[int, int],
-    errors: str | None,
-    overwrite: bool,
-    **choice: Any,
+    images: tuple[str, ...], tile: bool, output: str | None, replace: bool, many: Many, model: ModelChoice
 ) -> None:
     """Score normal pictures that the model was not trained on, and keep their scores in the model.
 
@@ -43,39 +47,56 @@ def calibrate(
     Example:
       vae calibrate good-parts/ -m my-model
     """
-    from ..checks.calibrate import calibration, tiled_calibration, write_calibrated
+    from ..checks.calibrate import write_calibrated
     from ..checks.familiar import familiar
     from ..checks.thinning import thinning
+
+    target = _checked_target(images, tile, output, replace, model)
+    vae = model.open()
+    inputs = Inputs(images, vae, many, built_in=model.built_in)
+    scores = _scores(vae, inputs, tile)
+    before, after = write_calibrated(
+        model.folder,
+        target.folder,
+        scores,
+        scored=vae.manifest,
+        replace=replace,
+        meant=target.advice,
+        expected=target.digest,
+    )
+    if not tile and (hint := familiar(vae.manifest.training, scores["elbo"])):
+        say(hint)
+    if fewer := thinning({**before.calibration, **scores}, after.calibration):
+        say(fewer)
+    say(f"Wrote the model {vae.manifest.name!r} calibrated with {inputs.done} pictures to {target.folder}")
+    inputs.finish()
+
+
+def _scores(vae: VAE, inputs: Inputs, tile: bool) -> Calibration:
+    from ..checks.calibrate import calibration, tiled_calibration
+
+    if tile:
+        return tiled_calibration(vae, (picture for _, picture in inputs.opened()))
+    return calibration(vae, (batch.images for batch in inputs.batches()))
+
+
+def _checked_target(
+    images: tuple[str, ...], tile: bool, output: str | None, replace: bool, model: ModelChoice
+) -> _Target:
+    """Where to write, if that may be: never the folder in the package, and no other model's without --replace."""
     from ..model import manifest as manifests
-    from ..model.location import locate
     from ..model.scores import calibrate_command
     from ..model.writing import check_target
 
-    model = ModelChoice(**choice)
-    given = shlex.join(images) if len(images) < 4 else "FOLDER"
-    target = _target(model, output, given, tile)
-    meant = f"to calibrate that one, {calibrate_command(target, tiled=tile, pictures=given)}"
-    there = manifests.digest_of(target)
-    check_target(target, manifests.read(locate(model.path)), replace=replace, meant=meant)
-    vae = model.open()
-    pictures = Pictures(images, vae.manifest, built_in=model.built_in, shard=shard, errors=errors, overwrite=overwrite)
-    if tile:
-        found = tiled_calibration(vae, ((windows for windows, _ in parts) for _, _, parts in pictures.tiled()))
-    else:
-        found = calibration(vae, (batch for _, batch in pictures.batches()))
-    before, after = write_calibrated(
-        locate(model.path), target, found, scored=vae.manifest, replace=replace, meant=meant, expected=there
-    )
-    if not tile and (hint := familiar(vae.manifest.training, found["elbo"])):
-        outputs.say(hint)
-    if fewer := thinning({**before.calibration, **found}, after.calibration):
-        outputs.say(fewer)
-    outputs.wrote(str(target), f"the model {vae.manifest.name!r} calibrated with {pictures.done} pictures")
-    pictures.finish()
+    pictures = shlex.join(images) if len(images) < 4 else "FOLDER"
+    folder = _folder(model, output, pictures, tile)
+    advice = f"to calibrate that one, {calibrate_command(folder, tiled=tile, pictures=pictures)}"
+    digest = manifests.digest_of(folder)
+    check_target(folder, manifests.read(model.folder), replace=replace, meant=advice)
+    return _Target(folder, digest, advice)
 
 
-def _target(model: ModelChoice, output: str | None, pictures: str, tile: bool) -> Path:
-    """The folder to write, which is never the one in the package."""
+def _folder(model: ModelChoice, output: str | None, pictures: str, tile: bool) -> Path:
     from ..model.location import is_built_in
     from ..model.scores import calibrate_command
 
@@ -83,7 +104,7 @@ def _target(model: ModelChoice, output: str | None, pictures: str, tile: bool) -
     if output is None and model.path is None:
         there = calibrate_command("MODEL", tiled=tile, pictures=pictures)
         raise InputError(f"say which model to calibrate: {there}; or copy the built-in one, calibrated: {copy}")
-    target = Path(output if output is not None else model.path)  # type: ignore[arg-type]
-    if is_built_in(target):
-        raise InputError(f"{target} is the built-in model, which stays as it is; calibrate a copy of it: {copy}")
-    return target
+    folder = Path(output if output is not None else model.path)  # type: ignore[arg-type]
+    if is_built_in(folder):
+        raise InputError(f"{folder} is the built-in model, which stays as it is; calibrate a copy of it: {copy}")
+    return folder

@@ -1,22 +1,26 @@
-"""The verb doctor."""
+"""`vae doctor`: what this machine is to the runtime."""
 
 from __future__ import annotations
 
-import json
 import sys
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import click
 
-from .outputs import show
+from ..console import show, show_json
+from ..progress import watched
+from .options import PROVIDER, model_option
 
 UNWELL = 3  # exit code
 
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Everything as JSON, for a bug report.")
-@click.option("--provider", help="Execution provider that must run here, such as cuda; several with commas.")
-@click.option("-m", "--model", "path", envvar="VAE_MODEL", show_envvar=True, help="Model folder.  [default: built in]")
+@click.option(
+    "--provider", type=PROVIDER, help="Execution provider that must run here, such as cuda; several with commas."
+)
+@model_option
 def doctor(as_json: bool, provider: str | None, path: str | None) -> None:
     """Say what is installed, and sample on every execution provider that is there: does it run, as the CPU does?
 
@@ -27,19 +31,23 @@ def doctor(as_json: bool, provider: str | None, path: str | None) -> None:
     from ..checks.doctor import diagnose
     from ..model.location import locate
 
-    found = diagnose(locate(path), asked=provider)
+    diagnosis = diagnose(locate(path), asked=provider, following=_followed)
     if as_json:
-        reports = [{**report._asdict(), "sound": report.sound} for report in found.providers]
-        click.echo(json.dumps({**found.facts, "providers": reports, "problems": found.problems}, indent=2))
+        reports = [{**report._asdict(), "sound": report.sound} for report in diagnosis.providers]
+        show_json({**diagnosis.facts, "providers": reports, "problems": diagnosis.problems})
     else:
-        for name, fact in found.facts.items():
+        for name, fact in diagnosis.facts.items():
             show(f"{name:28}{_text(fact)}")
-        for report in found.providers:
+        for report in diagnosis.providers:
             show(f"{report.provider:28}{_verdict(report)}")
-        for problem in found.problems:
+        for problem in diagnosis.problems:
             show(f"PROBLEM: {problem}")
-    if found.problems:
+    if diagnosis.problems:
         sys.exit(UNWELL)
+
+
+def _followed(providers: Sequence[str]) -> Iterator[str]:
+    return watched(providers, len(providers), "providers")
 
 
 def _text(fact: Any) -> str:

@@ -1,4 +1,4 @@
-"""Picture arguments: files, folders, standard input; what cannot be read is said and left out."""
+"""The pictures that a verb works through; what cannot be read is said and left out."""
 
 from __future__ import annotations
 
@@ -7,76 +7,63 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..console import say
 from ..errors import InputError
 from ..files import write_file
+from ..marks import mark_list
 from ..printable import printable
-from . import outputs
+from ..progress import Progress, progress
+from .arguments import Fitted, expand, read_fitted
 from .keeping import claim, has_content
-from .mirroring import mirrored
-from .outputs import say
-from .progress import progress
 from .standard_input import STDIN, picture_source
+from .trees import mirrored
 from .unlike import Unlike
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from ..model.manifest import Manifest
     from ..pictures.decoded import Picture
-    from ..pictures.tiling import Place
-
-    Windows = tuple[npt.NDArray[np.float32], list[Place]]
+    from ..vae import VAE
+    from .options import Many
+    from .outputs import Output
 
 BATCH = 64  # pictures in memory, beside those that are decoded ahead
+SOME_FAILED = 1  # exit code
 
 
-class _Read(NamedTuple):
-    """A picture as the model takes it, and what it was."""
+class Batch(NamedTuple):
+    """Pictures that were read: their paths, and images float32 [batch, channels, height, width]."""
 
-    pixels: npt.NDArray[np.uint8]
-    kinds: tuple[str, ...]
-    size: tuple[int, int]  # width, height
+    paths: list[str]
+    images: npt.NDArray[np.float32]
 
 
-class Pictures:
+class Inputs:
     """The pictures of a verb's arguments, read few at a time while those before are computed on.
 
-    One that fails is a line on stderr (and in `errors`, a file), and does not stop the rest; all failing is an
-    InputError. shard: (i, n), every n-th picture from the i-th on, counted from 1. built_in: nobody named the model, so
-    that it is said. What sets the pictures apart from those that it takes is said at the end.
+    One that fails is a line on stderr (and in `many.errors`, a file), and does not stop the rest; all failing is an
+    InputError. built_in: nobody named the model, so that it is said. What sets the pictures apart from those that the
+    model takes is said at the end.
     """
 
-    def __init__(
-        self,
-        arguments: Iterable[str],
-        manifest: Manifest,
-        *,
-        built_in: bool = False,
-        shard: tuple[int, int] = (1, 1),
-        errors: str | None = None,
-        overwrite: bool = False,
-    ) -> None:
+    def __init__(self, arguments: Iterable[str], vae: VAE, many: Many, *, built_in: bool = False) -> None:
         from ..pictures.likeness import KnownSizes
 
-        self._overwrite, self._shard = overwrite, shard
-        self._spec, self._errors, self._unlike = manifest.image, errors, Unlike(manifest, built_in=built_in)
-        self._known = KnownSizes.of(manifest.training)
         arguments = tuple(arguments)
+        self._many, self._spec = many, vae.manifest.image
+        self._unlike = Unlike(vae.manifest, built_in=built_in)
+        self._known = KnownSizes.of(vae.manifest.training)
         self._folders = [Path(argument) for argument in arguments if Path(argument).is_dir()]
         self._every, self._failures = expand(arguments)
-        self._paths = self._every[shard[0] - 1 :: shard[1]]
+        self._paths = self._every[many.shard[0] - 1 :: many.shard[1]]
         self.done = self._skipped = 0
         self._claim([])
 
-    def claim_file(self, output: str) -> None:
-        """Refuse an -o for one file where it must not be written."""
-        self._claim([Path(output)] if output != "-" else [])
-
-    def claim(self, output: str) -> None:
-        """The same of an -o for pictures that is one file or numbered ones."""
-        first, step = self._shard
-        self._claim(outputs.targets(output, len(self._paths), first=first - 1, step=step))
+    def claim(self, output: Output) -> None:
+        """Refuse an -o that is one file, or numbered ones, where it must not be written."""
+        first, step = self._many.shard
+        self._claim(output.targets(len(self._paths), first=first - 1, step=step))
 
     def claim_mirrored(self, folder: str, suffix: str = ".png", *, skip_existing: bool = False) -> dict[str, Path]:
         """For each input the file of the same relative path under `folder`, with this suffix added if it has not.
@@ -92,96 +79,96 @@ class Pictures:
             say(f"Left out {self._skipped} that are there already.")
         return places
 
-    def write_each(self, output: str, images: npt.NDArray[np.float32]) -> None:
+    def write_each(self, output: Output, images: npt.NDArray[np.float32]) -> None:
         """Images of the last batch as one numbered file each; shards take turns, so that no two share a number."""
-        first, step = self._shard
-        outputs.write_each(output, images, first=first - 1 + (self.done - len(images)) * step, step=step)
+        first, step = self._many.shard
+        output.write_each(images, first=first - 1 + (self.done - len(images)) * step, step=step)
 
-    def batches(self) -> Iterator[tuple[list[str], npt.NDArray[np.float32]]]:
-        """Paths and images of up to 64 pictures, in order."""
-        import numpy as np
-
-        from ..pictures.ahead import ahead
-        from ..pictures.pixels import from_uint8
-
+    def batches(self) -> Iterator[Batch]:
+        """Up to 64 pictures at a time, in order."""
         names: list[str] = []
         pixels: list[npt.NDArray[np.uint8]] = []
-        with progress(len(self._paths), "pictures") as done:
-            for path, found in zip(self._paths, ahead(self._read, self._paths), strict=True):
-                done(1)
-                if isinstance(found, InputError):
-                    self._failures.append(str(found))
-                    continue
-                self._unlike.say_model()
-                self._unlike.note(found.kinds, found.size)
+        with progress(len(self._paths), "pictures") as line:
+            for path, fitted in self._read_ahead(line):
                 names.append(path)
-                pixels.append(found.pixels)
+                pixels.append(fitted.pixels)
                 if len(names) == BATCH:
-                    self.done += BATCH
-                    yield names, from_uint8(np.stack(pixels))
+                    yield self._batch(names, pixels)
                     names, pixels = [], []
-        if names:
-            self.done += len(names)
-            yield names, from_uint8(np.stack(pixels))
+            if names:
+                yield self._batch(names, pixels)
         self._report()
 
-    def tiled(self) -> Iterator[tuple[str, Picture, Iterator[Windows]]]:
-        """Each path with its picture, open until the next one is asked for, and its windows, cut where they are read.
-
-        One picture at a time: they may be large, and their windows take longer to compute on than to decode.
-        """
+    def opened(self) -> Iterator[tuple[str, Picture]]:
+        """Each path with its picture, open until the next one is asked for: for large ones, which take long."""
         from ..pictures.likeness import unlikeness
-        from ..pictures.pixels import from_uint8
         from ..pictures.reading import open_picture
-        from ..pictures.tiling import cut
 
-        with progress(len(self._paths), "pictures") as done:
+        with progress(len(self._paths), "pictures") as line:
             for path in self._paths:
-                done(1)
                 try:
                     with open_picture(picture_source(path), unnamed=STDIN) as picture:
                         self._unlike.say_model()
                         self._unlike.note(unlikeness(picture, self._spec, windows=True), picture.size)
                         self.done += 1
-                        yield path, picture, ((from_uint8(part), places) for part, places in cut(picture, self._spec))
+                        yield path, picture
                 except InputError as error:
                     self._failures.append(str(error))
+                line.add()
         self._report()
 
-    def all(self) -> tuple[list[str], npt.NDArray[np.float32]]:
+    def all(self) -> Batch:
         """All of them at once, for what is one picture in the end."""
         import numpy as np
 
         batches = list(self.batches())
         if not batches:
             raise InputError("there is no picture in this part.")
-        return [name for names, _ in batches for name in names], np.concatenate([images for _, images in batches])
+        return Batch([path for batch in batches for path in batch.paths], np.concatenate([b.images for b in batches]))
 
-    def finish(self) -> None:
-        """Exit with 1 if some inputs failed; the last thing a verb does."""
+    def finish(self, code: int = 0) -> None:
+        """The last thing a verb does: say how many failed, and exit with `code`, or with 1 where some did."""
         if self._failures:
             say(f"vae: {self.done} done, {len(self._failures)} failed.")
-            sys.exit(1)
+            code = code or SOME_FAILED
+        if code:
+            sys.exit(code)
 
     def _claim(self, places: Iterable[Path]) -> None:
-        claim(places, self._every, folders=self._folders, errors=self._errors, overwrite=self._overwrite)
+        errors, overwrite = self._many.errors, self._many.overwrite
+        claim(places, self._every, folders=self._folders, errors=errors, overwrite=overwrite)
 
-    def _read(self, path: str) -> _Read | InputError:
-        from ..pictures.fitting import fit_picture
-        from ..pictures.likeness import unlikeness
-        from ..pictures.reading import open_picture
+    def _read_ahead(self, line: Progress) -> Iterator[tuple[str, Fitted]]:
+        """Each path with its picture; what cannot be read is noted, and left out."""
+        from ..pictures.ahead import ahead
 
+        for path, fitted in zip(self._paths, ahead(self._read, self._paths), strict=True):
+            if isinstance(fitted, InputError):
+                self._failures.append(str(fitted))
+            else:
+                self._unlike.say_model()
+                self._unlike.note(fitted.kinds, fitted.size)
+                yield path, fitted
+            line.add()
+
+    def _read(self, path: str) -> Fitted | InputError:
         try:
-            with open_picture(picture_source(path), unnamed=STDIN) as picture:
-                apart = unlikeness(picture, self._spec, known=self._known)
-                return _Read(fit_picture(picture, self._spec), apart, picture.size)
+            return read_fitted(path, self._spec, self._known)
         except InputError as error:
             return error
 
+    def _batch(self, names: list[str], pixels: list[npt.NDArray[np.uint8]]) -> Batch:
+        import numpy as np
+
+        from ..pictures.pixels import from_uint8
+
+        self.done += len(names)
+        return Batch(names, from_uint8(np.stack(pixels)))
+
     def _report(self) -> None:
-        failures = self._failures
-        if self._errors and (failures or Path(self._errors).exists()):  # what an earlier run noted is no more so
-            write_file(self._errors, "".join(f"{printable(line)}\n" for line in failures).encode())
+        failures, errors = self._failures, self._many.errors
+        if errors and (failures or Path(errors).exists()):  # what an earlier run noted is no more so
+            write_file(errors, mark_list(map(printable, failures)))
         if failures and not self.done and not self._skipped:
             raise InputError(
                 failures[0] if len(failures) == 1 else f"none of the {len(failures)} inputs can be read: {failures[0]}"
@@ -189,48 +176,3 @@ class Pictures:
         for message in failures:
             say(f"vae: skipped: {message}")
         self._unlike.say(self.done)
-
-
-def read_each(arguments: Iterable[str], manifest: Manifest, *, built_in: bool) -> list[npt.NDArray[np.float32]]:
-    """Read arguments that are one picture each: [1, channels, height, width]."""
-    from ..pictures.fitting import fit_picture
-    from ..pictures.likeness import KnownSizes, unlikeness
-    from ..pictures.pixels import from_uint8
-    from ..pictures.reading import open_picture
-
-    images, unlike = [], Unlike(manifest, built_in=built_in)
-    for argument in arguments:
-        if Path(argument).is_dir():
-            raise InputError(f"{argument} is a folder; expected one picture.")
-        known = KnownSizes.of(manifest.training)
-        with open_picture(picture_source(argument), unnamed=STDIN) as picture:
-            unlike.note(unlikeness(picture, manifest.image, known=known), picture.size)
-            images.append(from_uint8(fit_picture(picture, manifest.image)[None]))
-    unlike.say_model()
-    unlike.say(len(images))
-    return images
-
-
-def expand(arguments: Iterable[str]) -> tuple[list[str], list[str]]:
-    """Files as they are; a folder becomes the pictures in it, recursively, sorted by path, hidden ones left out.
-
-    Returns paths, and a sentence for each argument that stands for none.
-    """
-    from ..pictures.reading import SUFFIXES
-    from ..pictures.walking import pictures_in
-
-    paths: list[str] = []
-    errors: list[str] = []
-    for argument in arguments:
-        if not argument:
-            errors.append("an input is empty; expected the path of a picture or folder.")
-            continue
-        folder = Path(argument)
-        if argument == "-" or not folder.is_dir():
-            paths.append(argument)
-            continue
-        inside = pictures_in(folder)
-        if not inside:
-            errors.append(f"the folder {argument} holds no picture ({', '.join(SUFFIXES)}).")
-        paths += map(str, inside)
-    return paths, errors

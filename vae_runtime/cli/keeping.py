@@ -101,30 +101,30 @@ def _resolver() -> Callable[[Path], Path]:
 def _identity(path: str | Path) -> Identity | None:
     """What file it is, by whatever name or link; None where there is none."""
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except (OSError, ValueError):
         return None
-    return found.st_dev, found.st_ino
+    return status.st_dev, status.st_ino
 
 
 def _of_stdout() -> Identity | None:
     """The file that standard output goes to; None where it is closed, or no file."""
     try:
-        found = os.fstat(sys.stdout.fileno())
+        status = os.fstat(sys.stdout.fileno())
     except (OSError, ValueError, AttributeError):
         return None
-    return (found.st_dev, found.st_ino) if stat.S_ISREG(found.st_mode) else None
+    return (status.st_dev, status.st_ino) if stat.S_ISREG(status.st_mode) else None
 
 
 def _is_others(place: Path) -> bool:
     """Whether there is a file with content and no mark of ours; one that cannot be read is not known to be ours."""
     try:
-        found = os.stat(place)
+        status = os.stat(place)
     except (FileNotFoundError, NotADirectoryError):  # the second is said when folders are made
         return False
     except OSError as error:
         raise InputError(f"{place} cannot be written ({error.strerror}).") from None
-    if not stat.S_ISREG(found.st_mode) or not found.st_size:  # a device or a pipe is written to as it is
+    if not stat.S_ISREG(status.st_mode) or not status.st_size:  # a device or a pipe is written to as it is
         return False
     try:
         return not is_marked(place)

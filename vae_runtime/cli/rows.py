@@ -9,8 +9,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-import click
-
+from ..console import make_room, stdout_bytes
 from ..printable import printable
 
 # What a spreadsheet takes for the beginning of a formula, also after what it skips, and in full width.
@@ -20,7 +19,9 @@ _QUOTED = re.compile(r'[,;"\t\r\n]')  # spreadsheets of some countries divide at
 
 def print_rows(columns: Sequence[str], rows: Sequence[Sequence[Any]], form: str, *, first: bool) -> None:
     """Write rows to standard output as `rows_as_bytes` makes them."""
-    click.echo(rows_as_bytes(columns, rows, form, first=first, seen=sys.stdout.isatty()), nl=False)
+    make_room()
+    with stdout_bytes() as file:
+        file.write(rows_as_bytes(columns, rows, form, first=first, seen=sys.stdout.isatty()))
 
 
 def rows_as_bytes(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from .outputs import say
+from ..console import say
 
 if TYPE_CHECKING:
     from ..model.manifest import Manifest
@@ -38,10 +38,10 @@ class Unlike:
         """Say it, if there is anything; total: how many pictures there were."""
         if not self._apart:
             return
-        found = ", ".join(_counted(kind, sizes, total) for kind, sizes in self._kinds.items())
+        differences = ", ".join(_counted(kind, sizes, total) for kind, sizes in self._kinds.items())
         who = "The picture is" if total == 1 else f"{self._apart} of {total} pictures are"
         say(
-            f"{who} unlike what the model {self._manifest.name!r} takes, {_taken(self._manifest)}: {found}. "
+            f"{who} unlike what the model {self._manifest.name!r} takes, {_taken(self._manifest)}: {differences}. "
             "The results mean little unless it was trained on such; name the model that was with -m."
         )
 

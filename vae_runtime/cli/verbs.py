@@ -8,12 +8,12 @@ import click
 
 GROUPS = {
     "Use a model": {
-        "sample": "vae_runtime.cli.generate",
-        "encode": "vae_runtime.cli.look",
-        "decode": "vae_runtime.cli.generate",
-        "reconstruct": "vae_runtime.cli.look",
-        "vary": "vae_runtime.cli.generate",
-        "interpolate": "vae_runtime.cli.generate",
+        "sample": "vae_runtime.cli.sample",
+        "encode": "vae_runtime.cli.encode",
+        "decode": "vae_runtime.cli.decode",
+        "reconstruct": "vae_runtime.cli.reconstruct",
+        "vary": "vae_runtime.cli.vary",
+        "interpolate": "vae_runtime.cli.interpolate",
         "score": "vae_runtime.cli.score",
         "web": "vae_runtime.cli.web",
     },
@@ -27,8 +27,8 @@ GROUPS = {
         "export": "vae_export.cli.export",
     },
     "Know a model, know a machine": {
-        "info": "vae_runtime.cli.inspect",
-        "verify": "vae_runtime.cli.inspect",
+        "info": "vae_runtime.cli.info",
+        "verify": "vae_runtime.cli.verify",
         "doctor": "vae_runtime.cli.doctor",
         "bench": "vae_runtime.cli.bench",
     },

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from . import outputs
-from .inputs import Pictures
+from ..console import say
+from ..progress import watched
+from .inputs import Inputs
 from .keeping import claim
-from .options import ModelChoice, model_options, overwrite_option
+from .options import Many, ModelChoice, model_options, overwrite_option
+from .outputs import Output
 from .unlike import say_built_in
 
 if TYPE_CHECKING:
     from ..vae import VAE
+    from ..web.engine import Engine
     from ..web.latents import Encoded
+
+
+class _Opened(NamedTuple):
+    """A model, and its files as the page serves them."""
+
+    vae: VAE
+    files: dict[str, bytes]
 
 
 @click.command()
@@ -43,7 +53,7 @@ def web(
     images: tuple[str, ...],
     replace: bool,
     overwrite: bool,
-    **choice: Any,
+    model: ModelChoice,
 ) -> None:
     """Write a page that runs the model in the browser, for any static host; it needs no network but the host.
 
@@ -54,53 +64,86 @@ def web(
     Example:
       vae web page/ --ort node_modules/onnxruntime-web
     """
-    from ..files import check_output
-    from ..model import manifest as manifests
-    from ..model.location import locate
-    from ..model.steady import again_if_replaced
-    from ..web.bundle import check_target, facts, model_files, write_page
-    from ..web.engine import TESTED, read_engine
+    from ..web.bundle import facts
     from ..web.latents import describe_latents
-    from ..web.single import single_page
 
+    _check_flags(engine, single_file, replace)
+    _check_output(output, model, single_file=single_file, replace=replace, overwrite=overwrite)
+    ort = _engine(engine) if engine else None
+    vae, files = _opened(model)
+    if model.built_in:
+        say_built_in(vae.manifest)
+    inputs = Inputs(images, vae, Many(overwrite=overwrite)) if images else None
+    if inputs and single_file:
+        inputs.claim(Output(str(output), "file"))
+    page = facts(vae.manifest, model.precision, files, describe_latents(vae, _encoded(vae, inputs)))
+    _write(output, page, files, ort)
+    if inputs:
+        inputs.finish()
+
+
+def _check_flags(engine: Path | None, single_file: bool, replace: bool) -> None:
     if single_file == bool(engine):
         raise click.UsageError("give --ort DIR for a folder, or --single-file, which has an engine of its own.")
-    model = ModelChoice(**choice)
+    if single_file and replace:
+        raise click.UsageError("--replace is for a folder; what --single-file may write over, --overwrite says.")
+
+
+def _check_output(output: Path, model: ModelChoice, *, single_file: bool, replace: bool, overwrite: bool) -> None:
+    """Refuse a place where no page may be written, before any work is done."""
+    from ..files import check_output
+    from ..model import manifest as manifests
+    from ..web.bundle import check_target
+
     if single_file:
         check_output(output)
         claim([output], overwrite=overwrite)
     else:
-        check_target(output, manifests.read(locate(model.path)), replace=replace)
-    ort = read_engine(engine) if engine else None
-    if ort and ort.version != TESTED:
-        outputs.say(f"onnxruntime-web {ort.version} was not tried with this page; {TESTED} was.")
+        check_target(output, manifests.read(model.folder), replace=replace)
 
-    def opened() -> tuple[VAE, dict[str, bytes]]:
+
+def _engine(folder: Path) -> Engine:
+    from ..web.engine import TESTED, read_engine
+
+    engine = read_engine(folder)
+    if engine.version != TESTED:
+        say(f"onnxruntime-web {engine.version} was not tried with this page; {TESTED} was.")
+    return engine
+
+
+def _opened(model: ModelChoice) -> _Opened:
+    """Model and files, of one and the same model also where it is replaced meanwhile."""
+    from ..model.steady import again_if_replaced
+    from ..web.bundle import model_files
+
+    def opened() -> _Opened:
         vae = model.open()
-        return vae, model_files(locate(model.path), vae.manifest, model.precision)
+        return _Opened(vae, model_files(model.folder, vae.manifest, model.precision))
 
-    vae, files = again_if_replaced(locate(model.path), opened)
-    if model.built_in:
-        say_built_in(vae.manifest)
-    pictures = Pictures(images, vae.manifest, overwrite=overwrite) if images else None
-    if pictures and single_file:
-        pictures.claim_file(str(output))
-    page = facts(vae.manifest, model.precision, files, describe_latents(vae, _encoded(vae, pictures)))
+    return again_if_replaced(model.folder, opened)
+
+
+def _encoded(vae: VAE, inputs: Inputs | None) -> Encoded:
+    from ..web.latents import OWN_AT_ONCE, OWN_SAMPLES, encode_own_samples, encode_pictures, own_samples
+
+    if inputs is None:
+        batches = watched(own_samples(vae), OWN_SAMPLES // OWN_AT_ONCE, "batches of samples")
+        return encode_own_samples(vae, batches)
+    return encode_pictures(vae, ((_folders(batch.paths), batch.images) for batch in inputs.batches()))
+
+
+def _folders(paths: list[str]) -> list[str]:
+    return [Path(path).parent.name for path in paths]
+
+
+def _write(output: Path, page: dict[str, object], files: dict[str, bytes], ort: Engine | None) -> None:
+    from ..web.bundle import write_page
+    from ..web.single import single_page
+
     if ort:
         written = write_page(output, page, files, ort)
-        outputs.wrote(str(output), f"a page of {len(written)} files, {sum(written.values()):,} bytes")
+        say(f"Wrote a page of {len(written)} files, {sum(written.values()):,} bytes to {output}")
     else:
         content = single_page(page, files)
-        outputs.write_bytes(str(output), content)
-        outputs.wrote(str(output), f"a page of {len(content):,} bytes")
-    if pictures:
-        pictures.finish()
-
-
-def _encoded(vae: VAE, pictures: Pictures | None) -> Encoded:
-    from ..web.latents import encode_own_samples, encode_pictures
-
-    if pictures is None:
-        return encode_own_samples(vae)
-    batches = pictures.batches()
-    return encode_pictures(vae, (([Path(path).parent.name for path in paths], found) for paths, found in batches))
+        Output(str(output), "file").write_bytes(content)
+        say(f"Wrote a page of {len(content):,} bytes to {output}")

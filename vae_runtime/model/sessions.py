@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import math
 import os
 import sys
 import threading
+import time
 import weakref
 from collections.abc import Callable
 from types import ModuleType
@@ -54,6 +56,7 @@ class Session:
         self.name, self._asked, self._reopen = name, providers, reopen
         self._threads, self._kernels, self._rows, self._most = _thread_count(threads), kernels, rows, most
         self._lock, self._forked = threading.Lock(), False
+        self._row_seconds = math.inf  # the least that one row of many has taken
         self._open(model)
         _open_sessions.add(self)
 
@@ -110,11 +113,13 @@ class Session:
         results = tuple(np.empty((len(array), *self.shapes[output]), np.float32) for output in outputs)
 
         def run(begin: int) -> None:
-            rows = slice(begin, begin + step)
+            rows, begun = slice(begin, begin + step), time.perf_counter()
             for result, part in zip(results, self._run(array[rows], outputs), strict=True):
                 result[rows] = part
+            self._row_seconds = min(self._row_seconds, (time.perf_counter() - begun) / step)
 
-        in_threads(run, range(0, len(array), step), threads=self._workers)
+        begins = range(0, len(array), step)
+        in_threads(run, begins, threads=self._workers, seconds_each=step * self._row_seconds)
         return results
 
     def _run(self, array: Float32, outputs: tuple[str, ...]) -> list[Float32]:

@@ -12,13 +12,12 @@ import hashlib
 import json
 import os
 import re
-import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import InputError, IntegrityError, ManifestError
-from ..files import new_file, read_file, sync_directory, temporary_name, write_file
+from ..files import new_file, new_folder, read_file, temporary_name, write_file, write_files
 from . import manifest as manifests
 from .lock import held_alone
 from .manifest import FILE_NAME, LIMIT_BYTES, Manifest, ModelFile
@@ -115,22 +114,14 @@ def _text(manifest: Manifest) -> bytes:
 
 def _write_new(folder: Path, manifest: Manifest, contents: Mapping[str, bytes]) -> bool:
     """Write a new folder; False where another process has made one of this name meanwhile."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = temporary_name(folder)
-    temporary.mkdir()
     try:
-        for file in manifest.files:
-            write_file(temporary / file.file, contents[file.file])
-        write_file(temporary / FILE_NAME, _text(manifest))
-        os.rename(temporary, folder)
-    except BaseException as error:
-        shutil.rmtree(temporary, ignore_errors=True)
-        if isinstance(error, OSError) and folder.exists():
-            return False
-        if isinstance(error, OSError):
-            error.filename, error.filename2 = str(folder), None  # the name that the caller knows
-        raise
-    sync_directory(folder.parent)
+        with new_folder(folder) as temporary:
+            write_files(temporary, {file.file: contents[file.file] for file in manifest.files})
+            write_file(temporary / FILE_NAME, _text(manifest))
+    except FileExistsError:
+        if not folder.exists():  # what is there already is a file in the place of its parent
+            raise
+        return False
     return True
 
 

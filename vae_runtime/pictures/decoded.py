@@ -31,8 +31,8 @@ class Picture:
 
     def __init__(self, stored: Image.Image, name: str) -> None:
         self._stored, self._name = stored, name
-        found = stored.getexif().get(_ORIENTATION, 1)
-        self._orientation = found if found in _TURNS else 1
+        orientation = stored.getexif().get(_ORIENTATION, 1)
+        self._orientation = orientation if orientation in _TURNS else 1
         self.mode = "L" if stored.mode in _GREY else "RGB"
         self.size = stored.size[::-1] if self._orientation > 4 else stored.size
 

@@ -39,15 +39,15 @@ def fit_picture(picture: Croppable, spec: ImageSpec) -> npt.NDArray[np.uint8]:
     return pixels[None] if spec.mode == "L" else np.ascontiguousarray(pixels.transpose(2, 0, 1))
 
 
-def covered_box(found: tuple[int, int], spec: ImageSpec) -> tuple[tuple[int, int, int, int], Box]:
-    """Which part of a picture of size `found` the model sees, in whole pixels, and which part of its image that is."""
+def covered_box(size: tuple[int, int], spec: ImageSpec) -> tuple[tuple[int, int, int, int], Box]:
+    """Which part of a picture of (width, height) the model sees, in whole pixels, and which of its image that is."""
     _, height, width = spec.shape
-    whole, frame = (0, 0, *found), (0.0, 0.0, float(width), float(height))
+    whole, frame = (0, 0, *size), (0.0, 0.0, float(width), float(height))
     if spec.fit == "crop":
-        left, top, right, bottom = _middle(found, (width, height))
+        left, top, right, bottom = _middle(size, (width, height))
         return (round(left), round(top), round(right), round(bottom)), frame
     if spec.fit == "pad":
-        across, down = _inside(found, (width, height))
+        across, down = _inside(size, (width, height))
         left, top = round((width - across) / 2), round((height - down) / 2)
         return whole, (float(left), float(top), float(left + across), float(top + down))
     return whole, frame
@@ -85,18 +85,18 @@ def _converted(picture: Image.Image, spec: ImageSpec) -> Image.Image:
     return ImageOps.invert(picture) if spec.invert else picture
 
 
-def _middle(found: tuple[int, int], wanted: tuple[int, int]) -> Box:
+def _middle(size: tuple[int, int], wanted: tuple[int, int]) -> Box:
     """The largest centred part that has the wanted shape's aspect ratio."""
-    width, height = found
+    width, height = size
     ratio = wanted[0] / wanted[1]
     across, down = (ratio * height, height) if width / height >= ratio else (width, width / ratio)
     left, top = (width - across) * 0.5, (height - down) * 0.5
     return left, top, left + across, top + down
 
 
-def _inside(found: tuple[int, int], wanted: tuple[int, int]) -> tuple[int, int]:
+def _inside(size: tuple[int, int], wanted: tuple[int, int]) -> tuple[int, int]:
     """The largest size of the picture's own aspect ratio that lies in the wanted one; no side rounds to nothing."""
-    (width, height), (across, down) = found, wanted
+    (width, height), (across, down) = size, wanted
     if width / height > across / down:
         return across, max(1, round(height / width * across))
     if width / height < across / down:

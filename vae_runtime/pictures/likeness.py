@@ -25,10 +25,10 @@ class KnownSizes(NamedTuple):
     @classmethod
     def of(cls, training: Mapping[str, Any]) -> KnownSizes | None:
         """What a manifest's training says of them; None where it says nothing, or nothing sensible."""
-        found = training.get("picture_sizes")
-        if not (isinstance(found, list) and len(found) == 4 and all(type(side) is int and side > 0 for side in found)):
+        sides = training.get("picture_sizes")
+        if not (isinstance(sides, list) and len(sides) == 4 and all(type(side) is int and side > 0 for side in sides)):
             return None
-        return cls((found[0], found[1]), (found[2], found[3]))
+        return cls((sides[0], sides[1]), (sides[2], sides[3]))
 
     def are_like(self, size: tuple[int, int]) -> bool:
         """Whether a picture of [width, height] is about as large as one of them may have been."""
@@ -46,21 +46,21 @@ def unlikeness(
     windows: the picture is cut at full resolution, where only its colours count. known: sizes that the model was
     trained on; what is about as large is like them, however much smaller the model's images are.
     """
-    found = [COLOUR] if spec.mode == "L" and picture.mode == "RGB" and _coloured(picture) else []
+    kinds = [COLOUR] if spec.mode == "L" and picture.mode == "RGB" and _coloured(picture) else []
     if windows or (known and known.are_like(picture.size)):
-        return tuple(found)
+        return tuple(kinds)
     _, height, width = spec.shape
     across, down = picture.size[0] / width, picture.size[1] / height
     least, most = min(across, down), max(across, down)
     # A cropped picture is seen at the scale of its shorter side, a padded one at that of its longer side.
     shrunk = {"crop": least, "pad": most, "stretch": (across * down) ** 0.5}[spec.fit]
     if shrunk > SCALE:
-        found.append(LARGE)
+        kinds.append(LARGE)
     elif shrunk < 1 / SCALE:
-        found.append(SMALL)
+        kinds.append(SMALL)
     if spec.fit == "stretch" and most / least > BEND:
-        found.append(BENT)
-    return tuple(found)
+        kinds.append(BENT)
+    return tuple(kinds)
 
 
 def _coloured(picture: Croppable) -> bool:

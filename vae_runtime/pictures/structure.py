@@ -91,8 +91,8 @@ def _jpeg_segments(file: BinaryIO) -> Iterator[_Part]:
     """To the end, or to the first scan if that has all of the pixels; what lies between segments comes too."""
     file.seek(2)
     frame, progressive, scanned = b"", False, False
-    while found := _next_marker(file):
-        marker, skipped = found
+    while segment := _next_marker(file):
+        marker, skipped = segment
         if skipped:
             yield _Part(b"data" if scanned else b"junk", skipped)
         if marker == 0xD9 and scanned:
@@ -115,9 +115,9 @@ def _next_marker(file: BinaryIO) -> tuple[int, int] | None:
     """Go behind the next marker: which it is, and how many bytes lay before it; None at the end."""
     skipped = 0
     while block := file.read(2**16):
-        if found := _MARKER.search(block):
-            file.seek(found.end() - len(block), 1)
-            return found[1][0], skipped + found.start()
+        if match := _MARKER.search(block):
+            file.seek(match.end() - len(block), 1)
+            return match[1][0], skipped + match.start()
         begun = len(block) > 1 and block[-1] == 0xFF  # its second byte is in the next block
         file.seek(-begun, 1)
         skipped += len(block) - begun

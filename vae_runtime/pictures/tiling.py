@@ -54,10 +54,10 @@ class Mosaic:
 
     def add(self, maps: npt.NDArray[np.float32], places: list[Place]) -> None:
         """Maps [windows, height, width] of the windows at `places`."""
-        for found, (left, top) in zip(maps, places, strict=True):
+        for one, (left, top) in zip(maps, places, strict=True):
             row, column = top // self.step, left // self.step
-            part = np.add.reduceat(found, self._firsts(top, found.shape[0]), axis=0)
-            part = np.add.reduceat(part, self._firsts(left, found.shape[1]), axis=1)
+            rows = np.add.reduceat(one, self._firsts(top, one.shape[0]), axis=0)
+            part = np.add.reduceat(rows, self._firsts(left, one.shape[1]), axis=1)
             self._sums[row : row + part.shape[0], column : column + part.shape[1]] += part
 
     def whole(self) -> npt.NDArray[np.float32]:

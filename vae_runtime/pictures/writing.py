@@ -99,10 +99,10 @@ def _format(path: str | os.PathLike[str], formats: Mapping[str, str]) -> str:
 
 
 def _named_format(name: str) -> str:
-    found = _FORMATS.get(f".{name}".lower())
-    if found is None:
+    known = _FORMATS.get(f".{name}".lower())
+    if known is None:
         raise InputError(f"format is {name!r}; expected PNG, JPEG, WEBP or BMP.")
-    return found
+    return known
 
 
 def _write_into(file: Writable, content: bytes) -> None:

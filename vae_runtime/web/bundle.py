@@ -7,8 +7,6 @@ import hashlib
 import json
 import os
 import re
-import secrets
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -98,32 +96,15 @@ def write_page(folder: Path, page: Mapping[str, Any], model: Mapping[str, bytes]
     }
     folder = Path(os.path.realpath(folder))  # a link stays a link
     if not folder.exists():
-        _write_new(folder, contents)
+        with files.new_folder(folder) as temporary:
+            files.write_files(temporary, contents)
     else:
         with held_alone(folder):
             old = _folders(folder)
-            _write(folder, contents)
+            files.write_files(folder, contents)
             for name in old - {place, page["model"]}:
                 _remove(folder / name)
     return {name: len(content) for name, content in contents.items()}
-
-
-def _write(folder: Path, contents: Mapping[str, bytes]) -> None:
-    for name, content in contents.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        files.write_file(folder / name, content)
-
-
-def _write_new(folder: Path, contents: Mapping[str, bytes]) -> None:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        _write(temporary, contents)
-        os.rename(temporary, folder)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
-    files.sync_directory(folder.parent)
 
 
 def _remove(folder: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +16,7 @@ from ..vae import VAE
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 
-OWN_SAMPLES = 512
+OWN_SAMPLES, OWN_AT_ONCE = 512, 64
 POINTS_SHOWN = 3000  # more hide each other
 REACH = 3.5  # standard deviations that a slider goes to either side
 
@@ -30,11 +30,22 @@ class Encoded(NamedTuple):
     labels: npt.NDArray[np.int64]
 
 
-def encode_own_samples(vae: VAE) -> Encoded:
-    """The model's own samples, of seed 0, for want of pictures; deterministic."""
-    images = from_uint8(to_uint8(vae.sample(OWN_SAMPLES, seed=0)))  # a Gaussian's mean may leave [0, 1]
-    labels = vae.label_probabilities(images).argmax(axis=1) if vae.labels else np.zeros(len(images), np.int64)
-    return Encoded(f"{len(images)} samples of the model itself", vae.encode(images), vae.labels, labels)
+def own_samples(vae: VAE) -> Iterator[Float32]:
+    """The model's own samples, of seed 0, for want of pictures: as pictures have them, 64 at a time."""
+    for start in range(0, OWN_SAMPLES, OWN_AT_ONCE):
+        yield from_uint8(to_uint8(vae.sample(OWN_AT_ONCE, seed=0, start=start)))  # a Gaussian's mean may leave [0, 1]
+
+
+def encode_own_samples(vae: VAE, batches: Iterable[Float32]) -> Encoded:
+    """What `own_samples` gives, with the label that is most probable for each; deterministic."""
+    means, logvars, labels = [], [], []
+    for images in batches:
+        mean, logvar = vae.encode(images)
+        means.append(mean)
+        logvars.append(logvar)
+        labels.append(vae.label_probabilities(images).argmax(axis=1) if vae.labels else np.zeros(len(images), np.int64))
+    posterior = Posterior(np.concatenate(means), np.concatenate(logvars))
+    return Encoded(f"{OWN_SAMPLES} samples of the model itself", posterior, vae.labels, np.concatenate(labels))
 
 
 def encode_pictures(vae: VAE, batches: Iterable[tuple[list[str], Float32]]) -> Encoded:

@@ -15,16 +15,10 @@ from vae_runtime.errors import InputError
 from vae_runtime.printable import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from onnx import ModelProto
-    from vae_train.config import Config
     from vae_train.data.datasets import Dataset
 
-    from vae_runtime import VAE
-
-    from ..folder import FindRecipe
-    from ..int8 import Recipe
+    from ..draft import Draft, FindRecipe
+    from ..int8.recipe import Recipe
 
 
 @click.command(cls=Command)
@@ -80,49 +74,41 @@ def export(
       vae export runs/photos my-model
       vae export artifacts/mnist served/mnist --layout triton
     """
-    if storage_uri is not None and layout != "triton":
-        raise click.UsageError("--storage-uri is of --layout triton.")
-    if layout == "triton" and (int8 or calibrate):
-        raise click.UsageError("--int8 and --calibrate are of the model folder; export that first, then lay it out.")
-    if layout == "triton" and replace:
-        raise click.UsageError("--layout triton writes a new folder each time, for a server may read the old one.")
     if layout == "triton":
+        _require_none_of_the_flat(int8=int8, calibrate=calibrate, replace=replace)
         _lay_out(run, folder, license, storage_uri)
         return
-    from ..calibration import told
-    from ..folder import export as export_run
-    from ..parity import largest
-    from ..strangers import table, warnings
+    if storage_uri is not None:
+        raise click.UsageError("--storage-uri is of --layout triton.")
+    from ..pipeline import export as export_run
+    from .summary import summary
 
     dataset = _dataset(run, data_dir, needed=int8)
     search = _search(dataset, int8_loss) if int8 and dataset else None
-    found = export_run(run, folder, license=license, int8=search, calibrate=calibrate, dataset=dataset, replace=replace)
-    errors = ", ".join(f"{name} {item.ours:.1e} ({item.torchs:.1e})" for name, item in largest(found.parity).items())
-    _say(f"Largest errors against float64, as shares of the size (torch's float32 in brackets): {errors}.")
-    for precision, bits in found.bits.items():
-        _say(f"Bits of {precision} results on this machine: {bits}.")
-    if calibrate and found.calibrated:
-        for line in told(found.calibrated, calibrate, checked=dataset is not None):
-            _say(line, err=line.startswith("warning"))
-    if found.strangers:
-        for line in [*table(found.strangers), *warnings(found.strangers)]:
-            _say(line)
-    else:
-        _say("How well it tells strangers was not measured: the data are not at hand; give them as --data-dir.")
-    if found.thinning:
-        _say(found.thinning)
+    exported = export_run(
+        run, folder, license=license, int8=search, calibrate=calibrate, dataset=dataset, replace=replace
+    )
+    for line in summary(exported, calibrate=calibrate, checked=dataset is not None):
+        _say(line, err=line.startswith("warning"))
     _say(f"Wrote {folder}. Next: vae verify -m {shlex.quote(str(folder))}")
+
+
+def _require_none_of_the_flat(*, int8: bool, calibrate: Path | None, replace: bool) -> None:
+    if int8 or calibrate:
+        raise click.UsageError("--int8 and --calibrate are of the model folder; export that first, then lay it out.")
+    if replace:
+        raise click.UsageError("--layout triton writes a new folder each time, for a server may read the old one.")
 
 
 def _lay_out(run: Path, folder: Path, license: str, storage_uri: str | None) -> None:
     """A run is exported first, to a folder that does not stay; a model folder is taken as it is."""
-    from ..serving import check_target, write_repository
+    from ..serving.repository import check_target, write_repository
 
     check_target(folder)
     with tempfile.TemporaryDirectory() as scratch:
         model = run
         if not (run / "manifest.json").exists():
-            from ..folder import export
+            from ..pipeline import export
 
             model = Path(scratch) / folder.absolute().name
             export(run, model, license=license)
@@ -146,21 +132,21 @@ def _dataset(run: Path, data_dir: Path | None, *, needed: bool) -> Dataset | Non
         return None  # as on a disk that is not there any more
 
 
-def _say(text: str, *, err: bool = False) -> None:
-    """A line, whatever the names in it are made of."""
-    click.echo(printable(text), err=err)
-
-
 def _search(dataset: Dataset, nats: float | None) -> FindRecipe:
     from ..errors import ExportError
-    from ..int8_search import find_recipe, limits_for
+    from ..int8.limits import limits_for
+    from ..int8.search import find_recipe
 
-    def search(vae: VAE, graphs: Mapping[str, ModelProto], config: Config) -> Recipe | None:
+    def search(draft: Draft) -> Recipe | None:
         try:
-            limits = limits_for(config, nats)
-            return find_recipe(vae, graphs, config, dataset, limits=limits, say=partial(_say, err=True))
+            return find_recipe(draft, dataset, limits=limits_for(draft.manifest, nats), say=partial(_say, err=True))
         except ExportError as error:
             _say(f"No 8-bit graphs: {error} The float32 ones are exported.", err=True)
             return None
 
     return search
+
+
+def _say(text: str, *, err: bool = False) -> None:
+    """A line, whatever the names in it are made of."""
+    click.echo(printable(text), err=err)

@@ -15,7 +15,7 @@ from tests.support.folders import edit
 from vae_runtime import VAE, InputError, ManifestError, write_image
 from vae_runtime.checks.calibrate import calibration, write_calibrated
 from vae_runtime.checks.thinning import thinning
-from vae_runtime.cli.score import _require_calibration
+from vae_runtime.cli.verdicts import require_calibration
 from vae_runtime.maths.conformal import (
     alarms,
     conformal_p_values,
@@ -123,6 +123,11 @@ def test_a_model_is_calibrated_on_the_device(folder, pictures):
     assert VAE.load(pictures / "calibrated").manifest.calibration == vae.manifest.calibration
     table = vae_("score", pictures / "strange", "-m", pictures / "calibrated", "--false-alarm-rate", 0.05).stdout
     assert "ANOMALOUS" in table
+    # What failed is counted also where something is anomalous, and says no less of the rest.
+    (pictures / "strange" / "broken.png").write_bytes(b"<html>")
+    arguments = ("score", pictures / "strange", "-m", pictures / "calibrated", "--false-alarm-rate", 0.05)
+    both = vae_(*arguments, "--exit-code", code=10).stderr
+    assert "anomalous at a false-alarm rate of 0.05" in both and both.endswith("vae: 1 done, 1 failed.\n")
 
 
 def test_what_a_calibration_cannot_say(folder, pictures):
@@ -184,7 +189,7 @@ def test_ten_thousand_pictures_plain_and_tiled_are_a_model_that_is_read(root, tm
     assert (folder / "manifest.json").stat().st_size < 600_000
     assert "6,250 of 10,000 (elbo)" in thinning({**before.calibration, **scores}, found)
     with pytest.raises(InputError, match=r"0.0001 needs 9,999 calibration pictures or more, .* room .* 6,250"):
-        _require_calibration(VAE.load(folder), "elbo", 1e-4, str(folder), two_sided=False)
+        require_calibration(VAE.load(folder), "elbo", 1e-4, str(folder), two_sided=False)
 
 
 def test_the_verb_says_that_scores_were_thinned(folder, pictures, monkeypatch):
@@ -200,11 +205,11 @@ def test_as_many_pictures_as_a_rate_is_said_to_need_are_enough(folder, pictures,
     vae = VAE.load(folder)
     needed = 1
     with contextlib.suppress(InputError):
-        _require_calibration(vae, "elbo", rate, str(folder), two_sided=False)
+        require_calibration(vae, "elbo", rate, str(folder), two_sided=False)
         assert rate == 0.5
     if rate < 0.5:
         with pytest.raises(InputError) as refusal:
-            _require_calibration(vae, "elbo", rate, str(folder), two_sided=False)
+            require_calibration(vae, "elbo", rate, str(folder), two_sided=False)
         needed = int(re.search(r"needs ([\d,]+) calibration", str(refusal.value))[1].replace(",", ""))
     for count, enough in ((needed, True), (needed - 1, False)):
         if count:

@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.commands import process, vae_
 from vae_runtime import VAE, InputError
-from vae_runtime.cli.generate import _read_latents as read_latents
+from vae_runtime.cli.latents import read_latents
 
 
 def test_what_fails_is_said_and_the_rest_is_done(vae, photos, images, tmp_path):
@@ -188,6 +188,14 @@ def shell(line, *, cwd, root):
     return subprocess.run(["sh", "-c", command], cwd=cwd, env=environment, capture_output=True, text=True)
 
 
+def test_an_error_of_the_system_that_names_no_file_is_not_blamed_on_standard_output(tmp_path, monkeypatch):
+    def sample(*_, **__):
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(VAE, "sample", sample)
+    assert vae_("sample", "-n", 5, "-o", "-", code=2).stderr == "vae: error: Too many open files.\n"
+
+
 @pytest.mark.parametrize(
     ("line", "words"),
     [
@@ -197,6 +205,8 @@ def shell(line, *, cwd, root):
         ("vae score x.png >&-", "standard output is closed"),
         ("vae sample -o - >/dev/full", "standard output: No space left on device"),
         ("vae info --json >/dev/full", "standard output: No space left on device"),
+        ("vae info >/dev/full", "standard output: No space left on device"),
+        ("vae encode x.png --format csv -o - >&-", "standard output is closed"),
         ("vae score - </dev/null", "<stdin> is empty"),
     ],
 )

@@ -1,6 +1,7 @@
 """Files that others wrote stay, results of an earlier run are replaced: every verb knows them apart before it works."""
 
 import os
+import re
 import shutil
 import stat
 import subprocess
@@ -12,7 +13,7 @@ from click.testing import CliRunner
 
 from fuzz.disks import outputs as fuzzer
 from tests.support.commands import vae_
-from vae_runtime.cli import main, mirroring
+from vae_runtime.cli import main, trees
 from vae_runtime.cli.options import ModelChoice
 
 KEPT = "there already, and nothing shows that"
@@ -138,8 +139,14 @@ def test_the_list_of_errors_is_none_of_the_inputs_or_results_and_an_old_one_says
     assert "does not exist" in vae_(*arguments, "no/such/list", code=2).stderr
     assert not os.listdir("out")
     vae_(*arguments, "list", code=1)
+    noted = (here / "list").read_text()
+    assert re.fullmatch(r"broken\.png is a web page .*\n# vae-runtime [0-9a-f]{64}\n", noted)
+    vae_(*arguments, "list", "--skip-existing", code=1)
+    assert (here / "list").read_text() == noted
+    (here / "list").write_text(f"to be looked at\n{noted}")
     assert KEPT in vae_(*arguments, "list", code=2).stderr
-    vae_("reconstruct", "in/a.png", "-o", "out/", "--errors", "list", "--overwrite")
+    (here / "list").write_text(noted)
+    vae_("reconstruct", "in/a.png", "-o", "out/", "--errors", "list")
     assert (here / "list").read_bytes() == b""
 
 
@@ -188,15 +195,15 @@ def test_results_that_it_would_not_read_may_lie_there(here, arguments):
 def test_names_that_differ_by_case_are_one_file_where_the_file_system_says_so(here, monkeypatch):
     (here / "probe").mkdir()
     (here / "probe" / "a").write_bytes(b"")
-    assert mirroring._ignores_case(here / "probe" / "not" / "yet") == (here / "probe" / "A").exists()
+    assert trees._ignores_case(here / "probe" / "not" / "yet") == (here / "probe" / "A").exists()
     assert os.listdir("probe") == ["a"]
     for name in ("x/a.png", "y/A.png", "z/a.png"):
         (here / name).parent.mkdir()
         shutil.copy("in/a.png", name)
-    monkeypatch.setattr(mirroring, "_ignores_case", lambda folder: False)
+    monkeypatch.setattr(trees, "_ignores_case", lambda folder: False)
     vae_("reconstruct", "x/a.png", "y/A.png", "-o", "out/")
     assert "two inputs" in vae_("reconstruct", "y/A.png", "x/a.png", "z/a.png", "-o", "third/", code=2).stderr
-    monkeypatch.setattr(mirroring, "_ignores_case", lambda folder: True)
+    monkeypatch.setattr(trees, "_ignores_case", lambda folder: True)
     assert "two inputs" in vae_("reconstruct", "x/a.png", "y/A.png", "-o", "fourth/", code=2).stderr
 
 

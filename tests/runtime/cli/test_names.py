@@ -102,7 +102,7 @@ def test_errors_are_a_line_each_on_a_terminal_and_in_a_file(folder, tmp_path, ph
     result = vae_("score", broken, photos / "a.png", "-m", folder, "--errors", tmp_path / "list", code=1)
     (line,) = [line for line in result.stderr.split("\n") if "x\\n" in line]
     assert f"{SHOWN}.png is a web page" in line and result.stderr.replace("\n", "").isprintable()
-    assert (tmp_path / "list").read_text().count("\n") == 1
+    assert (tmp_path / "list").read_text().count("\n") == 2  # it, and the mark
     with pytest.raises(InputError) as error:
         read_images([broken], manifests.read(folder).image)
     assert f"{SHOWN}.png is a web page" in str(error.value)

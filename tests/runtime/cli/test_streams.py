@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from vae_runtime.cli import generate, main
+from vae_runtime.cli import main, making
 from vae_runtime.vae import VAE
 
 
 @pytest.fixture
 def few_at_once(monkeypatch):
-    monkeypatch.setattr(generate, "AT_ONCE", 4)
+    monkeypatch.setattr(making, "AT_ONCE", 4)
 
 
 def test_an_array_of_samples_is_that_of_the_library(vae, tmp_path, few_at_once):

@@ -14,7 +14,7 @@ import pytest
 from tests.support.commands import vae_
 from tests.support.folders import edit
 from vae_runtime import VAE, IntegrityError, ProviderError, VAEError
-from vae_runtime.checks import apart
+from vae_runtime.checks import verify_subprocess
 from vae_runtime.model.writing import describe
 
 
@@ -122,13 +122,13 @@ def test_a_pipe_in_the_place_of_a_file_is_refused_and_not_waited_for(copy):
 )
 def test_a_model_that_ends_its_process_is_an_error_like_any_other(copy, monkeypatch, tmp_path, doing, kind, words):
     (tmp_path / "hostile_answer.py").write_text(
-        "import os, signal, sys, time\nimport vae_runtime.checks.apart as v\n"
+        "import os, signal, sys, time\nimport vae_runtime.checks.verify_subprocess as v\n"
         f"def answer(**asked):\n    {doing.replace('; ', chr(10) + '    ')}\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(apart, "__name__", "hostile_answer")
+    monkeypatch.setattr(verify_subprocess, "__name__", "hostile_answer")
     with pytest.raises(VAEError) as error:
-        apart.verify_apart(copy, providers="cpu", threads=1, precision="float32", seconds=2)
+        verify_subprocess.verify_in_subprocess(copy, providers="cpu", threads=1, precision="float32", seconds=2)
     assert type(error.value) is kind and words in str(error.value)
     assert str(copy) in str(error.value) or "SIG" in words
 
@@ -137,7 +137,7 @@ def test_the_time_of_a_check_can_be_given(copy, monkeypatch):
     def ask(module, *, seconds, **arguments):
         raise subprocess.TimeoutExpired(module, seconds)
 
-    monkeypatch.setattr(apart, "ask", ask)
+    monkeypatch.setattr(verify_subprocess, "ask", ask)
     assert "within 600 seconds" in vae_("verify", "-m", copy, code=4).stderr
     assert "within 7 seconds" in vae_("verify", "-m", copy, "--timeout", 7, code=4).stderr
 

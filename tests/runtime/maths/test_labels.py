@@ -8,14 +8,14 @@ import pytest
 import torch
 from click.testing import CliRunner
 from scipy.stats import multivariate_normal
-from vae_export.folder import export
 from vae_export.parity import compare, likely_images, require_parity, torch_numbers
+from vae_export.pipeline import export
 from vae_train.checkpoint import BEST, Checkpoint, load_model, save
 from vae_train.config import mlp_2d
 from vae_train.measure.judge import load_judge
+from vae_train.metrics import read_metrics
 from vae_train.models.networks import build
 from vae_train.models.sampling import prior_latents
-from vae_train.progress import read_metrics
 
 from tests.support.folders import edit
 from vae_runtime import VAE, InputError, ManifestError

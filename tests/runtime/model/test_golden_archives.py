@@ -17,7 +17,7 @@ from tests.support.linear_gaussian import LinearGaussian
 from vae_runtime import IntegrityError
 from vae_runtime.checks.verify import replay_work, verify
 from vae_runtime.cli import main
-from vae_runtime.cli.generate import latents_in
+from vae_runtime.cli.latents import from_npz
 from vae_runtime.errors import InputError
 from vae_runtime.model import limits
 from vae_runtime.model.memory import Footprint
@@ -71,10 +71,10 @@ def bomb(count):
 
 
 def test_latents_that_unpack_to_more_than_the_limit_are_refused_unread(monkeypatch):
-    assert latents_in(bomb(1000), "z.npz").shape == (1000, 2)
+    assert from_npz(bomb(1000), "z.npz").shape == (1000, 2)
     monkeypatch.setattr(limits, "LATENTS_BYTES", 5000)
     with pytest.raises(InputError, match=r"z\.npz is not .* \(its arrays have more than 5,000 bytes\)"):
-        latents_in(bomb(1000), "z.npz")
+        from_npz(bomb(1000), "z.npz")
 
 
 @pytest.mark.parametrize("place", ["-", "z.npy"])

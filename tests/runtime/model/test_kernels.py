@@ -2,6 +2,7 @@
 
 import contextvars
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -144,6 +145,27 @@ def test_rows_in_threads_keep_the_time_limit_of_the_caller():
     rows = np.zeros((600, 3, 54, 64), np.float32)
     with pytest.raises(TimeoutError), timeout(0.02):
         session.run(rows, ("y",), batch_size=1)
+
+
+def test_few_rows_of_a_small_graph_begin_no_threads_once_it_is_known_how_little_they_take(monkeypatch):
+    begun, usual = [], in_threads.__globals__["_begin"]
+    monkeypatch.setitem(in_threads.__globals__, "_begin", lambda *arguments: begun.append(1) or usual(*arguments))
+    content = in_integers(relu_before_float=False)
+    session = Session(
+        content,
+        "graph",
+        providers=("CPUExecutionProvider",),
+        threads=2,
+        kernels=Kernels(any_threads=False, any_batch=False),
+    )
+    rows = np.random.default_rng(1).normal(size=(3, 55)).astype(np.float32)
+    (first,) = session.run(rows, ("y",), batch_size=1)
+    for seconds, times in ((1e-5, 0), (1e-2, 1)):
+        begun.clear()
+        session._row_seconds = seconds
+        monkeypatch.setattr("vae_runtime.model.sessions.time", SimpleNamespace(perf_counter=lambda: 0.0))
+        (again,) = session.run(rows, ("y",), batch_size=1)
+        assert again.tobytes() == first.tobytes() and len(begun) == times
 
 
 def test_work_in_threads_begins_no_more_after_an_error_and_knows_the_callers_context():

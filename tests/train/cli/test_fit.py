@@ -10,8 +10,8 @@ import pytest
 import torch
 from click.testing import CliRunner
 from vae_train.checkpoint import LAST, read, require_new_run
-from vae_train.fit.loop import fit
-from vae_train.progress import read_metrics
+from vae_train.fit.training import fit
+from vae_train.metrics import read_metrics
 
 from tests.support.small_runs import bars, small
 from vae_runtime import InputError

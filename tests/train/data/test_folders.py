@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from vae_train.data.folders import load_folder
-from vae_train.data.sources import Pictures, parse_size
+from vae_train.data.sources import PictureFolders, parse_size
 from vae_runtime import ImageSpec, InputError, from_uint8, read_images
 
 SPEC = ImageSpec(shape=(1, 12, 10), fit="crop", resample="bilinear")
@@ -139,6 +139,6 @@ def test_sizes_as_people_write_them():
 
 
 def test_a_run_notes_where_its_pictures_are(tmp_path):
-    assert Pictures.of_run(tmp_path) is None
-    Pictures(tmp_path / "a", None).save(tmp_path)
-    assert Pictures.of_run(tmp_path) == Pictures(tmp_path / "a", None)
+    assert PictureFolders.of_run(tmp_path) is None
+    PictureFolders(tmp_path / "a", None).save(tmp_path)
+    assert PictureFolders.of_run(tmp_path) == PictureFolders(tmp_path / "a", None)

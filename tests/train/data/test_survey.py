@@ -11,7 +11,7 @@ from PIL import Image
 from vae_runtime.cli import main
 from vae_train.config import PRESETS
 from vae_train.fit.lock import trained_alone
-from vae_train.progress import read_metrics
+from vae_train.metrics import read_metrics
 from vae_train.data.recipe import for_count, for_shape
 from vae_train.data.survey import Survey, survey
 from vae_runtime import InputError

@@ -10,21 +10,15 @@ import torch
 import torch.nn.functional as F
 from click.testing import CliRunner
 from scipy.ndimage import correlate1d
-from vae_export.folder import export
+from vae_export.pipeline import export
 from vae_train import checkpoint as checkpoints
 from vae_train.checkpoint import Checkpoint
 from vae_train.data.datasets import Dataset
-from vae_train.detector import training as detection
 from vae_train.detector.faults import draw_faults
+from vae_train.detector.files import FILE, UNFINISHED, load_detector
 from vae_train.detector.network import Detector, DetectorConfig, default_reduction
-from vae_train.detector.training import (
-    FILE,
-    DetectorTrainer,
-    detection_loss,
-    drawn_faults_auc,
-    fit_detector,
-    load_detector,
-)
+from vae_train.detector.trainer import DetectorTrainer, detection_loss, drawn_faults_auc
+from vae_train.detector.training import fit_detector
 from vae_train.models.networks import build
 
 from tests.project.test_end_to_end import small
@@ -135,7 +129,15 @@ def test_it_learns_to_tell_drawn_faults(tmp_path):
     kept = load_detector(tmp_path, (1, 32, 32))
     assert kept.figures == figures and kept.config == TINY
     assert drawn_faults_auc(kept.detector, dataset().test_images) == figures["detector_drawn_faults_auc"]
-    assert not (tmp_path / detection.UNFINISHED).exists()
+    assert not (tmp_path / UNFINISHED).exists()
+
+
+def test_the_loss_is_known_from_the_first_step(tmp_path, monkeypatch, capsys):
+    """The line began with "loss nan"."""
+    monkeypatch.setattr("vae_train.detector.training.LOG_SECONDS", 1e-9)
+    fit_detector(tmp_path, TINY._replace(steps=3), dataset(), (), CPU)
+    lines = [line for line in capsys.readouterr().err.splitlines() if "loss" in line]
+    assert lines[0].startswith("step 1/3  loss ") and lines[0].endswith(" left") and "nan" not in "".join(lines)
 
 
 def test_a_stopped_training_goes_on_exactly(tmp_path, monkeypatch, capsys):
@@ -152,12 +154,12 @@ def test_a_stopped_training_goes_on_exactly(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(DetectorTrainer, "take_step", stop_at_seven)
     assert fit_detector(tmp_path / "parts", config, dataset(), ("flip",), CPU) is None
     monkeypatch.setattr(DetectorTrainer, "take_step", taken)
-    assert not (tmp_path / "parts" / detection.FILE).exists()
+    assert not (tmp_path / "parts" / FILE).exists()
     monkeypatch.setattr(torch, "get_num_threads", lambda: 77)
     fit_detector(tmp_path / "parts", config, dataset(), ("flip",), CPU)
     said = capsys.readouterr().err
     assert "Resuming at step 7 of 12." in said and "not bit for bit" in said and "has --threads 77 now" in said
-    whole, parts = ((tmp_path / name / detection.FILE).read_bytes() for name in ("whole", "parts"))
+    whole, parts = ((tmp_path / name / FILE).read_bytes() for name in ("whole", "parts"))
     assert whole == parts
 
 

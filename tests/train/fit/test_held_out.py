@@ -10,11 +10,11 @@ import torch
 from vae_train.checkpoint import BEST, load_model, read
 from vae_train.data.datasets import Dataset
 from vae_train.fit.held_out import measure
-from vae_train.fit.loop import fit
 from vae_train.fit.trainer import Best, Trainer
+from vae_train.fit.training import fit
 from vae_train.measure.trivial import mean_picture_bound, packed_bits_per_dim
 from vae_train.measure.verdict import verdict
-from vae_train.progress import read_metrics
+from vae_train.metrics import read_metrics
 
 from tests.support.small_runs import bars, small
 
@@ -29,7 +29,7 @@ def dataset():
 
 def test_sigma_is_the_best_one_for_held_out_images(dataset):
     trainer = Trainer(small("mlp", validation_images=20, **GAUSSIAN), dataset, CPU)
-    model, images = trainer.model, trainer.validation
+    model, images = trainer.model, trainer.batches.held_out
     found = measure(model, trainer.config, images, draws=1, device=CPU)
     bounds = {}
     for factor in (0.9, 1.0, 1.1):
@@ -39,7 +39,7 @@ def test_sigma_is_the_best_one_for_held_out_images(dataset):
         x = images.float() / 255
         mean, logvar = model.encode(x)
         z = mean + torch.exp(0.5 * logvar) * eps[0]
-        bound = model.likelihood(x, model.decode(z)) - model.prior.kl(z, mean, logvar)
+        bound = model.likelihood.log_prob(x, model.decode(z)) - model.prior.kl(z, mean, logvar)
         bounds[factor] = float(bound.detach().mean())
     assert max(bounds, key=bounds.get) == 1.0
     assert bounds[1.0] == pytest.approx(found.bound, rel=1e-5)
@@ -48,7 +48,7 @@ def test_sigma_is_the_best_one_for_held_out_images(dataset):
 def test_bernoulli_models_and_several_draws_have_no_sigma_to_fit(dataset):
     for changes, draws in (({}, 1), (GAUSSIAN, 5)):
         trainer = Trainer(small("conv", validation_images=20, **changes), dataset, CPU)
-        assert measure(trainer.model, trainer.config, trainer.validation, draws=draws, device=CPU).sigma is None
+        assert measure(trainer.model, trainer.config, trainer.batches.held_out, draws=draws, device=CPU).sigma is None
 
 
 def test_the_best_weights_carry_the_held_out_sigma(dataset, tmp_path):

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.distributions import Bernoulli, Independent, Normal, kl_divergence
 from vae_train.config import mlp_2d
-from vae_train.fit.loss import elbo, iwae, reparameterise
+from vae_train.fit.loss import Terms, bound, draw_terms, loss, reparameterise
 from vae_train.measure.bounds import TorchEngine
 from vae_train.measure.evaluate import binarise
 from vae_train.models.densities import gaussian_kl, kl_per_latent, log_normal
@@ -16,12 +16,10 @@ from vae_train.models.likelihood import LEAST_SIGMA, Gaussian
 from vae_train.models.likelihood import Bernoulli as BernoulliLikelihood
 from vae_train.models.networks import build
 
-from vae_runtime.maths.likelihood import Bernoulli as RuntimeBernoulli
-from vae_runtime.maths.likelihood import Gaussian as RuntimeGaussian
 from vae_runtime.maths.posterior import Posterior
 
 CPU = torch.device("cpu")
-bernoulli_log_likelihood = BernoulliLikelihood()
+bernoulli_log_likelihood = BernoulliLikelihood().log_prob
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +42,7 @@ def test_the_bernoulli_term_is_torchs(images):
     logits = torch.randn(images.shape, generator=torch.Generator().manual_seed(1)) * 4
     expected = Independent(Bernoulli(logits=logits), 3).log_prob(images)
     torch.testing.assert_close(bernoulli_log_likelihood(images, logits), expected)
+    torch.testing.assert_close(BernoulliLikelihood().mean_image(logits), Bernoulli(logits=logits).mean)
 
 
 def test_the_bernoulli_term_is_the_runtimes_at_any_logit():
@@ -51,17 +50,17 @@ def test_the_bernoulli_term_is_the_runtimes_at_any_logit():
     for value in (0.0, 0.5, 1.0):
         images = torch.full_like(logits, value)
         expected = bernoulli_log_likelihood(images.double(), logits.double()).numpy()
-        found = RuntimeBernoulli().log_prob(images.numpy(), logits.numpy())
-        np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-30)
+        runtime = BernoulliLikelihood().to_runtime().log_prob(images.numpy(), logits.numpy())
+        np.testing.assert_allclose(runtime, expected, rtol=1e-6, atol=1e-30)
 
 
 def test_the_gaussian_term_is_torchs_and_the_runtimes():
     likelihood, random = Gaussian(), torch.Generator().manual_seed(1)
     images, logits = torch.rand(5, 3, 4, 2, generator=random), torch.randn(5, 3, 4, 2, generator=random)
-    found = likelihood(images, logits)
+    found = likelihood.log_prob(images, logits)
     expected = Independent(Normal(logits.sigmoid(), likelihood.sigma), 3).log_prob(images)
     torch.testing.assert_close(found, expected)
-    runtime = RuntimeGaussian(likelihood.sigma).log_prob(images.numpy(), logits.sigmoid().numpy())
+    runtime = likelihood.to_runtime().log_prob(images.numpy(), logits.sigmoid().numpy())
     np.testing.assert_allclose(found.detach().numpy(), runtime, rtol=1e-6)
 
 
@@ -74,7 +73,7 @@ def test_sigma_is_learned_to_be_the_root_mean_square_error():
         optimizer = torch.optim.Adam(likelihood.parameters(), lr=0.05)
         for _ in range(400):
             optimizer.zero_grad()
-            (-likelihood(target, logits).mean()).backward()
+            (-likelihood.log_prob(target, logits).mean()).backward()
             optimizer.step()
         assert likelihood.sigma == pytest.approx(expected, rel=0.02)
 
@@ -100,12 +99,16 @@ def test_gradients_pass_through_the_draw():
 
 
 def test_the_elbo_is_the_sum_of_its_terms_at_the_given_noise(model, images):
-    eps = torch.randn(5, 1, generator=torch.Generator().manual_seed(4))
-    terms = elbo(model, images, eps)
+    eps = torch.randn(1, 5, 1, generator=torch.Generator().manual_seed(4))
+    terms = draw_terms(model, images, eps)
     mean, logvar = model.encode(images)
-    expected = bernoulli_log_likelihood(images, model.decode(mean + (logvar / 2).exp() * eps))
-    torch.testing.assert_close(terms.log_likelihood, expected)
-    torch.testing.assert_close(terms.kl, gaussian_kl(mean, logvar))
+    log_likelihood = bernoulli_log_likelihood(images, model.decode(mean + (logvar / 2).exp() * eps[0]))
+    kl = gaussian_kl(mean, logvar)
+    torch.testing.assert_close(terms.log_likelihood[0], log_likelihood)
+    torch.testing.assert_close(terms.kl[0], kl)
+    torch.testing.assert_close(bound(terms), log_likelihood - kl)
+    torch.testing.assert_close(loss(terms), -(log_likelihood - kl).mean())
+    torch.testing.assert_close(loss(terms.with_kl_weight(0.25)), -(log_likelihood - 0.25 * kl).mean())
 
 
 @torch.no_grad()
@@ -131,22 +134,29 @@ def test_the_importance_weighted_bound_reaches_the_evidence_and_the_elbo_lies_be
 
 def test_the_bound_that_is_trained_on_is_the_one_that_is_measured(model, images):
     noise = np.stack([Posterior(np.zeros((5, 1), np.float32), np.zeros((5, 1), np.float32)).draws(0, 7, seed=0)])[0]
-    found = iwae(model, images, torch.from_numpy(noise).swapaxes(0, 1))
+    terms = draw_terms(model, images, torch.from_numpy(noise).swapaxes(0, 1))
     measured = TorchEngine(model, CPU).bounds(images.numpy(), draws=7, start=0)
-    np.testing.assert_allclose(found.log_likelihood.detach(), measured[:, 0], rtol=1e-5)
-    np.testing.assert_allclose(found.iwae.detach(), measured[:, 2], rtol=1e-5)
+    np.testing.assert_allclose(terms.log_likelihood.detach().mean(0), measured[:, 0], rtol=1e-5)
+    np.testing.assert_allclose(bound(terms).detach(), measured[:, 2], rtol=1e-5)
 
 
-def test_the_importance_weighted_bound_of_one_draw_is_the_elbo_and_its_gradient(model, images):
-    eps = torch.randn(5, 1, generator=torch.Generator().manual_seed(4))
-    gradients = []
-    for bound in (
-        iwae(model, images, eps[None]).iwae,
-        (lambda terms: terms.log_likelihood - terms.kl)(elbo(model, images, eps)),
-    ):
-        gradients.append(torch.autograd.grad(bound.sum(), list(model.decoder.parameters())))
-    for one, other in zip(*gradients, strict=True):
-        torch.testing.assert_close(one, other)
+def test_the_loss_of_several_draws_weighs_their_gradients_by_their_importance():
+    """Burda et al. 2016, equation 14: the gradient is the sum over draws of w_k / sum(w) times that of log w_k."""
+    log_weights = torch.randn(4, 3, generator=torch.Generator().manual_seed(6), requires_grad=True)
+    loss(Terms(log_weights, torch.zeros(4, 3))).backward()
+    torch.testing.assert_close(log_weights.grad, -log_weights.detach().softmax(0) / 3)
+
+
+def test_several_draws_have_the_weights_of_importance_sampling(model, images):
+    """log p(x|z) + log p(z) - log q(z|x), by torch.distributions."""
+    eps = torch.randn(6, 5, 1, generator=torch.Generator().manual_seed(4))
+    terms = draw_terms(model, images, eps)
+    mean, logvar = model.encode(images)
+    posterior = Normal(mean, (logvar / 2).exp())
+    z = posterior.mean + posterior.stddev * eps
+    likelihood = torch.stack([bernoulli_log_likelihood(images, model.decode(draw)) for draw in z])
+    ratio = (Normal(0.0, 1.0).log_prob(z) - posterior.log_prob(z)).sum(-1)
+    torch.testing.assert_close(terms.log_likelihood - terms.kl, likelihood + ratio)
 
 
 def test_binarised_images_have_the_grey_levels_as_means():

@@ -8,10 +8,10 @@ import torch
 from vae_train.checkpoint import LAST, read, read_config
 from vae_train.data.recipe import EPOCHS, for_length
 from vae_train.fit.budget import divide, epochs_in_time
-from vae_train.fit.loop import fit
 from vae_train.fit.pace import Pace
 from vae_train.fit.trainer import Trainer
-from vae_train.progress import read_metrics
+from vae_train.fit.training import fit
+from vae_train.metrics import read_metrics
 
 from tests.support.small_runs import bars, small
 

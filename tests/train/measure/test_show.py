@@ -8,7 +8,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 from vae_train.data.datasets import Dataset
-from vae_train.fit.loop import fit
+from vae_train.fit.training import fit
 from vae_train.measure.compare import table
 from vae_train.measure.evaluate import evaluate
 from vae_train.measure.plots import OTHERS, _Plots, loss_curves

@@ -12,13 +12,13 @@ from torch import nn
 from vae_train.config import PRESETS
 from vae_train.data.datasets import Dataset
 from vae_train.data.recipe import for_shape
-from vae_train.fit.loop import fit
 from vae_train.fit.mirrors import mirrors_help
+from vae_train.fit.training import fit
 from vae_train.measure.trivial import mean_picture_bound
+from vae_train.metrics import read_metrics
 from vae_train.models.networks import build
 from vae_train.models.pca import _bilinear, begin_as_components, components
 from vae_train.models.shortcut import pool_for
-from vae_train.progress import read_metrics
 
 CPU = torch.device("cpu")
 

@@ -49,39 +49,10 @@ def evaluate(
       vae evaluate runs/conv
       vae evaluate runs/conv -k 5000 --images 1000 --graphs artifacts/mnist
     """
-    import json
-
-    from vae_runtime import from_uint8
-    from vae_runtime.files import write_file
-
-    from ..checkpoint import load_model
-    from ..data.sources import load
-    from ..devices import choose_device
-    from ..measure.bounds import Engine, RuntimeEngine, TorchEngine
     from ..measure.compare import table
-    from ..measure.evaluate import evaluate as measure
-    from ..progress import ProgressLine
+    from ..measure.run import evaluate_run, to_json
 
-    torch_device = choose_device(device, threads)
-    model, config = load_model(run, torch_device)
-    line, dataset = ProgressLine(log_seconds=60), load(config, run, directory=data_dir)
-    engine: Engine = TorchEngine(model, torch_device)
-    if graphs:
-        engine = RuntimeEngine(graphs, threads)
-        engine.require_export_of(model, from_uint8(dataset.test_images[:8]))
-    figures = measure(
-        model,
-        config,
-        dataset,
-        torch_device,
-        draws=draws or ((1, 16) if config.likelihood == "gaussian" else (1, 64, 1000)),
-        images=images,
-        engine=engine,
-        kept_in=run / "bounds.npz",
-        progress=line.show,
+    figures = evaluate_run(
+        run, draws=draws, images=images, graphs=graphs, directory=data_dir, device=device, threads=threads
     )
-    line.clear()
-    text = json.dumps(figures, indent=2, allow_nan=False) + "\n"
-    if images is None:
-        write_file(run / "evaluation.json", text.encode())
-    click.echo(text if as_json else f"{table({str(run): figures})}\n", nl=False)
+    click.echo(to_json(figures) if as_json else f"{table({str(run): figures})}\n", nl=False)

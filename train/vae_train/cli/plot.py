@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from vae_runtime.printable import printable
+from vae_runtime.console import show
 
 from .options import data_dir_option, device_option, run_argument, threads_option
 
@@ -31,4 +31,4 @@ def plot(run: Path, data_dir: Path | None, device: str | None, threads: int | No
     torch_device = choose_device(device, threads)
     model, config = load_model(run, torch_device)
     for path in plot_run(run, model, config, load(config, run, directory=data_dir), torch_device):
-        click.echo(printable(path))
+        show(str(path))

@@ -45,11 +45,19 @@ class Dataset(NamedTuple):
     classes: tuple[str, ...] = ()  # names of the labels 0, 1 …, where they have some
     sizes: tuple[int, ...] = ()  # of pictures, before they were fitted: least and greatest width, then height
     digests: tuple[str, ...] = ()  # of the pictures that train (`picture_digest`); none: the images are the pictures
+    about: tuple[str, ...] = ()  # what they are, in sentences for people
 
     @property
     def trained_on(self) -> frozenset[str]:
         """Digests of all pictures that a run sees, those that choose its best weights too."""
         return frozenset(self.digests or (_digest(image.tobytes()) for image in self.train_images))
+
+
+def split_sentence(train: int, test: int, spec: ImageSpec) -> str:
+    """How many images there are to train and to test, and of which shape."""
+    channels, height, width = spec.shape
+    colour = "grey" if channels == 1 else "colour"
+    return f"{train:,} images to train on, {test:,} to test: {width}x{height}, {colour}."
 
 
 def picture_digest(picture: Croppable) -> str:
@@ -60,10 +68,12 @@ def picture_digest(picture: Croppable) -> str:
 def load(name: str, directory: Path | None = None) -> Dataset:
     """Load a data set by name; `directory` is where MNIST's files lie."""
     if name == "mnist":
-        return mnist(directory)
-    if name == "digits":
-        return digits()
-    raise InputError(f"the data set is {name!r}; expected 'mnist' or 'digits'.")
+        dataset = mnist(directory)
+    elif name == "digits":
+        dataset = digits()
+    else:
+        raise InputError(f"the data set is {name!r}; expected 'mnist' or 'digits'.")
+    return dataset._replace(about=(split_sentence(len(dataset.train_images), len(dataset.test_images), IMAGE_SPEC),))
 
 
 def mnist(directory: Path | None = None) -> Dataset:
@@ -149,10 +159,10 @@ def _unpacked(content: bytes, path: Path) -> bytes:
 
 
 def _checked(content: bytes, sha256: str, path: Path) -> bytes:
-    found = hashlib.sha256(content).hexdigest()
-    if found != sha256:
+    actual = hashlib.sha256(content).hexdigest()
+    if actual != sha256:
         raise InputError(
-            f"{path} is not MNIST's (sha256 of the content {found[:12]}…, expected {sha256[:12]}…); "
+            f"{path} is not MNIST's (sha256 of the content {actual[:12]}…, expected {sha256[:12]}…); "
             "delete it and get it again."
         )
     return content

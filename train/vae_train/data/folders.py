@@ -28,9 +28,10 @@ from vae_runtime.pictures.reading import open_picture
 from vae_runtime.pictures.strips import Croppable
 from vae_runtime.pictures.tiling import window
 from vae_runtime.pictures.walking import pictures_in
+from vae_runtime.progress import watched
 from vae_runtime.spec import ImageSpec
 
-from .datasets import Dataset, picture_digest
+from .datasets import Dataset, picture_digest, split_sentence
 
 UNUSED_DAYS = 30  # after which a decoded folder is removed
 REPORT = 4  # version of what is kept of a decoded folder
@@ -73,24 +74,26 @@ def load_folder(
         _decode(parts, len(train_paths), spec, patches, place, say)
     os.utime(place.with_suffix(".json"))  # used today
     report = json.loads(place.with_suffix(".json").read_text(encoding="utf-8"))
-    _tell(report, spec, say)
     count = report["train"] + report["test"]
     # Mapped copy on write, for torch takes no array that cannot be written to; nothing writes.
     images = np.memmap(place.with_suffix(".bytes"), np.uint8, "c", shape=(count, *spec.shape))
     labels = np.array(report["labels"], np.uint8)
     split = report["train"]
     classes, extent, digests = (tuple(report[name]) for name in ("classes", "extent", "digests"))
-    return Dataset(images[:split], labels[:split], images[split:], labels[split:], classes, extent, digests)
+    about = _about(report, spec)
+    for sentence in about:
+        say(sentence)
+    return Dataset(images[:split], labels[:split], images[split:], labels[split:], classes, extent, digests, about)
 
 
 def _paths(folder: Path) -> list[str]:
     """Relative paths of the pictures under a folder, with forward slashes."""
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder; expected a folder of pictures, or the name of a data set.")
-    found = [path.relative_to(folder).as_posix() for path in pictures_in(folder)]
-    if not found:
+    paths = [path.relative_to(folder).as_posix() for path in pictures_in(folder)]
+    if not paths:
         raise InputError(f"the folder {folder} holds no picture (PNG, JPEG, WebP or BMP).")
-    return found
+    return paths
 
 
 def _split(folder: Path) -> tuple[list[str], list[str]]:
@@ -125,7 +128,7 @@ def _decode(
     digests: Counter[str] = Counter()
     names = {name: number for number, name in enumerate(sorted({_top(path) for _, path in parts}))}
     with new_file(place.with_suffix(".bytes")) as file:
-        for number, read in enumerate(_read_all(parts, spec, patches)):
+        for number, read in enumerate(watched(_read_all(parts, spec, patches), len(parts), "pictures decoded")):
             if read.images is None:
                 report["unreadable"].append([read.path, read.error])
                 continue
@@ -137,8 +140,6 @@ def _decode(
             modes[read.mode] += 1
             digests[read.digest] += 1
             report["digests"] += [read.digest] * (number < train)
-            if number % 1000 == 999:
-                say(f"  {number + 1:,} of {len(parts):,}")
         if not report["train"] or not report["test"]:
             reason = f": {report['unreadable'][0][1]}" if report["unreadable"] else ""
             raise InputError(
@@ -184,12 +185,12 @@ def _crops(picture: Croppable, spec: ImageSpec, patches: int, path: str) -> npt.
     """Random windows of a picture, the same for the same path."""
     _, height, width = spec.shape
     random = np.random.default_rng(int(_place(path) * 2**53))
-    found = []
+    crops = []
     for _ in range(patches):
         left = int(random.integers(max(0, picture.size[0] - width) + 1))
         top = int(random.integers(max(0, picture.size[1] - height) + 1))
-        found.append(window(picture, (left, top), spec))
-    return np.stack(found)
+        crops.append(window(picture, (left, top), spec))
+    return np.stack(crops)
 
 
 def _top(path: str) -> str:
@@ -197,21 +198,19 @@ def _top(path: str) -> str:
     return path.partition("/")[0] if "/" in path else ""
 
 
-def _tell(report: dict[str, Any], spec: ImageSpec, say: Callable[[str], None]) -> None:
-    """What the data are, before anything is trained on them."""
+def _about(report: dict[str, Any], spec: ImageSpec) -> tuple[str, ...]:
+    """What the data are, in sentences."""
     modes = ", ".join(f"{count:,} {'grey' if mode == 'L' else 'colour'}" for mode, count in report["modes"].items())
     smallest, largest = ("x".join(map(str, report[name])) for name in ("smallest", "largest"))
-    say(
-        f"{report['files']:,} pictures: {modes}; {report['sizes']} sizes, {smallest} to {largest}; "
-        f"{report['duplicates']} duplicates; {report['folders']} folders."
-    )
-    for path, error in report["unreadable"][:SHOWN_ERRORS]:
-        say(f"  skipped {path}: {error}")
+    skipped = [f"  skipped {path}: {error}" for path, error in report["unreadable"][:SHOWN_ERRORS]]
     if len(report["unreadable"]) > SHOWN_ERRORS:
-        say(f"  and {len(report['unreadable']) - SHOWN_ERRORS} more that cannot be read.")
-    channels, height, width = spec.shape
-    colour = "grey" if channels == 1 else "colour"
-    say(f"{report['train']:,} images to train on, {report['test']:,} to test: {width}x{height}, {colour}.")
+        skipped.append(f"  and {len(report['unreadable']) - SHOWN_ERRORS} more that cannot be read.")
+    return (
+        f"{report['files']:,} pictures: {modes}; {report['sizes']} sizes, {smallest} to {largest}; "
+        f"{report['duplicates']} duplicates; {report['folders']} folders.",
+        *skipped,
+        split_sentence(report["train"], report["test"], spec),
+    )
 
 
 def _key(parts: list[tuple[Path, str]], train: int, spec: ImageSpec, patches: int) -> str:

@@ -25,7 +25,7 @@ OF_PICTURES = ("fit", "resample", "invert", "patches", "augment")
 FILE = "data.json"  # beside config.json, and not part of the model: it names a place on this machine
 
 
-class Pictures(NamedTuple):
+class PictureFolders(NamedTuple):
     """A folder of pictures to train on, and one to test with, if there is another."""
 
     folder: Path
@@ -37,7 +37,7 @@ class Pictures(NamedTuple):
         write_file(run / FILE, (json.dumps(places, indent=2) + "\n").encode())
 
     @classmethod
-    def of_run(cls, run: Path) -> Pictures | None:
+    def of_run(cls, run: Path) -> PictureFolders | None:
         """What `save` noted; None where nothing is."""
         if not (run / FILE).is_file():
             return None
@@ -53,7 +53,7 @@ def begin(
     size: str | None = None,
     mode: str | None = None,
     changes: Mapping[str, Any],
-) -> tuple[Config, Pictures | None]:
+) -> tuple[Config, PictureFolders | None]:
     """The config of a new run on a data set or a folder, and the places of its pictures, if it is a folder."""
     if data in NAMES:
         given = {"val": val, "size": size, "mode": mode, **{name: changes.get(name) for name in OF_PICTURES}}
@@ -62,14 +62,19 @@ def begin(
         return dataclasses.replace(preset, data=data), None
     seen = survey(Path(data))
     width, height = parse_size(size) if size else seen.size
+    config = for_shape(preset, (MODES[mode or seen.mode], height, width))
+    return dataclasses.replace(config, data=data_name(data)), PictureFolders(Path(data), val)
+
+
+def data_name(data: str) -> str:
+    """What a config calls a data set, or a folder of pictures, of which a model should not carry the whole path."""
+    if data in NAMES:
+        return data
     name = re.sub(r"[^A-Za-z0-9_.-]+", "-", Path(data).resolve().name) or "pictures"
-    mode = mode or seen.mode
-    config = for_shape(preset, (MODES[mode], height, width))
-    config = dataclasses.replace(config, data=f"pictures-{name}" if name in NAMES else name)
-    return config, Pictures(Path(data), val)
+    return f"pictures-{name}" if name in NAMES else name
 
 
-def require_outside(out: Path, pictures: Pictures) -> None:
+def require_outside(out: Path, pictures: PictureFolders) -> None:
     """Refuse a run inside its own data: its snapshots would be trained on."""
     for folder in (pictures.folder, pictures.validation):
         if folder and folder.resolve() in (out.resolve(), *out.resolve().parents):
@@ -94,7 +99,7 @@ def is_at_hand(config: Config, run: Path) -> bool:
     """Whether the data of a run lie on this machine, and nothing need be fetched or asked for."""
     if config.data == "digits":
         return True
-    places = Pictures.of_run(run)
+    places = PictureFolders.of_run(run)
     return bool(places and places.folder.is_dir() and (places.validation is None or places.validation.is_dir()))
 
 
@@ -103,13 +108,16 @@ def load(
     run: Path | None = None,
     *,
     directory: Path | None = None,
-    pictures: Pictures | None = None,
+    pictures: PictureFolders | None = None,
     say: Callable[[str], None] = lambda text: None,
 ) -> Dataset:
     """The data of a config; of pictures, from `pictures`, `directory`, or the place that the run noted."""
     if config.data in NAMES:
-        return data.load(config.data, directory)
-    pictures = pictures or (Pictures(directory) if directory else Pictures.of_run(run) if run else None)
+        dataset = data.load(config.data, directory)
+        for sentence in dataset.about:
+            say(sentence)
+        return dataset
+    pictures = pictures or (PictureFolders(directory) if directory else PictureFolders.of_run(run) if run else None)
     if pictures is None:
         raise InputError(f"the model was trained on the pictures {config.data!r}; give their folder as --data-dir.")
     return load_folder(

@@ -68,8 +68,8 @@ class Detector(nn.Module):
 
     def reduced(self, images: Tensor) -> Tensor:
         """Images at working size, where faults are drawn and looked for."""
-        found: Tensor = self.reduction(images)
-        return found
+        reduced: Tensor = self.reduction(images)
+        return reduced
 
     def cells(self, reduced: Tensor) -> Tensor:
         """Log-odds [batch, 1, rows, columns], a cell of `CELL` working pixels a side each, not smoothed."""
@@ -84,12 +84,12 @@ class Detector(nn.Module):
         for up, block, level in zip(reversed(self.up), reversed(self.after), reversed(levels), strict=True):
             larger = F.pixel_shuffle(up(x), 2)[..., : level.shape[-2], : level.shape[-1]]
             x = block(larger + level)
-        found: Tensor = self.head(F.relu(x))
-        return found
+        log_odds: Tensor = self.head(F.relu(x))
+        return log_odds
 
     def forward(self, images: Tensor) -> Tensor:
-        found: Tensor = self.enlargement(self.cells(self.reduced(images)))
-        return found.reshape(-1, *self.size)
+        log_odds: Tensor = self.enlargement(self.cells(self.reduced(images)))
+        return log_odds.reshape(-1, *self.size)
 
 
 def default_reduction(image_shape: tuple[int, int, int]) -> int:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from ..config import Config
-from ..models.likelihood import LEAST_SIGMA
+from ..data.pixels import to_float
+from ..models.likelihood import best_sigma_log_prob
 from ..models.networks import VAE
-from .loss import iwae, reparameterise
+from .loss import bound, draw_terms, reparameterise
 
 AT_ONCE = 100  # images
 
 
 class HeldOut(NamedTuple):
-    """Mean bound in nats an image; of a Gaussian the sigma that makes it highest, which it is then measured with."""
+    """Mean bound in nats an image; where sigma can be fitted, the one that makes it highest, which it is then of."""
 
     bound: float
     sigma: float | None = None
@@ -32,24 +32,21 @@ def measure(model: VAE, config: Config, images: Tensor, *, draws: int, device: t
     after training (Guo et al. 2017, "On calibration of modern neural networks").
     """
     generator = torch.Generator(device).manual_seed(config.seed)
-    fits_sigma = config.likelihood == "gaussian" and draws == 1
+    fits_sigma = model.likelihood.fits_sigma and draws == 1
     bounds = squares = kls = 0.0
     for rows in images.split(AT_ONCE):
-        x = rows.to(device).float() / 255
+        x = to_float(rows.to(device))
         if config.targets == "binarised":
             x = torch.bernoulli(x, generator=generator)
         eps = torch.randn(draws, len(x), config.latent_size, device=device, generator=generator)
         if fits_sigma:
             mean, logvar = model.encode(x)
             z = reparameterise(mean, logvar, eps[0])
-            squares += float((model.decode(z).sigmoid() - x).square().sum())
+            squares += float((model.mean_image(z) - x).square().sum())
             kls += float(model.prior.kl(z, mean, logvar).sum())
         else:
-            bounds += float(iwae(model, x, eps).iwae.sum())
+            bounds += float(bound(draw_terms(model, x, eps)).sum())
     if not fits_sigma:
         return HeldOut(bounds / len(images))
-    numbers = math.prod(config.image_shape)
-    variance = squares / len(images) / numbers
-    sigma = max(math.sqrt(variance), LEAST_SIGMA)
-    nats = -0.5 * numbers * (math.log(2 * math.pi * sigma**2) + variance / sigma**2)
-    return HeldOut(nats - kls / len(images), sigma)
+    log_likelihood, sigma = best_sigma_log_prob(squares / images.numel(), images[0].numel())
+    return HeldOut(log_likelihood - kls / len(images), sigma)

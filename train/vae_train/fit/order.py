@@ -16,7 +16,7 @@ class Order:
     def turn(self, number: int) -> Tensor:
         """The rows of one turn, [count]."""
         if number != self._turn:
-            generator = torch.Generator().manual_seed(self._seed * 1_000_003 + number)
+            generator = torch.Generator().manual_seed((self._seed * 1_000_003 + number) % 2**63)
             self._turn, self._rows = number, torch.randperm(self._count, generator=generator)
         return self._rows
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 import time
 from pathlib import Path
@@ -9,16 +10,20 @@ from typing import Any
 
 import torch
 
+from vae_runtime.console import say
 from vae_runtime.files import sweep, write_file
+from vae_runtime.progress import LOG_SECONDS, ProgressLine, hours
 
 from .. import checkpoint as checkpoints
 from ..checkpoint import Checkpoint
 from ..data.datasets import Dataset
-from ..progress import Metrics, ProgressLine, clock, say
-from ..units import bound_in_units
+from ..data.pixels import to_float
+from ..metrics import Metrics
+from ..models.likelihood import likelihood_of
 from .pace import Pace
 from .snapshots import write_snapshot
-from .trainer import Trainer, to_float
+from .state import checkpoint
+from .trainer import Trainer
 
 SAVE_SECONDS = 300.0  # a checkpoint at least this often, besides each end of an epoch
 FIRST_SNAPSHOT_SECONDS = 20.0
@@ -32,7 +37,7 @@ class Record:
         folder.mkdir(parents=True, exist_ok=True)
         sweep(folder, checkpoints.FILES)
         self._save_config()
-        self._metrics, self._line = Metrics(folder, epochs_done=trainer.epoch), ProgressLine()
+        self._metrics, self._line = Metrics(folder, epochs_done=trainer.epoch), ProgressLine(log_seconds=LOG_SECONDS)
         self._originals = to_float(torch.from_numpy(dataset.test_images[:10]).to(trainer.device))
         self._started_at = self._saved_at = self._epoch_at = time.monotonic()
         self._epoch_step = trainer.step
@@ -42,7 +47,7 @@ class Record:
         trainer = self._trainer
         if resumed:
             say(f"Resuming at step {trainer.step} of {trainer.total_steps}.")
-        turns = trainer.total_steps * trainer.config.batch_size / len(trainer.images)
+        turns = trainer.total_steps * trainer.config.batch_size / len(trainer.batches.images)
         say(
             f"{trainer.config.epochs} epochs of {trainer.steps_per_epoch:,} steps see each image {turns:.0f} times; "
             f"about {self._time_left()}. Ctrl-C saves."
@@ -59,7 +64,7 @@ class Record:
             self._line.show(self._progress())
         if figures or stop or now - self._saved_at > SAVE_SECONDS:
             self._trainer.require_finite()
-            checkpoints.save_last(self._folder, self._trainer.checkpoint())
+            checkpoints.save_last(self._folder, checkpoint(self._trainer))
             self._save_config()
             self._saved_at = now
         if stop:
@@ -106,7 +111,7 @@ class Record:
     def _time_left(self) -> str:
         trainer = self._trainer
         epochs = trainer.config.epochs - trainer.epoch
-        return f"{clock(self._pace.remaining(trainer.steps_left(), epochs))} left"
+        return f"{hours(self._pace.remaining(trainer.steps_left(), epochs))} left"
 
     def _progress(self) -> str:
         trainer, now = self._trainer, time.monotonic()
@@ -118,12 +123,13 @@ class Record:
 
     def _summary(self, row: dict[str, Any], *, is_best: bool) -> str:
         config = self._trainer.config
-        terms = f" = {-row['log_likelihood']:.2f} + KL {row['kl']:.2f}" if config.likelihood == "bernoulli" else ""
-        weighted = f"  importance-weighted {bound_in_units(config, row['bound'])}" if row["draws"] > 1 else ""
+        unit, numbers = likelihood_of(config).unit, math.prod(config.image_shape)
+        weighted = f"  importance-weighted {unit.text(row['bound'], numbers)}" if row["draws"] > 1 else ""
         held_out = ""
         if "validation_bound" in row:
-            held_out = f"  held out {bound_in_units(config, row['validation_bound'])}{', best' * is_best}"
+            held_out = f"  held out {unit.text(row['validation_bound'], numbers)}{', best' * is_best}"
         return (
-            f"epoch {row['epoch']}/{config.epochs}  -ELBO {bound_in_units(config, row['elbo'], unit=True)}{terms}"
-            f"{weighted}{held_out}  {row['images_per_second']:,.0f} images/s  {self._time_left()}"
+            f"epoch {row['epoch']}/{config.epochs}  -ELBO {unit.text(row['elbo'], numbers, named=True)}"
+            f"{unit.terms(row['log_likelihood'], row['kl'])}{weighted}{held_out}  "
+            f"{row['images_per_second']:,.0f} images/s  {self._time_left()}"
         )

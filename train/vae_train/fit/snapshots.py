@@ -22,7 +22,7 @@ def write_snapshot(path: Path, model: VAE, images: Tensor, latent_size: int) -> 
     """Five rows of samples, a row of images [batch, channels, height, width] and a row of their reconstructions."""
     z = prior_latents(model, 5 * COLUMNS, latent_size, images.device)
     originals = images[:COLUMNS]
-    samples = model.decode(z).sigmoid()
-    reconstructions = model.decode(model.encode(originals)[0]).sigmoid()
+    samples = model.mean_image(z)
+    reconstructions = model.mean_image(model.encode(originals)[0])
     rows = torch.cat([samples, originals, reconstructions]).float().cpu().numpy()
     write_image(path, image_grid(np.ascontiguousarray(rows), columns=COLUMNS))

@@ -1,45 +1,30 @@
-"""One step of Adam on a bound, and all that a checkpoint must hold to go on from it bit for bit on a CPU."""
+"""A run of a VAE: one step of Adam on a bound, and the figures of an epoch of them."""
 
 from __future__ import annotations
 
-import copy
 import math
 import time
 from collections import Counter
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel
 
-from vae_runtime.errors import InputError
-
-from ..checkpoint import Checkpoint, under
 from ..config import Config
-from ..data.augment import augment
 from ..data.datasets import Dataset
 from ..errors import TrainingError
 from ..models.networks import VAE, build
 from ..models.pca import begin_as_components
 from ..models.start import take_weights
-from ..parallel import Processes
 from . import held_out
+from .average import Average
+from .batches import Batch, Batches, observe
 from .division import Division
-from .loss import Bounds, elbo, iwae
-from .order import Order
+from .loss import Terms, bound, draw_terms, loss
+from .parallel import Processes
 from .schedule import bound_draws, kl_weight, learning_rate
 
-DEVICE_BYTES = 4 * 2**30
 CHECK_STEPS = 50  # how often the sums are looked at: each look waits for the device
-
-
-class Batch(NamedTuple):
-    """Images float [batch, channels, height, width] in [0, 1], and where the prior is told of them labels [batch]."""
-
-    images: Tensor
-    labels: Tensor | None
 
 
 class Best(NamedTuple):
@@ -51,35 +36,23 @@ class Best(NamedTuple):
 
 
 class Trainer:
-    """One run: what a checkpoint holds, and how it moves on by one step."""
+    """One run: how it moves on by one step. What of it a checkpoint holds: `state.py`."""
 
     def __init__(
         self, config: Config, dataset: Dataset, device: torch.device, processes: Processes | None = None
     ) -> None:
         self.config, self.device, self.processes = config, device, processes or Processes()
+        self.batches = Batches(config, dataset, device)
         self.model = build(config, device)
-        self.average = AveragedModel(self.model, multi_avg_fn=self._add_to_average) if config.ema_decay else None
+        self.average = Average(self.model, config.ema_decay) if config.ema_decay else None
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=config.learning_rate, fused=True)
         self.noise = torch.Generator(device).manual_seed(config.seed)
-        images = torch.from_numpy(dataset.train_images)
-        if images.numel() < DEVICE_BYTES:  # larger sets stay where they are, and go over batch by batch
-            images = images.to(device)
-        split = len(images) - config.validation_images
-        if split < 1:
-            raise InputError(
-                f"--validation-images is {config.validation_images}; there are {len(images)} images to train on."
-            )
-        self.images, self.validation = images[:split], images[split:]
-        self.labels = torch.from_numpy(dataset.train_labels).to(device).long() if config.labels else None
-        if config.labels and config.labels != (found := len(np.unique(dataset.train_labels))):
-            raise InputError(f"the prior has {config.labels} labels; the data has {found}.")
         if config.only_prior:
             self.model.encoder.requires_grad_(False)
             self.model.decoder.requires_grad_(False)
         self.step = 0
         self.seconds, self.minutes = 0.0, config.minutes  # that the run took, and that it was to take
         self.best = Best()
-        self._order = Order(len(self.images), seed=config.seed)
         # Sums over the epoch so far: log-likelihood, KL, the bound that is raised, images.
         self.sums = torch.zeros(4, dtype=torch.float64, device=device)
 
@@ -91,7 +64,7 @@ class Trainer:
     @property
     def steps_per_epoch(self) -> int:
         """Steps of one epoch."""
-        return self.config.epoch_steps or -(-len(self.images) // self.config.batch_size)
+        return self.batches.steps_per_epoch(self.config)
 
     @property
     def total_steps(self) -> int:
@@ -112,7 +85,7 @@ class Trainer:
     def gave_up(self) -> bool:
         """Whether the run ended before its time because its held-out bound no longer rises."""
         waited = self.epoch - self.best.epoch
-        return bool(len(self.validation)) and waited >= (self.config.patience or math.inf)
+        return bool(len(self.batches.held_out)) and waited >= (self.config.patience or math.inf)
 
     @property
     def division(self) -> Division:
@@ -122,44 +95,58 @@ class Trainer:
     @property
     def averaged_model(self) -> VAE:
         """The weights a run is worth: the moving average where there is one."""
-        averaged = self.average.module if self.average else self.model
-        assert isinstance(averaged, VAE)
-        return averaged
+        return self.average.model if self.average else self.model
 
     def batch(self) -> Batch:
-        """What the next step learns from; the order is drawn from the seed and the epoch alone."""
-        size = self.config.batch_size
-        if self.config.epoch_steps:
-            rows = self._order.rows(self.step * size, size)
-        else:  # the last batch of an epoch is what is left
-            start = self.step % self.steps_per_epoch * size
-            rows = self._order.turn(self.epoch)[start : start + size]
-        rows = rows.to(self.images.device)
-        images = to_float(self.images[rows].to(self.device))
-        if self.config.augment:
-            images = augment(images, self.config.augment, self.noise)
-        return Batch(images, None if self.labels is None else self.labels[rows.to(self.device)])
+        """What the next step learns from."""
+        return self.batches.at(self.step, self.config, self.noise)
 
-    def take_step(self, batch: Batch) -> None:
-        """One step of Adam."""
-        config = self.config
+    def take_step(self, batch: Batch | None = None) -> None:
+        """One step of Adam, on the next batch."""
+        config, batch = self.config, batch or self.batch()
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(config, self.step, self.total_steps)
         self.optimizer.zero_grad()
-        sums = self.find_gradients(self.observe(batch.images), batch.labels)
+        sums = self.find_gradients(Batch(observe(batch.images, config, self.noise), batch.labels))
         if config.gradient_norm_limit:
             torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.gradient_norm_limit)
         self.optimizer.step()
         if self.average:
-            self.average.update_parameters(self.model)
+            self.average.add(self.model, self.step)
         self.sums += sums
         self.step += 1
         if self.has_waited:
             self.require_finite()
 
+    def find_gradients(self, batch: Batch, *, draws: int | None = None) -> Tensor:
+        """Leave the gradients of this step's loss in the parameters; returns what it adds to `sums`.
+
+        Each process takes its rows of the batch; its loss counts by their share, so that the sum is the mean over all.
+        """
+        config, draws = self.config, draws or bound_draws(self.config, self.epoch)
+        images, labels = batch
+        eps = torch.randn(draws, len(images), config.latent_size, device=self.device, generator=self.noise)
+        rows, idle = self.processes.rows_of(len(images))
+        share = 0.0 if idle else len(images[rows]) / len(images)
+        weight = kl_weight(config, self.step, self.steps_per_epoch) if draws == 1 else 1.0
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
+            terms = draw_terms(self.model, images[rows], eps[:, rows], labels=None if labels is None else labels[rows])
+            (share * loss(terms.with_kl_weight(weight))).backward()
+        sums = self._sums(terms) * (not idle)
+        gradients = [parameter.grad for parameter in self.model.parameters() if parameter.grad is not None]
+        self.processes.add_up([*gradients, sums])
+        return sums
+
+    @torch.no_grad()
+    def _sums(self, terms: Terms) -> Tensor:
+        """What a batch adds to `sums`."""
+        log_likelihood, kl = (term.mean(0) for term in terms)
+        count = torch.tensor(float(len(kl)), device=self.device)
+        return torch.stack([log_likelihood.sum(), kl.sum(), bound(terms).sum(), count])
+
     def end_epoch(self) -> dict[str, Any]:
         """The figures of the epoch that the last step ended; the sums begin anew."""
-        log_likelihood, kl, bound, count = self.sums.tolist()
+        log_likelihood, kl, raised, count = self.sums.tolist()
         self.sums.zero_()
         figures: dict[str, Any] = {
             "epoch": self.epoch,
@@ -167,29 +154,31 @@ class Trainer:
             "elbo": (log_likelihood - kl) / count,
             "log_likelihood": log_likelihood / count,
             "kl": kl / count,
-            "bound": bound / count,  # the ELBO, or in importance-weighted epochs the bound of their draws
+            "bound": raised / count,  # the ELBO, or in importance-weighted epochs the bound of their draws
             "draws": bound_draws(self.config, self.epoch - 1),
             "learning_rate": self.optimizer.param_groups[0]["lr"],
             "kl_weight": kl_weight(self.config, self.step - 1, self.steps_per_epoch),
         }
-        if len(self.validation):
-            draws = figures["draws"]
-            found = held_out.measure(self.averaged_model, self.config, self.validation, draws=draws, device=self.device)
-            figures["validation_bound"] = self.processes.of_first(found.bound)
-            if found.sigma is not None:
-                figures["validation_sigma"] = found.sigma
+        if len(self.batches.held_out):
+            measured = held_out.measure(
+                self.averaged_model, self.config, self.batches.held_out, draws=figures["draws"], device=self.device
+            )
+            figures["validation_bound"] = self.processes.of_first(measured.bound)
+            if measured.sigma is not None:
+                figures["validation_sigma"] = measured.sigma
         # A bound of more draws is higher for the same weights: only bounds of the same number compare.
-        bound = figures.get("validation_bound", figures["bound"])
-        if figures["draws"] != self.best.draws or bound > self.best.bound:
-            self.best = Best(figures["draws"], bound, self.epoch)
+        reached = figures.get("validation_bound", figures["bound"])
+        if figures["draws"] != self.best.draws or reached > self.best.bound:
+            self.best = Best(figures["draws"], reached, self.epoch)
         return figures
 
     def best_weights(self, figures: dict[str, Any]) -> dict[str, Tensor]:
         """The averaged weights, with the sigma that held-out images ask for."""
-        weights = dict(self.averaged_model.state_dict())
+        model = self.averaged_model
+        weights = dict(model.state_dict())
         if "validation_sigma" in figures:
-            sigma = weights["likelihood.log_sigma"]
-            weights["likelihood.log_sigma"] = torch.full_like(sigma, math.log(figures["validation_sigma"]))
+            likelihood = model.likelihood.at_sigma(figures["validation_sigma"])
+            weights |= {f"likelihood.{name}": tensor for name, tensor in likelihood.state_dict().items()}
         return weights
 
     def steps_left(self) -> dict[int, int]:
@@ -203,51 +192,15 @@ class Trainer:
     def time_step(self, draws: int) -> float:
         """Seconds of finding gradients with this many draws; nothing of the run is changed."""
         state = self.noise.get_state()
-        batch = self.batch()
-        images, started = self.observe(batch.images), 0.0
+        batch, started = self.batch(), 0.0
+        batch = Batch(observe(batch.images, self.config, self.noise), batch.labels)
         for _ in range(2):  # the first one warms up
             started = time.monotonic()
-            self.find_gradients(images, batch.labels, draws=draws)
+            self.find_gradients(batch, draws=draws)
             if self.device.type != "cpu":
                 torch.accelerator.synchronize()
         self.noise.set_state(state)
         return time.monotonic() - started
-
-    def observe(self, images: Tensor) -> Tensor:
-        """What the step learns from: pixels drawn anew as Bernoulli(grey level), but for a share that stays grey."""
-        if self.config.targets == "grey":
-            return images
-        grey = round(self.config.grey_share * len(images))  # the batch is in random order already
-        drawn = torch.bernoulli(images[grey:], generator=self.noise)
-        return torch.cat([images[:grey], drawn]) if grey else drawn
-
-    def find_gradients(self, images: Tensor, labels: Tensor | None, *, draws: int | None = None) -> Tensor:
-        """Leave the gradients of this step's loss in the parameters; returns what it adds to `sums`."""
-        config, draws = self.config, draws or bound_draws(self.config, self.epoch)
-        eps = torch.randn(draws, len(images), config.latent_size, device=self.device, generator=self.noise)
-        share, whole = self.processes.rows, len(images)
-        idle = len(share(images)) == 0  # of a short last batch: a row of the others' then, that counts for nothing
-        mine, eps = (images[:1], eps[:, :1]) if idle else (share(images), share(eps, axis=1))
-        labels = labels if labels is None else labels[:1] if idle else share(labels)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
-            if draws > 1:
-                bounds = iwae(self.model, mine, eps, labels=labels)
-                loss = -bounds.iwae
-            else:
-                log_likelihood, kl = elbo(self.model, mine, eps[0], labels=labels)
-                bounds = Bounds(log_likelihood, kl, log_likelihood - kl)
-                loss = kl_weight(config, self.step, self.steps_per_epoch) * kl - log_likelihood
-        (loss.sum() * (not idle) / whole).backward()
-        count = torch.tensor(float(len(mine)), device=self.device)
-        sums = torch.stack([*(bound.detach().sum() for bound in bounds), count]) * (not idle)
-        gradients = [parameter.grad for parameter in self.model.parameters() if parameter.grad is not None]
-        self.processes.add_up([*gradients, sums])
-        return sums
-
-    def _add_to_average(self, averages: Sequence[Tensor], weights: Sequence[Tensor], _: object) -> None:
-        """Exponential moving average; of a short run the last tenth or so, and not where it began."""
-        decay = min(self.config.ema_decay, (1 + self.step) / (10 + self.step))
-        torch._foreach_lerp_(list(averages), list(weights), 1 - decay)
 
     def require_finite(self) -> None:
         """Stop before a NaN reaches a checkpoint."""
@@ -264,61 +217,11 @@ class Trainer:
 
     def begin_as_components(self) -> None:
         """Let the linear maps of a new model be the data's principal components."""
-        begin_as_components(self.model, self.images, self.validation)
+        begin_as_components(self.model, self.batches.images, self.batches.held_out)
         with torch.no_grad():  # of equal eigenvalues, machines may find other directions
             self.processes.take_first(list(self.model.parameters()))
         self._average_anew()
 
     def _average_anew(self) -> None:
         if self.average:
-            self.average.module.load_state_dict(self.model.state_dict())
-
-    def checkpoint(self) -> Checkpoint:
-        """All that a resumed run needs."""
-        tensors = {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
-        if self.average:
-            tensors |= {f"average.{name}": tensor for name, tensor in self.average.state_dict().items()}
-        for index, slots in self.optimizer.state_dict()["state"].items():
-            tensors |= {f"optimizer.{index}.{name}": tensor for name, tensor in slots.items()}
-        tensors |= {"noise": self.noise.get_state(), "sums": self.sums}
-        best = {f"best_{name}": value for name, value in self.best._asdict().items()}
-        spent = {"seconds": self.seconds, "minutes": self.config.minutes} if self.config.minutes else {}
-        return Checkpoint(tensors, {"step": self.step, **best, **spent, **self.division._asdict()})
-
-    def restore(self, saved: Checkpoint) -> None:
-        """Continue exactly where `checkpoint` was taken."""
-        tensors = {name: tensor.to(self.device) for name, tensor in saved.tensors.items()}
-        try:
-            self.model.load_state_dict(under(tensors, "model."))
-            if self.average:
-                self.average.load_state_dict(under(tensors, "average."))
-        except RuntimeError as error:
-            raise TrainingError(f"the checkpoint is of another network than config.json says: {error}") from error
-        self.optimizer.load_state_dict(
-            {
-                "param_groups": self.optimizer.state_dict()["param_groups"],
-                "state": {
-                    index: {
-                        name: _in_layout_of(parameter, tensor)
-                        for name, tensor in under(tensors, f"optimizer.{index}.").items()
-                    }
-                    for index, parameter in enumerate(self.model.parameters())
-                    if saved.state["step"]
-                },
-            }
-        )
-        self.noise.set_state(saved.tensors["noise"])
-        self.sums = tensors["sums"]
-        self.step = saved.state["step"]
-        self.best = Best(*(saved.state.get(f"best_{name}", 0) for name in Best._fields))
-        self.seconds, self.minutes = saved.state.get("seconds", 0.0), saved.state.get("minutes", 0.0)
-
-
-def to_float(images: Tensor) -> Tensor:
-    """uint8 0 .. 255 to float32 in [0, 1], as `vae_runtime.from_uint8` does it."""
-    return images.float() / 255
-
-
-def _in_layout_of(parameter: Tensor, tensor: Tensor) -> Tensor:
-    """Fused Adam walks weights and moments in memory order, so they must be laid out alike (channels_last)."""
-    return torch.empty_like(parameter).copy_(tensor) if tensor.shape == parameter.shape else copy.copy(tensor)
+            self.average.begin_with(self.model)

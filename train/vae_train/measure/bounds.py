@@ -18,16 +18,17 @@ import numpy.typing as npt
 import torch
 
 from vae_runtime import VAE as RuntimeVAE
+from vae_runtime.console import say
 from vae_runtime.errors import InputError
 from vae_runtime.files import write_file
 from vae_runtime.maths.bounds import log_mean_exp
 from vae_runtime.maths.posterior import Posterior
 from vae_runtime.model.sessions import import_onnxruntime
+from vae_runtime.progress import hours
 
 from ..checkpoint import weights_digest
 from ..models.densities import log_normal
 from ..models.networks import VAE
-from ..progress import say
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
@@ -36,7 +37,7 @@ ROWS = 500  # latents decoded at once: small enough for a processor's cache
 SAVE_SECONDS = 30.0
 
 
-class Engine(Protocol):
+class BoundsEngine(Protocol):
     """What bounds are measured with."""
 
     name: str  # for people, with its version
@@ -72,7 +73,7 @@ class TorchEngine:
             z = torch.from_numpy(np.ascontiguousarray(noise)).to(self._device)
             logits = self._model.decode(z.flatten(0, 1))
             targets = x.expand(len(z), *x.shape).flatten(0, 1)
-            likelihood = self._model.likelihood(targets, logits).view(len(z), -1).double()
+            likelihood = self._model.likelihood.log_prob(targets, logits).view(len(z), -1).double()
             ratio = (self._model.prior.log_prob(z) - log_normal(z, mean, logvar)).double()
             kl = self._model.prior.kl(z, mean, logvar).expand(len(z), -1).double()
             for table, part in ((likelihoods, likelihood), (kls, kl), (weights, likelihood + ratio)):
@@ -93,17 +94,17 @@ class RuntimeEngine:
         with torch.inference_mode():
             device = next(model.parameters()).device
             mean = model.encode(torch.from_numpy(images).to(device))[0].cpu().numpy()
-        found = self._vae.encode(images).mean
-        if found.shape != mean.shape or np.abs(found - mean).max() > 1e-2:
+        exported = self._vae.encode(images).mean
+        if exported.shape != mean.shape or np.abs(exported - mean).max() > 1e-2:
             raise InputError(f"{self._folder} is not the export of this run: it encodes images to other latents.")
 
     def bounds(self, images: Float32, *, draws: int, start: int) -> Float64:
-        found = self._vae.elbo(images, samples=draws, seed=0, start=start)
-        return np.stack([found.log_likelihood, found.kl, found.iwae], axis=1)
+        elbo = self._vae.elbo(images, samples=draws, seed=0, start=start)
+        return np.stack([elbo.log_likelihood, elbo.kl, elbo.iwae], axis=1)
 
 
 def dataset_bounds(
-    engine: Engine,
+    engine: BoundsEngine,
     images: Float32,
     *,
     draws: int,
@@ -115,12 +116,13 @@ def dataset_bounds(
     at_once = max(1, min(len(images), ROWS // min(draws, 100)))
     todo = np.flatnonzero(np.isnan(kept.rows[:, 0]))
     saved_at = started_at = time.monotonic()
-    for done, begin in enumerate(range(0, len(todo), at_once), 1):
-        chosen = todo[begin : begin + at_once]
+    for first in range(0, len(todo), at_once):
+        chosen = todo[first : first + at_once]
         for start, stop in _runs(chosen):
             kept.rows[start:stop] = engine.bounds(images[start:stop], draws=draws, start=start)
-        remaining = (time.monotonic() - started_at) / (done * at_once) * (len(todo) - done * at_once)
-        progress(f"K={draws}: {min(done * at_once, len(todo))} of {len(todo)} images, {max(0, remaining):.0f} s left")
+        done = first + len(chosen)
+        left = (time.monotonic() - started_at) / done * (len(todo) - done)
+        progress(f"bounds of {draws:,} draws: {done:,} of {len(todo):,} images, {hours(left)} left")
         if time.monotonic() - saved_at > SAVE_SECONDS:
             kept.save()
             saved_at = time.monotonic()

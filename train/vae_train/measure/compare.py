@@ -11,7 +11,7 @@ from vae_runtime.errors import InputError
 from vae_runtime.printable import printable
 
 from ..checkpoint import read_config
-from ..progress import epochs_run
+from ..metrics import epochs_run
 
 # Key in evaluation.json, label, format.
 _ROWS = (
@@ -53,11 +53,11 @@ def figures(run: Path) -> dict[str, Any]:
     if not path.is_file():
         raise InputError(f"{run} has no evaluation.json yet; run: vae evaluate {run}")
     try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        measured: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise InputError(f"{path} is not JSON ({error}); run: vae evaluate {run}") from error
     config = read_config(run)
-    return {"preset": config.preset, "epochs": epochs_run(run, config.epochs), "prior": config.prior, **found}
+    return {"preset": config.preset, "epochs": epochs_run(run, config.epochs), "prior": config.prior, **measured}
 
 
 def to_json(runs: Sequence[Path]) -> str:
@@ -95,7 +95,7 @@ def table(runs: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def _flat(figures: Mapping[str, Any]) -> dict[str, Any]:
-    probes = {f"probe_{labels}": found for labels, found in figures.get("linear_probe_accuracy", {}).items()}
+    probes = {f"probe_{labels}": accuracy for labels, accuracy in figures.get("linear_probe_accuracy", {}).items()}
     return {**figures, **probes}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,10 +21,8 @@ from ..config import Config
 from ..data.datasets import Dataset
 from ..models.densities import kl_per_latent
 from ..models.networks import VAE, parameter_count
-from ..models.prior import Flow
 from ..models.sampling import noise_labels, prior_latents
-from ..units import bound_in_bits
-from .bounds import Engine, TorchEngine, dataset_bounds
+from .bounds import BoundsEngine, TorchEngine, dataset_bounds
 from .judge import frechet_distance, load_judge, sample_quality
 from .latents import PROBE_LABELS, active_units, aggregate_posterior_auc, linear_probe, posteriors
 from .trivial import trivial_figures
@@ -42,7 +41,7 @@ def evaluate(
     *,
     draws: Sequence[int] = (1, 64, 1000),
     images: int | None = None,
-    engine: Engine | None = None,
+    engine: BoundsEngine | None = None,
     kept_in: Path | None = None,
     progress: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Any]:
@@ -56,12 +55,12 @@ def evaluate(
     engine = engine or TorchEngine(model, device)
     grey = from_uint8(dataset.test_images[:images])
     test = binarise(grey, seed=0) if config.targets == "binarised" else grey
-    found = {
+    bounds = {
         count: dataset_bounds(engine, test, draws=count, kept_in=kept_in, progress=progress).mean(0)
         for count in sorted(draws)
     }
     on_grey = dataset_bounds(engine, grey, draws=1, kept_in=kept_in, progress=progress).mean(0)
-    log_likelihood, kl, iwae = (float(figure) for figure in found[max(draws)])
+    log_likelihood, kl, iwae = (float(figure) for figure in bounds[max(draws)])
     figures: dict[str, Any] = {
         "data": config.data,
         "targets": config.targets,
@@ -75,15 +74,18 @@ def evaluate(
         "kl_nats": kl,
         "nll_nats": -iwae,
         "nll_draws": max(draws),
-        "nll_nats_by_draws": {str(count): -float(bounds[2]) for count, bounds in found.items()},
-        "nll_bits_per_dim": bound_in_bits(config, iwae),
+        "nll_nats_by_draws": {str(count): -float(means[2]) for count, means in bounds.items()},
+        "nll_bits_per_dim": model.likelihood.bits_per_dim(iwae, math.prod(config.image_shape)),
         "elbo_grey_nats": float(on_grey[0] - on_grey[1]),
         "reconstruction_rmse_grey": reconstruction_rmse(model, torch.from_numpy(grey).to(device)),
         **trivial_figures(config, dataset),
     }
     missing: dict[str, str] = {}
+    progress("latents: how far they lie from the prior")
     figures |= _latent_figures(model, config, dataset, device, images, missing)
+    progress("latents: what a linear probe reads")
     figures |= _probe_figures(model, dataset, device, images, missing)
+    progress("samples: how good they are")
     figures |= _sample_figures(model, config, dataset, device, missing)
     return {**figures, "not_measured": missing} if missing else figures
 
@@ -97,7 +99,7 @@ def binarise(images: Float32, *, seed: int) -> Float32:
 @torch.inference_mode()
 def reconstruction_rmse(model: VAE, images: Tensor) -> float:
     """Root mean square error a pixel, in [0, 1], of the decoded posterior mean."""
-    squares = [((model.decode(model.encode(rows)[0]).sigmoid() - rows) ** 2).sum() for rows in images.split(500)]
+    squares = [((model.mean_image(model.encode(rows)[0]) - rows) ** 2).sum() for rows in images.split(500)]
     return float((torch.stack(squares).sum() / images.numel()).sqrt())
 
 
@@ -105,7 +107,7 @@ def reconstruction_rmse(model: VAE, images: Tensor) -> float:
 def samples(model: VAE, config: Config, device: torch.device, n: int) -> tuple[Float32, Float32]:
     """Latents of the prior and the images they decode to, as `vae_runtime` draws them with seed 0."""
     z = prior_latents(model, n, config.latent_size, device)
-    images = torch.cat([model.decode(rows).sigmoid() for rows in z.split(500)])
+    images = torch.cat([model.mean_image(rows) for rows in z.split(500)])
     return z.cpu().numpy(), images.cpu().numpy()
 
 
@@ -155,9 +157,9 @@ def _probe_figures(
 def _label_figures(model: VAE, mean: Tensor, classes: npt.NDArray[np.uint8]) -> dict[str, Any]:
     """How often the likeliest label of a test image's posterior mean is its class."""
     labels = noise_labels(model.prior)
-    if labels is None or not isinstance(model.prior, Flow):
+    if labels is None:
         return {}
-    eps, _ = model.prior.to_noise(mean.to(next(model.prior.parameters()).device))
+    eps, _ = model.prior.to_noise(mean.to(next(model.parameters()).device))
     return {"label_accuracy": float((labels.probabilities(eps.cpu().numpy()).argmax(1) == classes).mean())}
 
 

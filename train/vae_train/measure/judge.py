@@ -19,10 +19,10 @@ from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 from vae_runtime import from_uint8
+from vae_runtime.console import say
 from vae_runtime.files import write_file
 
 from ..data.datasets import Dataset, mnist
-from ..progress import say
 
 WEIGHTS = Path(__file__).with_name("judge.safetensors")
 CERTAIN = 0.9  # a sample whose likeliest class has less than this is called unclear

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from ..fit.trainer import to_float
+from ..data.pixels import to_float
 from ..models.networks import VAE
 
 PROBE_LABELS = (100, 1000, None)  # None: all

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +23,15 @@ from vae_runtime.files import write_file
 from vae_runtime.marks import mark
 from vae_runtime.maths.paths import linear
 from vae_runtime.pictures.grids import image_grid
+from vae_runtime.progress import watched
 
 from ..config import Config
 from ..data.datasets import Dataset
-from ..fit.trainer import to_float
+from ..data.pixels import to_float
+from ..metrics import read_metrics
+from ..models.likelihood import likelihood_of
 from ..models.networks import VAE
 from ..models.sampling import prior_latents
-from ..progress import read_metrics
-from ..units import bound_in_bits
 from .latents import posteriors
 
 Float32 = npt.NDArray[np.float32]
@@ -47,24 +48,23 @@ def plot_run(run: Path, model: VAE, config: Config, dataset: Dataset, device: to
     folder = run / "plots"
     folder.mkdir(exist_ok=True)
     plot = _Plots(model, config, dataset, device)
-    figures = {
-        "samples-row": plot.samples(5, columns=5),
-        "samples-grid": plot.samples(100, columns=10),
-        "samples-beside-test-images": plot.beside_test_images(100, columns=10),
-        "nearest-training-images": plot.neighbours(10, nearest=4),
-        "reconstructions": plot.reconstructions(10),
-        "interpolation": plot.interpolation(10),
+    figures: dict[str, Callable[[], Any]] = {
+        "samples-row": lambda: plot.samples(5, columns=5),
+        "samples-grid": lambda: plot.samples(100, columns=10),
+        "samples-beside-test-images": lambda: plot.beside_test_images(100, columns=10),
+        "nearest-training-images": lambda: plot.neighbours(10, nearest=4),
+        "reconstructions": lambda: plot.reconstructions(10),
+        "interpolation": lambda: plot.interpolation(10),
     }
     if len(dataset.test_images) >= 10:
-        figures["latent-map"] = plot.latent_map()
+        figures["latent-map"] = plot.latent_map
     if config.latent_size == 2:
-        figures["manifold"] = plot.manifold()
-    rows = read_metrics(run)
-    if rows:
-        figures["loss"] = loss_curves(rows, config)
-    for name, figure in figures.items():
+        figures["manifold"] = plot.manifold
+    if rows := read_metrics(run):
+        figures["loss"] = lambda: loss_curves(rows, config)
+    for name, draw in watched(figures.items(), len(figures), "plots"):
         path = folder / f"{name}.png"
-        save_figure(path, figure)
+        save_figure(path, draw())
         yield path
 
 
@@ -147,9 +147,9 @@ class _Plots:
 
     def _kinds(self, labels: npt.NDArray[np.uint8]) -> Iterator[tuple[str, npt.NDArray[np.bool_]]]:
         """Names and rows of the most frequent labels, and of all others together, which come first and lie below."""
-        found, counts = np.unique(labels, return_counts=True)
-        shown = np.sort(found[np.argsort(-counts, kind="stable")[:MAP_LABELS]])
-        if len(shown) < len(found):
+        distinct, counts = np.unique(labels, return_counts=True)
+        shown = np.sort(distinct[np.argsort(-counts, kind="stable")[:MAP_LABELS]])
+        if len(shown) < len(distinct):
             yield OTHERS, ~np.isin(labels, shown)
         for label in shown:
             names = self.dataset.classes
@@ -170,7 +170,7 @@ class _Plots:
     @torch.inference_mode()
     def decode(self, z: Float32) -> Float32:
         """z [batch, latent_size] -> mean images."""
-        parts = [self.model.decode(rows.to(self.device)).sigmoid().cpu() for rows in torch.from_numpy(z).split(500)]
+        parts = [self.model.mean_image(rows.to(self.device)).cpu() for rows in torch.from_numpy(z).split(500)]
         return torch.cat(parts).numpy()
 
 
@@ -188,32 +188,25 @@ def nll_curve(runs: dict[str, dict[str, Any]]) -> Any:
 
 
 def loss_curves(rows: list[dict[str, Any]], config: Config) -> Any:
-    """-ELBO, trained on and held out, and its two terms over the epochs; of a Gaussian in bits a dimension.
+    """-ELBO, trained on and held out, and its two terms over the epochs, in the unit of the likelihood."""
+    unit, numbers = likelihood_of(config).unit, math.prod(config.image_shape)
 
-    A density of pixels has no zero of its own, so that its nats may be of any sign; bits a dimension stand beside raw
-    bytes, which take 8.
-    """
-    is_density = config.likelihood == "gaussian"
-
-    def cost(bounds: list[float]) -> list[float]:
-        return [bound_in_bits(config, bound) if is_density else -bound for bound in bounds]
+    def costs(name: str, rows: list[dict[str, Any]]) -> list[float]:
+        return [unit.cost(row[name], numbers) for row in rows]
 
     epochs = [row["epoch"] for row in rows]
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4))
-    left.plot(epochs, cost([row["elbo"] for row in rows]), label="trained on")
+    left.plot(epochs, costs("elbo", rows), label="trained on")
     weighted = [row for row in rows if row.get("draws", 1) > 1]
     if weighted:
-        bounds = cost([row["bound"] for row in weighted])
-        left.plot([row["epoch"] for row in weighted], bounds, label=f"importance-weighted, K={weighted[0]['draws']}")
+        label = f"importance-weighted, K={weighted[0]['draws']}"
+        left.plot([row["epoch"] for row in weighted], costs("bound", weighted), label=label)
     if "validation_bound" in rows[0]:
-        left.plot(epochs, cost([row["validation_bound"] for row in rows]), label="held out")
-    right.plot(epochs, cost([row["log_likelihood"] for row in rows]), label="minus the log-likelihood")
-    bits = math.prod(config.image_shape) * math.log(2)  # a divergence: the width of a byte falls out of it
-    kl = [row["kl"] / bits if is_density else row["kl"] for row in rows]
-    right.plot(epochs, kl, label="KL to the prior")
-    unit = "bits a dimension" if is_density else "nats an image"
+        left.plot(epochs, costs("validation_bound", rows), label="held out")
+    right.plot(epochs, costs("log_likelihood", rows), label="minus the log-likelihood")
+    right.plot(epochs, [unit.divergence(row["kl"], numbers) for row in rows], label="KL to the prior")
     for axes, title in ((left, "Minus the ELBO: lower is better"), (right, "Its terms")):
-        axes.set(title=title, xlabel="epoch", ylabel=unit)
+        axes.set(title=title, xlabel="epoch", ylabel=unit.axis)
         axes.grid(alpha=0.3)
         axes.legend()
     return figure

@@ -13,15 +13,11 @@ from PIL import Image
 
 from ..config import Config
 from ..data.datasets import Dataset
-from ..models.likelihood import LEAST_SIGMA
-from ..units import bound_in_bits
+from ..models.likelihood import likelihood_of
 
 SOME = 5000  # images that the mean picture is taken of
 PACKED = 200  # images that are packed as PNG and WebP
 AT_ONCE = 100  # images in memory as float64
-MARGIN = 1e-3  # a mean pixel is no nearer to black and white than this
-
-RAW_BYTES = 8.0  # bits a dimension
 
 Images = npt.NDArray[np.uint8]
 
@@ -35,14 +31,7 @@ def mean_picture_bound(config: Config, dataset: Dataset, held_out: Images) -> fl
     some = np.linspace(0, split - 1, min(split, SOME)).astype(int)
     mean = sum(part.sum(axis=0, dtype=np.float64) for part in _parts(dataset.train_images, some)) / (255 * len(some))
     others = _parts(held_out, np.arange(min(len(held_out), SOME)))
-    numbers, count = math.prod(config.image_shape), min(len(held_out), SOME)
-    if config.likelihood == "gaussian":
-        variance = sum(float(((part / 255 - mean) ** 2).sum()) for part in others) / (count * numbers)
-        sigma = max(math.sqrt(variance), LEAST_SIGMA)
-        return -numbers * (math.log(sigma) + 0.5 * math.log(2 * math.pi) + 0.5 * variance / sigma**2)
-    mean = mean.clip(MARGIN, 1 - MARGIN)
-    log_odds, log_white = np.log(mean) - np.log1p(-mean), np.log1p(-mean).sum()
-    return sum(float((part / 255 * log_odds).sum()) for part in others) / count + float(log_white)
+    return likelihood_of(config).mean_picture_log_prob(np.asarray(mean), others)
 
 
 def _parts(images: Images, rows: npt.NDArray[np.int64]) -> Iterator[Images]:
@@ -65,13 +54,14 @@ def packed_bits_per_dim(images: Images) -> dict[str, float]:
 
 
 def trivial_figures(config: Config, dataset: Dataset) -> dict[str, Any]:
-    """What a model of test pictures is set beside, bits a dimension; of Gaussian models, for others have no bytes."""
-    if config.likelihood != "gaussian":
+    """What a model of test pictures is set beside, bits a dimension, where its pixels are those of a file."""
+    likelihood = likelihood_of(config)
+    if likelihood.unit.raw_bytes is None:
         return {}
     bound = mean_picture_bound(config, dataset, dataset.test_images)
     packed = packed_bits_per_dim(dataset.test_images)
     return {
-        "mean_picture_bits_per_dim": bound_in_bits(config, bound),
+        "mean_picture_bits_per_dim": likelihood.bits_per_dim(bound, math.prod(config.image_shape)),
         **{f"{kind}_bits_per_dim": bits for kind, bits in packed.items()},
     }
 

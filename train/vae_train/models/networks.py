@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from vae_runtime.errors import InputError
 
 from ..config import Config
-from .likelihood import build_likelihood
+from .likelihood import likelihood_of
 from .prior import build_prior
 from .shortcut import ShortcutDecoder, ShortcutEncoder
 
@@ -41,7 +41,7 @@ class VAE(nn.Module):
             self.encoder = conv_encoder(config)
             self.decoder = conv_decoder(config)
         self.prior = build_prior(config)
-        self.likelihood = build_likelihood(config)
+        self.likelihood = likelihood_of(config)()
 
     def encode(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """images [batch, channels, height, width] in [0, 1] -> mean, logvar of q(z|x), each [batch, latent_size]."""
@@ -52,6 +52,10 @@ class VAE(nn.Module):
         """z [batch, latent_size] -> logits of the mean of p(x|z), [batch, channels, height, width]."""
         logits: Tensor = self.decoder(z)
         return logits
+
+    def mean_image(self, z: Tensor) -> Tensor:
+        """z [batch, latent_size] -> the mean of p(x|z): images [batch, channels, height, width] in [0, 1]."""
+        return self.likelihood.mean_image(self.decode(z))
 
 
 def mlp_encoder(config: Config) -> nn.Sequential:

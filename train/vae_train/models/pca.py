@@ -15,7 +15,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .likelihood import Gaussian
 from .networks import VAE
 from .shortcut import ShortcutDecoder, ShortcutEncoder
 
@@ -71,21 +70,22 @@ def begin_as_components(model: VAE, images: Tensor, held_out: Tensor) -> None:
         return torch.cat(parts) if parts else torch.empty(0)
 
     seen, others = (of_all(encoder.pool, part) for part in (some, held_out[:MOST_IMAGES]))
-    found = components(seen, others, most=encoder.linear.out_features)
-    count = len(found.variances)
-    linear = found.gain[:, None] * found.directions
+    linear_model = components(seen, others, most=encoder.linear.out_features)
+    count = len(linear_model.variances)
+    linear = linear_model.gain[:, None] * linear_model.directions
     encoder.linear.weight.zero_()
     encoder.linear.weight[:count] = linear.float()
     mean_bias, logvar_bias = encoder.head.bias.zero_().chunk(2)
-    mean_bias[:count] = -(linear @ found.mean).float()
-    logvar_bias[:count] = found.posterior_variance.log().float()
+    mean_bias[:count] = -(linear @ linear_model.mean).float()
+    logvar_bias[:count] = linear_model.posterior_variance.log().float()
     encoder.head.weight.mul_(QUIET)
     latents = of_all(lambda x: model.encode(x)[0], some).double()
     targets = of_all(lambda x: _pooled_logits(decoder, x), some).double()
-    _fit_sketch(decoder, latents, targets, found.posterior_variance)
-    if isinstance(model.likelihood, Gaussian):
-        errors = of_all(lambda x: (model.decode(model.encode(x)[0]).sigmoid() - x).square().flatten(1).mean(1), some)
-        model.likelihood.log_sigma.copy_(0.5 * errors.mean().log())
+    _fit_sketch(decoder, latents, targets, linear_model.posterior_variance)
+    if model.likelihood.fits_sigma:
+        errors = of_all(lambda x: (model.mean_image(model.encode(x)[0]) - x).square().flatten(1).mean(1), some)
+        begun = model.likelihood.at_sigma(float(errors.mean().sqrt()))
+        model.likelihood.load_state_dict(begun.state_dict())
 
 
 def components(x: Tensor, held_out: Tensor, *, most: int) -> Components:

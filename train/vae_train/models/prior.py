@@ -8,6 +8,8 @@ of all posteriors, which no fixed normal matches, so that samples land where the
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -20,19 +22,59 @@ from .densities import gaussian_kl, log_normal
 SCALE_LIMIT = 3.0  # one coupling multiplies by at most e^3: the inverse stays as exact as the map
 
 
-class StandardNormal(nn.Module):
+class Prior(nn.Module, ABC):
+    """A family of p(z); z and eps are [..., latent_size]."""
+
+    name: ClassVar[str]  # in a config and in a manifest
+    is_learned: ClassVar[bool]  # whether it has weights, and an export graphs of it
+    takes_labels: ClassVar[bool]  # whether it can tell classes apart
+
+    has_labels = False
+    label_mean: Tensor  # [labels, latent_size], of a prior that has labels, and so
+    label_logvar: Tensor
+
+    @classmethod
+    @abstractmethod
+    def of(cls, config: Config) -> Prior:
+        """A fresh one of a config."""
+
+    @abstractmethod
+    def from_noise(self, eps: Tensor) -> Tensor:
+        """eps -> z: a draw of N(0, I) becomes one of the prior."""
+
+    @abstractmethod
+    def to_noise(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """z -> eps and log |det dz/deps|, [...]: the inverse of `from_noise`."""
+
+    @abstractmethod
+    def log_prob(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """log p(z), or log p(z | label), nats: [..., latent_size] and labels int64 [...] -> [...]."""
+
+    def kl(self, z: Tensor, mean: Tensor, logvar: Tensor, labels: Tensor | None = None) -> Tensor:
+        """KL(q(z|x) || p(z)) estimated from the draw z of q, nats: [...]; its mean over draws is exact."""
+        return log_normal(z, mean, logvar) - self.log_prob(z, labels)
+
+
+class StandardNormal(Prior):
     """p(z) = N(0, I); the noise is the latent."""
 
+    name, is_learned, takes_labels = "standard_normal", False, False
+
+    @classmethod
+    def of(cls, config: Config) -> StandardNormal:
+        return cls()
+
     def from_noise(self, eps: Tensor) -> Tensor:
-        """eps [batch, latent_size] -> z, the same."""
         return eps
 
+    def to_noise(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        return z, torch.zeros_like(z[..., 0])
+
     def log_prob(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """log p(z), nats: [..., latent_size] -> [...]."""
         return log_normal(z, 0.0, 0.0)
 
     def kl(self, z: Tensor, mean: Tensor, logvar: Tensor, labels: Tensor | None = None) -> Tensor:
-        """KL(q(z|x) || p(z)), exact: [batch]. The draw z is not needed."""
+        """KL(q(z|x) || p(z)), exact, nats: [batch]. The draw z is not needed."""
         return gaussian_kl(mean, logvar)
 
 
@@ -73,12 +115,14 @@ class Coupling(nn.Module):
         return (z - t) * (-s).exp(), s.sum(-1)
 
 
-class Flow(nn.Module):
+class Flow(Prior):
     """p(z) as the image of noise under couplings that take turns on even and odd coordinates.
 
     The noise is N(0, I), or with labels a learned Gaussian for each of them, and their equal mixture where the label
     is not known (Izmailov et al. 2020, "Semi-supervised learning with normalizing flows").
     """
+
+    name, is_learned, takes_labels = "flow", True, True
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -91,14 +135,16 @@ class Flow(nn.Module):
             Coupling(config.latent_size, config.flow_width, odd=bool(layer % 2)) for layer in range(config.flow_layers)
         )
 
+    @classmethod
+    def of(cls, config: Config) -> Flow:
+        return cls(config)
+
     def from_noise(self, eps: Tensor) -> Tensor:
-        """eps [..., latent_size] -> z."""
         for coupling in self.couplings:
             eps = coupling(eps)
         return eps
 
     def to_noise(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """z [..., latent_size] -> eps and log |det dz/deps|, [...]: the inverse of `from_noise`."""
         log_determinant = torch.zeros_like(z[..., 0])
         for coupling in reversed(self.couplings):
             assert isinstance(coupling, Coupling)
@@ -116,17 +162,25 @@ class Flow(nn.Module):
         return each.logsumexp(-1) - math.log(each.shape[-1])
 
     def log_prob(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """log p(z), or log p(z | label), nats: log p(eps) - log |det dz/deps|."""
+        """log p(eps) - log |det dz/deps|, nats."""
         eps, log_determinant = self.to_noise(z)
         return self.noise_log_prob(eps, labels) - log_determinant
 
-    def kl(self, z: Tensor, mean: Tensor, logvar: Tensor, labels: Tensor | None = None) -> Tensor:
-        """KL(q(z|x) || p(z)) estimated from the one draw z of q: [batch]; its mean over draws is exact."""
-        return log_normal(z, mean, logvar) - self.log_prob(z, labels)
+
+PRIORS: dict[str, type[Prior]] = {family.name: family for family in (StandardNormal, Flow)}
 
 
-def build_prior(config: Config) -> StandardNormal | Flow:
+def prior_of(config: Config) -> type[Prior]:
+    """The family that a config names."""
+    if config.prior not in PRIORS:
+        raise InputError(f"the prior is {config.prior!r}; expected {' or '.join(PRIORS)}.")
+    return PRIORS[config.prior]
+
+
+def build_prior(config: Config) -> Prior:
     """The prior of a config."""
-    if config.labels and config.prior != "flow":
-        raise InputError(f"labels need the prior 'flow'; this run's is {config.prior!r}.")
-    return Flow(config) if config.prior == "flow" else StandardNormal()
+    family = prior_of(config)
+    if config.labels and not family.takes_labels:
+        able = " or ".join(repr(name) for name, other in PRIORS.items() if other.takes_labels)
+        raise InputError(f"labels need the prior {able}; this run's is {config.prior!r}.")
+    return family.of(config)

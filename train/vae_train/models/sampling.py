@@ -9,12 +9,12 @@ from vae_runtime.maths.labels import Labels
 from vae_runtime.maths.noise import standard_normal
 
 from .networks import VAE
-from .prior import Flow
+from .prior import Prior
 
 
-def noise_labels(prior: torch.nn.Module) -> Labels | None:
+def noise_labels(prior: Prior) -> Labels | None:
     """The runtime's labels of a prior that has some, else None. Classes are called by their number."""
-    if not isinstance(prior, Flow) or not prior.has_labels:
+    if not prior.has_labels:
         return None
     mean, logvar = (tensor.detach().float().cpu().numpy() for tensor in (prior.label_mean, prior.label_logvar))
     return Labels(tuple(map(str, range(len(mean)))), mean, logvar)

@@ -1,0 +1,1 @@
+"""A model folder laid out for inference servers."""

@@ -1,0 +1,95 @@
+"""`vae encode`: latents of pictures."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..errors import InputError
+from . import latents
+from .inputs import Inputs
+from .options import Many, ModelChoice, many_options, model_options, output_option, skip_option
+from .outputs import Output
+from .trees import write_bytes_below
+
+if TYPE_CHECKING:
+    from ..vae import VAE
+
+
+@click.command()
+@click.argument("images", nargs=-1, required=True)
+@output_option("FILE, or - for stdout.")
+@click.option("--format", "form", type=click.Choice(["npz", "jsonl", "csv"]), default="npz", show_default=True)
+@skip_option
+@many_options
+@model_options
+def encode(
+    images: tuple[str, ...], output: str, form: str, skip_existing: bool, many: Many, model: ModelChoice
+) -> None:
+    """Encode pictures: mean and log-variance of q(z given the image), and the path of each.
+
+    One .npz holds all latents in memory first; jsonl and csv lines are written as they come, and so is a folder of one
+    .npz a picture.
+
+    \b
+    Example:
+      vae encode photos/ -o latents.npz
+    """
+    out = _checked(output, form, skip_existing)
+    vae = model.open()
+    inputs = Inputs(images, vae, many, built_in=model.built_in)
+    if out.kind == "folder":
+        _write_each(output, vae, inputs, skip_existing)
+    elif form == "npz":
+        _write_npz(out, vae, inputs)
+    else:
+        _write_rows(out, form, vae, inputs)
+    out.say_written(f"{inputs.done} latents")
+    inputs.finish()
+
+
+def _checked(output: str, form: str, skip_existing: bool) -> Output:
+    """What -o asks for, where the other options allow it."""
+    out = Output.parse(output, numbers=False, binary=form == "npz")
+    is_folder = out.kind == "folder"
+    if is_folder and form != "npz":
+        raise InputError(f"{output} is a folder, and --format {form} writes one file; give its name.")
+    if skip_existing and not is_folder:
+        raise InputError("--skip-existing is for a folder: -o DIR/.")
+    asked = latents.SUFFIXES.get(Path(output).suffix.lower(), form)
+    if asked != form and not is_folder:
+        raise InputError(f"{output} would hold {form}, by --format; give --format {asked}, or another name.")
+    return out
+
+
+def _write_each(folder: str, vae: VAE, inputs: Inputs, skip_existing: bool) -> None:
+    places = inputs.claim_mirrored(folder, ".npz", skip_existing=skip_existing)
+    for paths, images in inputs.batches():
+        for path, mean, logvar in zip(paths, *vae.encode(images), strict=True):
+            write_bytes_below(places[path], latents.to_npz(mean, logvar))
+
+
+def _write_rows(out: Output, form: str, vae: VAE, inputs: Inputs) -> None:
+    inputs.claim(out)
+    seen, first = out.kind == "stdout" and sys.stdout.isatty(), True
+    with out.stream() as file:
+        for paths, images in inputs.batches():
+            file.write(latents.to_rows(paths, vae.encode(images), form, first=first, seen=seen))
+            first = False
+
+
+def _write_npz(out: Output, vae: VAE, inputs: Inputs) -> None:
+    import numpy as np
+
+    inputs.claim(out)
+    every: list[str] = []
+    means, logvars = ([np.empty((0, vae.latent_size), np.float32)] for _ in range(2))
+    for paths, images in inputs.batches():
+        mean, logvar = vae.encode(images)
+        every += paths
+        means.append(mean)
+        logvars.append(logvar)
+    out.write_bytes(latents.to_npz(np.concatenate(means), np.concatenate(logvars), every))

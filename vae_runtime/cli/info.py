@@ -1,0 +1,31 @@
+"""`vae info`: what a model is."""
+
+from __future__ import annotations
+
+import click
+
+from ..console import show, write_stdout
+from .options import model_option
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="The manifest, as it is.")
+@model_option
+def info(as_json: bool, path: str | None) -> None:
+    """Say what the model is, from its manifest, and how much memory it needs at most; opens no graph.
+
+    \b
+    Example:
+      vae info --json
+    """
+    from ..model import manifest as manifests
+    from ..model.location import locate
+    from .facts import table
+
+    folder = locate(path)
+    manifest = manifests.read(folder)
+    if as_json:
+        write_stdout(manifest.to_json())
+        return
+    for line in table(manifest, folder):
+        show(line)

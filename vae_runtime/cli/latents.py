@@ -1,0 +1,76 @@
+"""Files of latents: what `vae encode` writes, `vae decode` reads."""
+
+from __future__ import annotations
+
+import io
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InputError
+from .rows import rows_as_bytes
+from .standard_input import standard_input
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    import numpy.typing as npt
+
+    from ..maths.posterior import Posterior
+
+SUFFIXES = {".npz": "npz", ".jsonl": "jsonl", ".csv": "csv"}  # and the format that each says
+_NPY, _ZIP = b"\x93NUMPY", (b"PK\3\4", b"PK\5\6")  # how .npy and .npz begin; the last is an empty .npz
+_PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"BM")
+
+
+def to_npz(mean: npt.NDArray[np.float32], logvar: npt.NDArray[np.float32], paths: Sequence[str] | None = None) -> bytes:
+    """Latents as an .npz: `mean` and `logvar`, [batch, latent_size] with the `path` of each, or [latent_size] alone."""
+    import numpy as np
+
+    buffer = io.BytesIO()
+    arrays = {} if paths is None else {"path": np.array(paths, np.str_)}
+    np.savez(buffer, mean=mean, logvar=logvar, **arrays)  # type: ignore[arg-type]
+    return buffer.getvalue()
+
+
+def from_npz(content: bytes, name: str) -> npt.NDArray[Any]:
+    """The latents in an .npz, its `z` or else its `mean`, or in an .npy; an InputError that names it for all else."""
+    from ..model.limits import LATENTS_BYTES
+    from ..npz import ArraysError, read_npy, read_npz
+
+    if not content.startswith((_NPY, *_ZIP)):
+        advice = " It looks like a picture: vae encode makes latents of it." if content.startswith(_PICTURES) else ""
+        raise InputError(f"{name} is not an .npz or .npy file of latents.{advice}")
+    try:
+        if content.startswith(_NPY):
+            return read_npy(content)
+        (latents,) = read_npz(content, LATENTS_BYTES, first_of=("z", "mean")).values()
+        return latents
+    except ArraysError as error:
+        raise InputError(f"{name} is not an .npz or .npy file of latents ({error}).") from None
+
+
+def read_latents(path: str) -> npt.NDArray[Any]:
+    """The latents in a file, or on standard input for -."""
+    from ..files import read_stream
+    from ..model.limits import LATENTS_BYTES
+
+    try:
+        with nullcontext(standard_input()) if path == "-" else open(path, "rb") as file:
+            content = read_stream(file, LATENTS_BYTES)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}).") from None
+    if len(content) > LATENTS_BYTES:
+        raise InputError(f"{path} has more than {LATENTS_BYTES:,} bytes, the limit for latents; decode them in parts.")
+    return from_npz(content, path)
+
+
+def to_rows(paths: Sequence[str], posterior: Posterior, form: str, *, first: bool, seen: bool) -> bytes:
+    """Latents as rows of "jsonl" (lists) or "csv" (a column a number); first, seen: as of `rows_as_bytes`."""
+    parts = list(zip(paths, posterior.mean.tolist(), posterior.logvar.tolist(), strict=True))
+    if form == "jsonl":
+        return rows_as_bytes(["path", "mean", "logvar"], parts, form, first=first, seen=seen)
+    numbers = range(posterior.mean.shape[1])
+    columns = ["path", *(f"{part}_{index}" for part in ("mean", "logvar") for index in numbers)]
+    rows = [[path, *mean, *logvar] for path, mean, logvar in parts]
+    return rows_as_bytes(columns, rows, form, first=first, seen=seen)
