@@ -133,6 +133,23 @@ def test_samples_codes_and_scores_are_those_of_python(engine, tmp_path):
 
 
 @packages
+def test_scores_of_resized_and_of_absurd_pictures_are_those_of_python(tmp_path):
+    """Of the largest shipped model, in WebAssembly as in a page."""
+    model = ROOT / "artifacts" / "mnist"
+    vae = VAE.load(model)
+    digits = to_uint8(vae.sample(6, seed=3))[:, 0]
+    pictures = [Image.fromarray(d).resize((61, 90), Image.Resampling.BICUBIC) for d in digits]
+    pictures.append(Image.fromarray(np.random.default_rng(0).integers(0, 256, (60, 70), dtype=np.uint8)))
+    for i, picture in enumerate(pictures):
+        picture.save(tmp_path / f"{i}.pgm")
+    expected = vae.score(read_images(pictures, vae.manifest.image))
+    lines = node("score", model, *(tmp_path / f"{i}.pgm" for i in range(7)), "--engine", "web")
+    differences = np.abs([line["score"] for line in lines] - expected)
+    assert expected[:6].max() < 500 < 3000 < expected[6]
+    assert differences[:6].max() < 1e-4 and differences[6] < 1e-3
+
+
+@packages
 def test_a_damaged_model_and_a_picture_that_is_none_end_in_a_sentence(tmp_path):
     model = tmp_path / "model"
     shutil.copytree(ROOT / "artifacts" / "mnist-2d", model)
