@@ -37,7 +37,7 @@ def _places_of_python() -> "list[str]":
 def _identity(place: str) -> object:
     """What folder it is, by whatever name or link; a place that is not there is only itself."""
     try:
-        found = os.stat(place)
+        status = os.stat(place)
     except OSError:
         return place
-    return found.st_dev, found.st_ino
+    return status.st_dev, status.st_ino

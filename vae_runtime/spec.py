@@ -27,14 +27,14 @@ class ImageSpec:
     invert: bool = False
 
     def __post_init__(self) -> None:
-        for name, found, known in (
+        for name, given, known in (
             ("mode", self.mode, tuple(MODES)),
             ("fit", self.fit, FITS),
             ("resample", self.resample, RESAMPLES),
             ("invert", self.invert, (False, True)),
         ):
-            if found not in known:
-                raise InputError(f"image.{name} is {found!r}; expected one of {', '.join(map(repr, known))}.")
+            if given not in known:
+                raise InputError(f"image.{name} is {given!r}; expected one of {', '.join(map(repr, known))}.")
         sizes_are_whole = len(self.shape) == 3 and all(type(size) is int and 0 < size < 2**31 for size in self.shape)
         if not sizes_are_whole or self.shape[0] != MODES[self.mode]:
             expected = f"[{MODES[self.mode]}, height, width]"

@@ -166,14 +166,14 @@ def read(folder: Path, *, digest: str | None = None) -> Manifest:
             f"{path} has more than {LIMIT_BYTES:,} bytes; a manifest has fewer. If an early version wrote too many "
             'scores into it, set its "calibration" to {} and calibrate the model again; else copy the model again.'
         )
-    found = hashlib.sha256(content).hexdigest()
-    if digest is not None and found != digest.strip().lower():
-        raise IntegrityError(f"{path} has the sha256 {found}, expected {digest}: it is another model, or was changed.")
+    actual = hashlib.sha256(content).hexdigest()
+    if digest is not None and actual != digest.strip().lower():
+        raise IntegrityError(f"{path} has the sha256 {actual}, expected {digest}: it is another model, or was changed.")
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError:
         raise ManifestError(f"{path} is not UTF-8 text; copy or download the model again.") from None
-    return dataclasses.replace(parse(text, str(path)), digest=found)
+    return dataclasses.replace(parse(text, str(path)), digest=actual)
 
 
 def read_bytes(folder: Path, manifest: Manifest) -> bytes:

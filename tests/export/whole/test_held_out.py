@@ -57,9 +57,9 @@ def test_a_p_value_is_that_against_all_other_pictures():
 @pytest.mark.parametrize("count", [19, 20, 99, 100, 360, 1000])
 def test_an_alarm_begins_just_above_the_threshold(count):
     known = np.random.default_rng(count).normal(size=count)
-    found = thresholds(known)
-    assert [rate for rate, _ in found] == [rate for rate in RATES if count >= round(1 / rate) - 1]
-    for rate, least in found:
+    alarms = thresholds(known)
+    assert [rate for rate, _ in alarms] == [rate for rate in RATES if count >= round(1 / rate) - 1]
+    for rate, least in alarms:
         above, at = (conformal_p_values(np.array([score]), known) for score in (np.nextafter(least, 9e9), least))
         assert is_anomalous(above, rate).all() and not is_anomalous(at, rate).any()
 
