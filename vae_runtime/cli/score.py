@@ -9,7 +9,7 @@ from ..errors import InputError
 from ..model.names import SCORES
 from .inputs import Inputs
 from .maps import score_batches, score_windows
-from .options import Many, ModelChoice, many_options, model_options
+from .options import Many, ModelChoice, images_argument, many_options, model_options
 from .outputs import require_stdout
 from .verdicts import Alarm, write_scores
 
@@ -17,7 +17,7 @@ ANOMALOUS = 10  # exit code
 
 
 @click.command()
-@click.argument("images", nargs=-1, required=True)
+@images_argument
 @click.option("--method", type=click.Choice(SCORES), default="elbo", show_default=True, help="Which score.")
 @click.option(
     "--false-alarm-rate",
