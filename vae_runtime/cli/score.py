@@ -8,10 +8,9 @@ from ..console import say
 from ..errors import InputError
 from ..model.names import SCORES
 from ..model.scores import require_score
-from . import completion
 from .inputs import Inputs
 from .maps import score_batches, score_windows
-from .options import Many, ModelChoice, many_options, model_options
+from .options import Many, ModelChoice, images_argument, many_options, model_options
 from .outputs import require_stdout
 from .verdicts import Alarm, write_scores
 
@@ -19,7 +18,7 @@ ANOMALOUS = 10  # exit code
 
 
 @click.command()
-@click.argument("images", nargs=-1, required=True, shell_complete=completion.file)
+@images_argument
 @click.option("--method", type=click.Choice(SCORES), default="elbo", show_default=True, help="Which score.")
 @click.option(
     "--false-alarm-rate",
