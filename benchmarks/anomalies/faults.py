@@ -17,7 +17,7 @@ import numpy.typing as npt
 from vae_runtime import VAE, read_images, score_tiled
 from vae_runtime.pictures.walking import pictures_in
 
-from .strangers import area
+from .other_data_sets import area
 
 Scores = dict[str, npt.NDArray[np.float64]]
 _folder = click.Path(path_type=Path, exists=True, file_okay=False)

@@ -28,7 +28,7 @@ SEEDS, SAMPLES, LOADS, DECODES = range(32), 25, 5, 200
 
 NUMBERS = """async ([seeds, samples]) => {
     const { opened } = await import("./main.js");
-    const { standardNormal } = await import("./vae/noise.js");
+    const { standardNormal } = await import("./vae/maths/noise.js");
     const vae = await opened;
     const drawn = [];
     for (const seed of seeds) {

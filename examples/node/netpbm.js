@@ -1,8 +1,14 @@
+// @ts-check
 // Pictures without a library: binary PGM (P5) and PPM (P6), 8 bits. `convert in.png out.pgm` makes them.
 
-// Returns { width, height, data } with RGBA bytes, as `fitPicture` takes them.
+const HEADER = /^P([56])\s+(?:#[^\n]*\n\s*)*(\d+)\s+(?:#[^\n]*\n\s*)*(\d+)\s+(?:#[^\n]*\n\s*)*255\s/;
+
+/**
+ * Returns { width, height, data } with RGBA bytes, as `fitPicture` takes them.
+ * @param {Buffer} content
+ */
 export function readNetpbm(content) {
-  const header = /^P([56])\s+(?:#[^\n]*\n\s*)*(\d+)\s+(?:#[^\n]*\n\s*)*(\d+)\s+(?:#[^\n]*\n\s*)*255\s/.exec(content.subarray(0, 1000).toString("latin1"));
+  const header = HEADER.exec(content.subarray(0, 1000).toString("latin1"));
   if (!header) {
     throw new Error("expected a binary PGM or PPM with 8 bits a channel.");
   }
@@ -20,7 +26,10 @@ export function readNetpbm(content) {
   return { width, height, data };
 }
 
-// bytes: [channels * height * width], as of `toBytes`.
+/**
+ * @param {Uint8Array | Uint8ClampedArray} bytes [channels * height * width], as of `toBytes`
+ * @param {readonly number[]} shape
+ */
 export function writeNetpbm(bytes, [channels, height, width]) {
   const pixels = Buffer.alloc(bytes.length);
   const size = height * width;

@@ -1,3 +1,4 @@
+// @ts-check
 // A VAE in Node. Each verb prints one line of JSON, or writes pictures:
 //
 //   node vae.js verify MODEL
@@ -16,6 +17,9 @@ import { VAE, VAEError, fitPicture, fromBytes, toBytes, verify } from "../../vae
 import { engine } from "./engines.js";
 import { readNetpbm, writeNetpbm } from "./netpbm.js";
 
+/** @typedef {Record<"n" | "seed" | "start" | "out" | "method", string> & { label?: string }} Options */
+
+/** @type {Record<string, (vae: VAE, paths: string[], options: Options) => Promise<object[]>>} */
 const verbs = {
   async verify(vae) {
     const report = await verify(vae);
@@ -27,7 +31,7 @@ const verbs = {
     const options = { seed: BigInt(seed), start: BigInt(start), label };
     const z = await vae.sampleLatents(Number(n), options);
     const bytes = toBytes(await vae.decode(z));
-    for (let i = 0; out && i < n; i++) {
+    for (let i = 0; out && i < Number(n); i++) {
       const one = bytes.subarray(i * vae.imageSize, (i + 1) * vae.imageSize);
       await writeFile(`${out}-${i}.${vae.imageShape[0] === 1 ? "pgm" : "ppm"}`, writeNetpbm(one, vae.imageShape));
     }
@@ -46,6 +50,11 @@ const verbs = {
   },
 };
 
+/**
+ * Pictures as images of the model, one after the other.
+ * @param {VAE} vae
+ * @param {string[]} paths
+ */
 async function read(vae, paths) {
   const images = new Float32Array(paths.length * vae.imageSize);
   for (const [i, name] of paths.entries()) {
@@ -55,6 +64,7 @@ async function read(vae, paths) {
   return images;
 }
 
+/** @type {(flat: Float32Array, size: number) => number[][]} */
 const rows = (flat, size) =>
   Array.from({ length: flat.length / size }, (_, i) => Array.from(flat.subarray(i * size, (i + 1) * size)));
 
@@ -67,7 +77,7 @@ const { values, positionals } = parseArgs({
     seed: { type: "string", default: "0" },
     start: { type: "string", default: "0" },
     label: { type: "string" },
-    out: { type: "string" },
+    out: { type: "string", default: "" },
     method: { type: "string", default: "elbo" },
   },
 });
@@ -77,12 +87,12 @@ if (!verbs[verb] || !model) {
   process.exit(2);
 }
 try {
-  const file = async (name) => new Uint8Array(await readFile(path.join(model, name)));
+  const file = async (/** @type {string} */ name) => new Uint8Array(await readFile(path.join(model, name)));
   const vae = await VAE.load(await engine(values.engine), file, { precision: values.precision });
   for (const line of await verbs[verb](vae, paths, values)) {
     console.log(JSON.stringify(line));
   }
 } catch (error) {
-  console.error(`vae: error: ${error.message}`);
+  console.error(`vae: error: ${error instanceof Error ? error.message : error}`);
   process.exitCode = error instanceof VAEError ? 4 : 2;
 }

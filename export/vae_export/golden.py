@@ -18,8 +18,8 @@ from vae_runtime.maths.likelihood import LIKELIHOODS
 from vae_runtime.maths.posterior import Posterior, reparameterise
 from vae_runtime.model.golden import GoldenVectors
 from vae_runtime.model.limits import GOLDEN_BYTES, MOST_REPLAY
-from vae_runtime.model.manifest import SCORES
 from vae_runtime.model.memory import Footprint
+from vae_runtime.model.names import SCORES
 
 from .parity import USUAL_NATS, Parity, likely_images, torch_numbers
 

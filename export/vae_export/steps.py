@@ -85,10 +85,8 @@ def add_golden_vectors(draft: Draft) -> Draft:
     count, draws = golden_size(source.config, footprints)
     golden = golden_vectors(source.model, source.config, source.detector, count=count, draws=draws)
     content, sizes = golden.to_bytes(), tensor_sizes(golden)
-    tolerance = {name: TOLERANCE[name] for name in sizes}
-    entry = Golden(file=describe("golden.npz", content), tolerance=tolerance)
-    draft = dataclasses.replace(draft, sizes=sizes)
-    return draft.extended({"golden.npz": content}, golden={"float32": entry})
+    entry = Golden(file=describe("golden.npz", content), tolerance={name: TOLERANCE[name] for name in sizes})
+    return dataclasses.replace(draft, sizes=sizes).extended({"golden.npz": content}, golden={"float32": entry})
 
 
 def compare_with_torch(draft: Draft) -> Draft:

@@ -51,7 +51,7 @@ def test_the_notice_names_all_that_is_of_others(root):
     assert "[NOTICE](../NOTICE)" in (root / "docs" / "RESULTS.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("place", ["vae/resampling.js", "licenses.txt"])
+@pytest.mark.parametrize("place", ["vae/pictures/resampling.js", "licenses.txt"])
 def test_the_port_of_pillows_resampling_has_its_licence(place):
     text = page_files()[place].decode()
     assert all(words in text for words in PILLOW)

@@ -12,7 +12,7 @@ from ..coerce import as_array
 from ..errors import InputError
 from ..maths.arrays import check_latents
 from ..maths.noise import whole_number
-from ..model.manifest import SCORES
+from ..model.names import SCORES
 from ..pictures.pixels import to_uint8
 from .base import Batch, Stage, one_of
 from .rows import LAYOUTS, read_row

@@ -6,12 +6,11 @@ import click
 
 from ..console import say
 from ..errors import InputError
-from ..model.manifest import SCORES
+from ..model.names import SCORES
 from ..model.scores import require_score
-from . import completion
 from .inputs import Inputs
 from .maps import score_batches, score_windows
-from .options import Many, ModelChoice, many_options, model_options
+from .options import Many, ModelChoice, images_argument, many_options, model_options
 from .outputs import require_stdout
 from .verdicts import Alarm, write_scores
 
@@ -19,7 +18,7 @@ ANOMALOUS = 10  # exit code
 
 
 @click.command()
-@click.argument("images", nargs=-1, required=True, shell_complete=completion.file)
+@images_argument
 @click.option("--method", type=click.Choice(SCORES), default="elbo", show_default=True, help="Which score.")
 @click.option(
     "--false-alarm-rate",
@@ -56,6 +55,7 @@ def score(
     Example:
       vae score photos/ --format csv > scores.csv
     """
+
     require_stdout("the scores go there: leave it open, or send it to a file with >")
     _check_flags(images, rate, two_sided, exit_code, maps, skip_existing)
     vae = model.open()

@@ -21,6 +21,7 @@ from ..errors import InputError, IntegrityError, ManifestError
 from ..maths.likelihood import Likelihood, read_likelihood, written
 from ..spec import ImageSpec
 from .limits import FILE_BYTES, FILES_BYTES, GOLDEN_BYTES
+from .names import SCORES
 from .strict_json import Reader, read_object
 
 FORMAT, FORMAT_VERSION = "vae-onnx", 2
@@ -33,7 +34,6 @@ ROLES = {  # of each prior family
 }
 DETECTOR = "detector"  # a role that any model may have
 POSTERIORS = ("diagonal_gaussian",)
-SCORES = ("elbo", "reconstruction", "kl", "complexity", "faults")  # methods of `VAE.score`
 TILED = tuple(f"{method}_tiled" for method in SCORES)  # the highest score of a picture's windows
 SCORE_NAME = r"[a-z][a-z0-9_]{0,30}"  # of a score, known to this reader or not
 CALIBRATION_LIMIT = 10_000  # scores of a method

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from ..errors import InputError
 from .location import is_built_in
-from .manifest import SCORES, Manifest
+from .manifest import Manifest
+from .names import SCORES
 
 Place = str | os.PathLike[str] | None  # of a model, as the caller named it; None is the built-in one
 

@@ -41,8 +41,12 @@ def check_target(folder: Path, incoming: Manifest, *, replace: bool = False) -> 
 
 def page_files() -> dict[str, bytes]:
     """The page's own files by their path in it: the parts of `page/`, and the JavaScript host in `vae/`."""
-    found = {path.name: path.read_bytes() for path in sorted((SOURCES / "page").iterdir()) if path.is_file()}
-    return {**found, **{f"vae/{path.name}": path.read_bytes() for path in sorted((SOURCES / "vae").glob("*.js"))}}
+    page = [path for path in sorted((SOURCES / "page").iterdir()) if path.is_file()]
+    host = sorted((SOURCES / "vae").rglob("*.js"))
+    return {
+        **{path.name: path.read_bytes() for path in page},
+        **{path.relative_to(SOURCES).as_posix(): path.read_bytes() for path in host},
+    }
 
 
 def model_files(folder: Path, manifest: Manifest, precision: str) -> dict[str, bytes]:

@@ -31,17 +31,17 @@ def read_engine(folder: Path) -> Engine:
     The tested version must be as it was published; another one is taken as it is.
     """
     places = (folder, folder / "dist", folder / "node_modules" / "onnxruntime-web" / "dist")
-    found = next((place for place in places if all((place / name).is_file() for name in SHA256)), None)
-    if found is None:
+    dist = next((place for place in places if all((place / name).is_file() for name in SHA256)), None)
+    if dist is None:
         raise InputError(
             f"{folder} holds no onnxruntime-web ({MODULE}, {WASM}). Try: npm install --ignore-scripts "
             f"onnxruntime-web@{TESTED}, and give node_modules/onnxruntime-web."
         )
-    engine = Engine(_version(found.parent / "package.json"), {name: (found / name).read_bytes() for name in SHA256})
+    engine = Engine(_version(dist.parent / "package.json"), {name: (dist / name).read_bytes() for name in SHA256})
     if engine.version == TESTED:
         for name, content in engine.files.items():
             if hashlib.sha256(content).hexdigest() != SHA256[name]:
-                raise IntegrityError(f"{found / name} is not that of onnxruntime-web {TESTED}; install it again.")
+                raise IntegrityError(f"{dist / name} is not that of onnxruntime-web {TESTED}; install it again.")
     return engine
 
 

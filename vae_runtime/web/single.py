@@ -14,7 +14,7 @@ from ..errors import InputError
 from ..model.wire import read_message
 from .bundle import SOURCES, page_files
 
-# What `vae/dense.js` knows.
+# What `vae/model/dense.js` knows.
 OPERATORS = {"Clip", "DequantizeLinear", "Gemm", "QuantizeLinear", "Relu", "Reshape", "Sigmoid"}
 _IMPORT = re.compile(r'(\bfrom\s*)"(\.[^"]+)"')
 _LINK, _SCRIPT = '<link rel="stylesheet" href="style.css">', '<script type="module" src="main.js"></script>'
@@ -40,7 +40,7 @@ def single_page(page: Mapping[str, Any], model: Mapping[str, bytes]) -> bytes:
         f"default-src 'none'; script-src data: {scripts}; style-src {_hash(style)}; img-src blob: data:; "
         "base-uri 'none'; form-action 'none'"
     )
-    html = _POLICY.sub(lambda found: f'{found[1]}"{policy}"', files["index.html"].decode())
+    html = _POLICY.sub(lambda meta: f'{meta[1]}"{policy}"', files["index.html"].decode())
     html = html.replace(_LINK, f'<style>{style}</style>\n    <script type="importmap">{imports}</script>')
     data = embedded.replace("<", "\\u003c")  # nothing in it ends the element
     html = html.replace(
@@ -66,8 +66,8 @@ def _named(name: str, content: bytes) -> str:
     """A module whose imports are names of the map in the place of relative paths."""
     folder = posixpath.dirname(name)
 
-    def absolute(found: re.Match[str]) -> str:
-        return f'{found[1]}"page/{posixpath.normpath(posixpath.join(folder, found[2]))}"'
+    def absolute(target: re.Match[str]) -> str:
+        return f'{target[1]}"page/{posixpath.normpath(posixpath.join(folder, target[2]))}"'
 
     return _IMPORT.sub(absolute, content.decode())
 

@@ -65,7 +65,7 @@ def test_the_small_engine_computes_what_onnxruntime_does(tmp_path, axis, transpo
     x = np.float32(random.normal(size=(5, 6)) * 2)
     session = import_onnxruntime().InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     (expected,) = session.run(["y"], {"x": x})
-    script = DENSE.replace("SOURCE", (ROOT / "vae_runtime" / "web" / "vae" / "dense.js").as_uri())
+    script = DENSE.replace("SOURCE", (ROOT / "vae_runtime" / "web" / "vae" / "model" / "dense.js").as_uri())
     command = [NODE, "--input-type=module", "-e", script, tmp_path / "dense.onnx", json.dumps(x.reshape(-1).tolist())]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import shutil
 import subprocess
 from pathlib import Path
@@ -49,7 +50,10 @@ def seed_of(value):
 def test_a_seed_gives_the_same_noise_as_in_python():
     cases = [(0, 0, 40), (1, 7, 2), (2**32, 2**40, 3), (2**53 + 1, 5, 64), (2**64 - 1, 2**64 - 4, 1)]
     found = asked(
-        *(("noise", "standardNormal", 50, size, {"seed": seed_of(s), "start": seed_of(i)}) for s, i, size in cases)
+        *(
+            ("maths/noise", "standardNormal", 50, size, {"seed": seed_of(s), "start": seed_of(i)})
+            for s, i, size in cases
+        )
     )
     for (seed, start, size), numbers in zip(cases, found, strict=True):
         expected = standard_normal(50, size, seed=seed, start=start).reshape(-1)
@@ -58,15 +62,17 @@ def test_a_seed_gives_the_same_noise_as_in_python():
 
 def test_a_seed_gives_the_same_labels_as_in_python():
     starts = (2**63, 2**64 - 2**62 - 100, 2**64 - 100)  # the second crosses the end of elements, the third of samples
-    found = asked(*(("noise", "uniformChoice", 200, 10, {"seed": 3, "start": seed_of(start)}) for start in starts))
+    found = asked(
+        *(("maths/noise", "uniformChoice", 200, 10, {"seed": 3, "start": seed_of(start)}) for start in starts)
+    )
     assert found == [uniform_choice(200, 10, seed=3, start=start).tolist() for start in starts]
 
 
 @pytest.mark.parametrize("seed", [-1, 0.5, 2**53, {"BigInt": str(2**64)}, "1", None, True])
 def test_a_seed_that_is_no_whole_number_is_refused(seed):
     found, start = asked(
-        ("noise", "standardNormal", 1, 2, {"seed": seed}),
-        ("noise", "standardNormal", 1, 2, {"seed": 0, "start": seed}),
+        ("maths/noise", "standardNormal", 1, 2, {"seed": seed}),
+        ("maths/noise", "standardNormal", 1, 2, {"seed": 0, "start": seed}),
     )
     assert found.startswith("InputError: seed is") and start.startswith("InputError: start is")
 
@@ -74,41 +80,58 @@ def test_a_seed_that_is_no_whole_number_is_refused(seed):
 @pytest.mark.parametrize("count", [-1, 0.5, 2**31, "1", None, True])
 def test_a_count_that_is_no_whole_number_is_refused(count):
     found = asked(
-        ("noise", "standardNormal", count, 2, {"seed": 0}), ("noise", "standardNormal", 1, count, {"seed": 0})
+        ("maths/noise", "standardNormal", count, 2, {"seed": 0}),
+        ("maths/noise", "standardNormal", 1, count, {"seed": 0}),
     )
     assert found[0].startswith("InputError: n is") and found[1].startswith("InputError: size is")
 
 
-def test_densities_and_likelihoods_are_those_of_python():
+def test_densities_are_those_of_python():
     z, mean, logvar = standard_normal(3, 5, seed=1)
     row = {"mean": mean, "logvar": logvar}
-    x, p = from_uint8(_random_bytes((2, 3, 4, 5)))
-    p.reshape(-1)[:5] = 0.0, 1.0, 0.5, 1e-7, 0.9999999
-    families = ({"family": "bernoulli"}, {"family": "gaussian", "sigma": 0.08})
     weights = np.array([-700.0, -710.0, -2.5])
-    normal, kl, drawn, mean_exp, *terms = asked(
-        ("gaussian", "logNormal", z, 0, 5, row),
-        ("gaussian", "klToStandardNormal", row, 0, 5),
-        ("gaussian", "reparameterise", row, z),
-        ("gaussian", "logMeanExp", weights.tolist()),
-        *(("likelihood", "logLikelihood", x, 0, p, 0, x.size, family) for family in families),
+    normal, kl, drawn, mean_exp = asked(
+        ("maths/gaussian", "logNormal", z, 0, 5, row),
+        ("maths/gaussian", "klToStandardNormal", row, 0, 5),
+        ("maths/gaussian", "reparameterise", row, z),
+        ("maths/gaussian", "logMeanExp", weights.tolist()),
     )
     assert normal == pytest.approx(float(gaussian.log_normal(z, mean, logvar)), rel=1e-12)
     assert kl == pytest.approx(float(gaussian.kl_to_standard_normal(mean, logvar)), rel=1e-12)
     np.testing.assert_allclose(drawn, reparameterise(Posterior(mean, logvar), z), rtol=3e-7)
     assert mean_exp == pytest.approx(float(log_mean_exp(weights)), rel=1e-12)
-    for found, family in zip(terms, families, strict=True):
-        assert found == pytest.approx(float(likelihood.log_likelihood(x, p, **family)), rel=1e-7)
+
+
+@pytest.mark.parametrize("name", ["Bernoulli", "ClippedBernoulli", "Gaussian"])
+def test_likelihoods_are_those_of_python_also_where_the_decoder_is_sure(name):
+    x, p = from_uint8(_random_bytes((2, 3, 4, 5)))
+    p.reshape(-1)[:5] = 0.0, 1.0, 0.5, 1e-7, 0.9999999
+    logits = standard_normal(1, x.size, seed=1).reshape(x.shape) * np.float32(20)
+    logits.reshape(-1)[:5] = 0, 100, -100, 1000, -1000
+    parameters = {"Gaussian": [0.08]}.get(name, [])
+    needs = {"Bernoulli": {"logits": logits}}.get(name, {"images": p})
+    made = {"new": ["maths/likelihood", name, *parameters]}
+    (found,) = asked(("maths/likelihood", "logLikelihood", made, x, 0, needs, 0, x.size))
+    expected = getattr(likelihood, name)(*parameters).log_prob(x, *needs.values())
+    assert found == pytest.approx(float(expected), rel=1e-7)
+
+
+def test_a_bernoulli_is_exact_where_a_probability_would_be_0_or_1():
+    x, logits = np.float32([0, 1, 1, 0]), np.float32([30, -300, 300, -30])
+    made = {"new": ["maths/likelihood", "Bernoulli"]}
+    found = asked(*(("maths/likelihood", "logLikelihood", made, x, i, {"logits": logits}, i, 1) for i in range(4)))
+    assert found == pytest.approx([-30 - math.exp(-30), -300, 0, -math.exp(-30)], rel=1e-12)
 
 
 def test_the_code_length_and_the_p_values_are_those_of_python():
     images = from_uint8(_random_bytes((2, 3, 9, 7)))
     known = np.sort(np.float64(_random_bytes((100,))))
-    lengths = asked(*(("complexity", "codeLength", images, i, [3, 9, 7]) for i in (0, 1)))
+    lengths = asked(*(("maths/complexity", "codeLength", images, i, [3, 9, 7]) for i in (0, 1)))
     np.testing.assert_allclose(lengths, complexity.code_length(images), rtol=1e-12)
     for two_sided in (False, True):
         asks = (
-            ("conformal", "conformalPValue", s, known.tolist(), {"twoSided": two_sided}) for s in (-1, known[7], 300)
+            ("maths/conformal", "conformalPValue", s, known.tolist(), {"twoSided": two_sided})
+            for s in (-1, known[7], 300)
         )
         expected = conformal.conformal_p_values([-1, known[7], 300], known, two_sided=two_sided)
         assert asked(*asks) == expected.tolist()
@@ -117,7 +140,7 @@ def test_the_code_length_and_the_p_values_are_those_of_python():
 def test_p_values_are_the_same_doubles_so_that_verdicts_are():
     asks = [(n, k) for n in (6, 99, 331, 332, 999, 1999) for k in (0, n // 3, (n + 1) * 29 // 100 - 1, n)]
     known = {n: np.arange(n).astype(float).tolist() for n, _ in asks}
-    found = asked(*(("conformal", "conformalPValue", n - k - 0.5, known[n]) for n, k in asks))
+    found = asked(*(("maths/conformal", "conformalPValue", n - k - 0.5, known[n]) for n, k in asks))
     assert found == [(1 + k) / (1 + n) for n, k in asks]
     assert found == [float(conformal.conformal_p_values(n - k - 0.5, known[n])) for n, k in asks]
 
@@ -125,18 +148,18 @@ def test_p_values_are_the_same_doubles_so_that_verdicts_are():
 def test_paths_and_smoothed_maps_are_those_of_python():
     a, b = standard_normal(2, 6, seed=2)
     for name, path in (("linear", paths.linear), ("spherical", paths.spherical)):
-        found = asked(*(("paths", name, a, end, t) for end in (b, -a, a * 2) for t in (0, 0.25, 1)))
+        found = asked(*(("maths/paths", name, a, end, t) for end in (b, -a, a * 2) for t in (0, 0.25, 1)))
         expected = np.concatenate([path(a, end, 5)[[0, 1, 4]] for end in (b, -a, a * 2)])
         np.testing.assert_array_max_ulp(np.float32(found), expected, maxulp=1)
     maps = standard_normal(2, 7 * 9, seed=3).reshape(2, 7, 9)
-    (found,) = asked(("smoothing", "windowMeans", maps, 7, 9, 5))
+    (found,) = asked(("maths/smoothing", "windowMeans", maps, 7, 9, 5))
     np.testing.assert_allclose(np.float32(found).reshape(maps.shape), smoothing.window_means(maps, 5), atol=1e-6)
 
 
 def test_the_pixel_map_is_that_of_python_both_ways():
     every = np.arange(256, dtype=np.uint8)
     odd = np.concatenate([from_uint8(every), np.float32([-1, 2, 0.5 / 255, 1.5 / 255, 2.5 / 255])])
-    images, back = asked(("pixels", "fromBytes", every), ("pixels", "toBytes", odd))
+    images, back = asked(("pictures/pixels", "fromBytes", every), ("pictures/pixels", "toBytes", odd))
     assert np.array_equal(np.float32(images), from_uint8(every))
     assert back == to_uint8(odd).tolist()
 
@@ -164,14 +187,14 @@ def test_a_picture_is_fitted_to_the_last_bit_as_in_python(mode, tmp_path):
         Image.fromarray(colours).save(tmp_path / "x.png")
         picture = read_picture(tmp_path / "x.png")
         expected.append(fit_picture(picture, ImageSpec(**{**spec, "shape": tuple(spec["shape"])})))
-        calls.append(("fitting", "fitPicture", {"width": size[0], "height": size[1], "data": colours}, spec))
+        calls.append(("pictures/fitting", "fitPicture", {"width": size[0], "height": size[1], "data": colours}, spec))
     for spec, found, wanted in zip(specs, asked(*calls), expected, strict=True):
         assert found == wanted.reshape(-1).tolist(), spec
 
 
 def test_sha256_needs_no_help_of_the_browser():
     contents = [_random_bytes((n,)) for n in (0, 1, 55, 56, 63, 64, 65, 1000)]
-    found = asked(*(("integrity", "digestOf", content) for content in contents))
+    found = asked(*(("model/integrity", "digestOf", content) for content in contents))
     assert [bytes(digest) for digest in found] == [hashlib.sha256(content.tobytes()).digest() for content in contents]
 
 
@@ -184,13 +207,14 @@ MANIFEST = (ROOT / "artifacts" / "mnist-conditional" / "manifest.json").read_tex
 
 def test_the_shipped_manifests_are_read():
     for folder in (ROOT / "artifacts").iterdir():
-        (found,) = asked(("manifest", "parseManifest", (folder / "manifest.json").read_text()))
+        (found,) = asked(("model/manifest", "parseManifest", (folder / "manifest.json").read_text()))
         assert found["scores"] == ["elbo", "reconstruction", "kl", "complexity"]
 
 
 DAMAGE = [
     (["format"], "onnx"),
-    (["format_version"], 2),
+    (["format_version"], 3),
+    (["format_version"], 1),  # of which no tolerance is for logits
     (["surprise"], 1),
     (["latent", "size"], 0),
     (["latent", "size"], "40"),
@@ -207,6 +231,8 @@ DAMAGE = [
     (["graphs", "encoder"], {}),
     (["golden", "float32", "tolerance", "nats"], -1),
     (["calibration"], {"elbo": [2, 1]}),
+    (["calibration"], {"Elbo": [1, 2]}),
+    (["golden", "float32", "tolerance", "logits"], None),
     (["prior", "labels", 0, "mean", 3], "5"),
     (["prior", "labels", 0, "mean", 3], None),
     (["prior", "labels", 0, "name"], "1"),  # another one's
@@ -228,13 +254,21 @@ def test_a_manifest_that_is_not_of_the_format_is_refused():
             inner = inner[key]
         inner[last] = value
         texts.append(json.dumps(manifest))
-    answers = asked(*(("manifest", "parseManifest", text) for text in texts))
+    answers = asked(*(("model/manifest", "parseManifest", text) for text in texts))
     for found, (place, value) in zip(answers, DAMAGE, strict=True):
         assert isinstance(found, str) and found.startswith("ManifestError: "), (place, value, found)
 
 
+def test_calibrations_of_scores_that_this_reader_does_not_know_are_none_of_its_business():
+    manifest = {**json.loads(MANIFEST), "calibration": {"elbo": [1, 2], "typicality_tiled": [0.5]}}
+    (found,) = asked(("model/manifest", "parseManifest", json.dumps(manifest)))
+    assert found["scores"] == ["elbo", "reconstruction", "kl", "complexity"]
+
+
 def test_no_json_and_a_web_page_are_refused_with_a_sentence():
-    cut, page = asked(("manifest", "parseManifest", MANIFEST[:500]), ("manifest", "parseManifest", "<!doctype html>"))
+    cut, page = asked(
+        ("model/manifest", "parseManifest", MANIFEST[:500]), ("model/manifest", "parseManifest", "<!doctype html>")
+    )
     assert cut.startswith("ManifestError: manifest.json is no JSON") and "web page" in page
 
 
@@ -243,7 +277,7 @@ def test_counts_and_windows_that_are_none_are_refused_and_an_odd_shape_runs(tmp_
     script = """
 import { readFile } from "node:fs/promises";
 import { VAE } from "SOURCE/index.js";
-import * as dense from "SOURCE/dense.js";
+import * as dense from "SOURCE/model/dense.js";
 const vae = await VAE.load(dense, async (name) => new Uint8Array(await readFile(`${process.argv[1]}/${name}`)));
 const x = Float32Array.from(JSON.parse(process.argv[2]));
 const told = async (work) => { try { await work(); } catch (error) { return error.message; } };

@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from tests.support.pages import BROWSER, MARKS, canvas, command, downloaded, ready, served, tab
+from tests.support.version_1 import write_version_1
 from vae_runtime import VAE, standard_normal, to_uint8
 
 pytestmark = MARKS
@@ -213,3 +214,23 @@ def test_a_page_of_one_file_opens_without_a_server(chromium, page_models, tmp_pa
         page.locator("#verdict", has_text="PASS").wait_for()
         expected = to_uint8(vae.sample(1, seed=0))[0, 0].astype(int)
         assert np.abs(canvas(page, "decoded")[..., 0] - expected).max() <= (1 if precision == "float32" else 25)
+
+
+def test_a_page_of_one_file_runs_a_model_of_version_1(chromium, page_models, tmp_path):
+    model = write_version_1(page_models["flat"], tmp_path / "model")
+    command("web", tmp_path / "page.html", "--single-file", "-m", model)
+    vae = VAE.load(model)
+    with tab(chromium, (tmp_path / "page.html").as_uri()) as page:
+        ready(page)
+        page.locator("#verify").press("Enter")
+        page.locator("#verdict", has_text="PASS").wait_for()
+        page.set_input_files("#file", _written(tmp_path / "white.png", np.full((28, 28), 255, np.uint8)))
+        score = vae.score(np.ones((1, 1, 28, 28), np.float32))[0]
+        page.locator("#picture-says", has_text="white.png: ").wait_for()
+        said = page.inner_text("#picture-says").removeprefix("white.png: ").partition(" nats")[0]
+        assert float(said) == pytest.approx(score, abs=0.2)
+
+
+def _written(path, pixels):
+    Image.fromarray(pixels).save(path)
+    return path

@@ -1,15 +1,19 @@
+// @ts-check
 // A picture file to RGBA bytes, by the browser's own decoder, under the rules of docs/FORMAT.md, section 4.
 //
 // The browser takes the first frame of an animation and reduces 16 bits in its own way; Python refuses the one and
 // rounds the other.
 
-import { checkSize } from "./vae/fitting.js";
+import { checkSize } from "./vae/pictures/fitting.js";
 import { InputError } from "./vae/index.js";
 
 const LIMIT_BYTES = 64 * 2 ** 20;
 const STARTS = [/^\x89PNG/, /^\xff\xd8\xff/, /^RIFF....WEBP/s, /^BM/]; // PNG, JPEG, WebP, BMP
 
-// blob -> { width, height, data }.
+/**
+ * A file, or what was pasted, as RGBA bytes.
+ * @param {Blob & { name?: string }} blob
+ */
 export async function decodePicture(blob) {
   const name = blob.name || "the picture";
   if (blob.size > LIMIT_BYTES) {
@@ -19,6 +23,7 @@ export async function decodePicture(blob) {
   if (!STARTS.some((pattern) => pattern.test(start))) {
     throw new InputError(`${name} is no picture that can be read here; expected PNG, JPEG, WebP or BMP.`);
   }
+  /** @type {ImageBitmapOptions} */
   const options = { imageOrientation: "from-image", colorSpaceConversion: "none", premultiplyAlpha: "none" };
   const bitmap = await createImageBitmap(blob, options).catch(() => {
     throw new InputError(`${name} is cut off, damaged, or too large for this browser; copy or save it again.`);
@@ -34,11 +39,16 @@ export async function decodePicture(blob) {
   }
 }
 
-// Canvases over a limit, which is each browser's own, stay empty and say nothing: so one pixel is tried.
+/**
+ * Canvases over a limit, which is each browser's own, stay empty and say nothing: so one pixel is tried.
+ * @param {ImageBitmap} bitmap
+ * @param {CanvasRenderingContext2D | null} context
+ * @param {string} name
+ */
 function pixelsOf(bitmap, context, name) {
   const { width, height } = bitmap;
   context?.fillRect(width - 1, height - 1, 1, 1);
-  if (!context?.getImageData(width - 1, height - 1, 1, 1).data[3]) {
+  if (!context || !context.getImageData(width - 1, height - 1, 1, 1).data[3]) {
     throw new InputError(`${name} is ${width}x${height}, too large for this browser. Make it smaller.`);
   }
   context.clearRect(0, 0, width, height);

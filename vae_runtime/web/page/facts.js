@@ -1,8 +1,17 @@
+// @ts-check
 // What the model is, from its manifest, and whether this device runs it as torch did.
 
+import { messageOf } from "./vae/errors.js";
 import { verify } from "./vae/index.js";
-import { $ } from "./dom.js";
+import { $ } from "./elements.js";
 
+/** @import { VAE } from "./vae/vae.js" */
+/** @import { Page } from "./types.js" */
+
+/**
+ * @param {VAE} vae
+ * @param {Page} page
+ */
 export function showFacts(vae, page) {
   const { manifest, digest } = vae;
   const { image, prior, likelihood, training } = manifest;
@@ -33,10 +42,10 @@ export function showFacts(vae, page) {
     $("verdict").textContent = "Replaying the golden vectors …";
     try {
       const { passed, tensors } = await verify(vae);
-      const found = tensors.map(({ tensor, difference }) => `${tensor} ${difference.toExponential(1)}`).join(", ");
-      $("verdict").textContent = `${passed ? "PASS" : "FAIL"}: the largest differences from torch are ${found}.`;
+      const differences = tensors.map(({ tensor, difference }) => `${tensor} ${difference.toExponential(1)}`).join(", ");
+      $("verdict").textContent = `${passed ? "PASS" : "FAIL"}: the largest differences from torch are ${differences}.`;
     } catch (error) {
-      $("verdict").textContent = `FAIL: ${error.message}`;
+      $("verdict").textContent = `FAIL: ${messageOf(error)}`;
     }
   });
 }

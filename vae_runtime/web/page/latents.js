@@ -1,15 +1,28 @@
+// @ts-check
 // The plane and the sliders: where the latent is, and what the decoder makes of it.
 
 import { toBytes } from "./vae/index.js";
-import { $, latest, paint, rested, saveCanvas, saveJSON } from "./dom.js";
+import { latest, paint, rested, saveCanvas, saveJSON } from "./dom.js";
+import { $ } from "./elements.js";
 import { showPlane } from "./plane.js";
+
+/** @import { VAE } from "./vae/vae.js" */
+/** @import { ChosenLatent, Origin } from "./chosen.js" */
+/** @import { Page, SliderSpec } from "./types.js" */
+/** @import { Walk } from "./walk.js" */
 
 const AT_FIRST = 8; // sliders; the others are folded away
 
+/**
+ * @param {VAE} vae
+ * @param {Page} page
+ * @param {ChosenLatent} latent
+ * @param {Walk} walk
+ */
 export function showLatents(vae, page, latent, walk) {
-  const say = rested((text) => ($("where").textContent = text));
+  const say = rested((/** @type {string} */ text) => ($("where").textContent = text));
   const rename = rested(() => history.replaceState(null, "", `#${latent.toHash()}`));
-  const show = latest(async (z) => {
+  const show = latest(async (/** @type {Float32Array} */ z) => {
     const bytes = toBytes(await vae.decode(z));
     paint($("decoded"), bytes, vae.imageShape);
     const text = describe(z, z === latent.z ? latent.origin : {}); // under the pointer it is no sample
@@ -30,6 +43,7 @@ export function showLatents(vae, page, latent, walk) {
   $("latent-to-end").addEventListener("click", () => walk.setEnd(latent.z));
   $("copy-link").addEventListener("click", async () => {
     const { href } = new URL(`#${latent.toHash()}`, location.href);
+    // Pages of plain http have no clipboard.
     const copied = await navigator.clipboard?.writeText(href).then(() => true, () => false);
     say(copied ? "The link is copied." : `The link: ${href}`);
   });
@@ -41,6 +55,10 @@ export function showLatents(vae, page, latent, walk) {
   });
 }
 
+/**
+ * @param {Float32Array} z
+ * @param {Origin} origin
+ */
 function describe(z, origin) {
   if (origin.seed !== undefined) {
     return `Sample ${origin.sample} of seed ${origin.seed}`;
@@ -48,29 +66,38 @@ function describe(z, origin) {
   return z.length === 2 ? `z = (${z[0].toFixed(2)}, ${z[1].toFixed(2)})` : "A latent of your own";
 }
 
+/**
+ * @param {SliderSpec[]} specs
+ * @param {ChosenLatent} latent
+ */
 function makeSliders(specs, latent) {
   $("sliders-legend").textContent =
     specs.length > 2 ? "One slider for each latent, the one that says most of a picture first" : "The latents";
   const [first, rest] = [specs.slice(0, AT_FIRST), specs.slice(AT_FIRST)];
   $("more-sliders").hidden = !rest.length;
-  $("more-sliders").querySelector("summary").textContent = `${rest.length} more`;
-  const folded = $("more-sliders").querySelector("div");
+  const [summary, folded] = $("more-sliders").children;
+  summary.textContent = `${rest.length} more`;
   return [...first.map((spec) => makeSlider($("sliders"), spec, latent)), ...rest.map((spec) => makeSlider(folded, spec, latent))];
 }
 
-// spec: { latent, kl, low, high } of page.json.
+/**
+ * @param {Element} parent
+ * @param {SliderSpec} spec
+ * @param {ChosenLatent} latent
+ */
 function makeSlider(parent, { latent: j, kl, low, high }, latent) {
   const field = document.createElement("label");
   const note = Object.assign(document.createElement("small"), { textContent: `${kl.toFixed(2)} nats` });
   const name = document.createElement("span");
-  const input = Object.assign(document.createElement("input"), { type: "range", min: low, max: high, step: 0.01 });
+  const range = { type: "range", min: String(low), max: String(high), step: "0.01" };
+  const input = Object.assign(document.createElement("input"), range);
   const output = document.createElement("output");
   name.append(`z ${j} `, note);
   field.append(name, input, output);
   parent.append(field);
   input.addEventListener("input", () => latent.set(latent.z.with(j, Number(input.value))));
   const follow = () => {
-    input.value = latent.z[j];
+    input.value = String(latent.z[j]);
     output.textContent = latent.z[j].toFixed(2);
   };
   return { follow };

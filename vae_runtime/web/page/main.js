@@ -1,15 +1,17 @@
+// @ts-check
 // The page: load, then hand the open model to each part.
 
-import { $ } from "./dom.js";
+import { messageOf } from "./vae/errors.js";
+import { ChosenLatent } from "./chosen.js";
+import { $ } from "./elements.js";
 import { showFacts } from "./facts.js";
-import { Latent } from "./latent.js";
 import { showLatents } from "./latents.js";
 import { showPicture } from "./picture.js";
 import { showSamples } from "./samples.js";
 import { load } from "./source.js";
 import { showWalk } from "./walk.js";
 
-// The open model, or why there is none.
+/** The open model, or why there is none. */
 export const opened = open();
 
 async function open() {
@@ -25,7 +27,7 @@ async function open() {
     });
     document.title = $("name").textContent = vae.manifest.name;
     $("app").hidden = false;
-    const latent = new Latent(vae, page.plane);
+    const latent = new ChosenLatent(vae, page.plane);
     const walk = showWalk(vae, latent);
     showLatents(vae, page, latent, walk);
     showPicture(vae, page, latent, walk);
@@ -44,13 +46,15 @@ async function open() {
   }
 }
 
+/** @param {number} bytes */
 function megabytes(bytes) {
   return (bytes / 1e6).toFixed(1);
 }
 
+/** @param {unknown} error */
 function sentence(error) {
   if (typeof WebAssembly === "undefined" || error instanceof WebAssembly.CompileError) {
-    return `This browser cannot run WebAssembly with SIMD; a newer one can. (${error.message})`;
+    return `This browser cannot run WebAssembly with SIMD; a newer one can. (${messageOf(error)})`;
   }
-  return `This page cannot start: ${error.message}`;
+  return `This page cannot start: ${messageOf(error)}`;
 }

@@ -1,46 +1,60 @@
+// @ts-check
 // A picture of the user's: opened, dropped, pasted or drawn; encoded, rebuilt, scored.
 
-import { fromBytes, toBytes, fitPicture } from "./vae/index.js";
+import { messageOf } from "./vae/errors.js";
+import { SCORES, fitPicture, fromBytes, toBytes } from "./vae/index.js";
 import { decodePicture } from "./decoding.js";
-import { $, fillTable, latest, paint, saveJSON, toRGBA } from "./dom.js";
+import { fillTable, latest, paint, saveJSON, toRGBA } from "./dom.js";
+import { $ } from "./elements.js";
 import { showPad } from "./pad.js";
 
-const WHAT = {
-  elbo: "elbo: all of it",
-  reconstruction: "reconstruction: what was not rebuilt",
-  kl: "kl: how far the latent is from the others",
-  complexity: "complexity: elbo less what any picture so complex takes",
-  faults: "faults: the likeliest fault, log-odds",
-};
+/** @import { Picture } from "./vae/pictures/fitting.js" */
+/** @import { VAE } from "./vae/vae.js" */
+/** @import { ChosenLatent } from "./chosen.js" */
+/** @import { Page } from "./types.js" */
+/** @import { Walk } from "./walk.js" */
+/** @typedef {Awaited<ReturnType<typeof judge>>} Findings */
 
+/**
+ * @param {VAE} vae
+ * @param {Page} page
+ * @param {ChosenLatent} latent
+ * @param {Walk} walk
+ */
 export function showPicture(vae, page, latent, walk) {
-  let found;
-  const unit = vae.manifest.scores.includes("faults") ? "log-odds of a fault" : "nats a pixel";
+  /** @type {Findings | undefined} */
+  let findings;
+  /** @type {(text: string, failed?: boolean) => void} */
   const say = (text, failed = false) => {
     $("picture-says").textContent = text;
     $("picture-says").className = failed ? "failed" : "";
   };
 
-  // decode: gives { width, height, data } as of a canvas, or a promise of it.
+  /** @type {(decode: () => Picture | Promise<Picture>, name: string) => Promise<void>} */
   const look = latest(async (decode, name) => {
     try {
-      found = await findings(vae, fromBytes(fitPicture(await decode(), vae.manifest.image)));
-      display(found);
-      const sure = found.scores.elbo.p === null ? "" : `, p-value ${found.scores.elbo.p.toPrecision(2)}`;
-      say(`${name}: ${found.scores.elbo.nats.toFixed(2)} nats${sure}.`);
+      findings = await judge(vae, fromBytes(fitPicture(await decode(), vae.manifest.image)));
+      display(findings);
+      const { nats, p } = findings.scores.elbo;
+      say(`${name}: ${nats.toFixed(2)} nats${p === null ? "" : `, p-value ${p.toPrecision(2)}`}.`);
     } catch (error) {
       $("findings").hidden = true; // they are another picture's
-      say(error.message, true);
+      say(messageOf(error), true);
     }
   });
 
+  /** @param {Findings} findings */
   function display({ image, posterior, rebuilt, map, scores }) {
     paint($("seen"), toBytes(image), vae.imageShape);
     paint($("rebuilt"), toBytes(rebuilt), vae.imageShape);
-    const [low, high] = paintMap($("map"), map, vae.imageShape);
-    $("map-caption").textContent = `Strange: ${low.toFixed(1)} to ${high.toFixed(1)} ${unit}`;
-    const rows = Object.entries(scores);
-    fillTable($("scores"), rows.map(([name, { nats, p }]) => [WHAT[name], nats.toFixed(2), p?.toPrecision(2) ?? "–"]));
+    const [low, high] = paintMap($("map"), map.values, vae.imageShape);
+    $("map-caption").textContent = `Strange: ${low.toFixed(1)} to ${high.toFixed(1)} ${map.unit}`;
+    const rows = Object.entries(scores).map(([name, { nats, p }]) => [
+      `${name}: ${SCORES[name].says}`,
+      nats.toFixed(2),
+      p?.toPrecision(2) ?? "–",
+    ]);
+    fillTable($("scores"), rows);
     const { mean, sigma } = posterior;
     fillTable($("posterior"), page.sliders.map(({ latent: j }) => [`z ${j}`, mean[j].toFixed(3), sigma[j].toFixed(3)]));
     $("findings").hidden = false;
@@ -51,10 +65,16 @@ export function showPicture(vae, page, latent, walk) {
     ? "the p-value is the share of normal pictures as strange"
     : "the model is not calibrated, so that there are no p-values";
   showPad(vae.manifest.image, (picture) => look(() => picture, "Your drawing"));
-  const open = (file) => file && look(() => decodePicture(file), file.name || "The pasted picture");
-  $("file").addEventListener("change", () => open($("file").files[0]));
+  /** @type {(files: FileList | undefined | null) => void} */
+  const open = (files) => {
+    const file = files?.[0];
+    if (file) {
+      look(() => decodePicture(file), file.name || "The pasted picture");
+    }
+  };
+  $("file").addEventListener("change", () => open($("file").files));
   $("file").addEventListener("click", () => ($("file").value = "")); // the same file again is a change too
-  document.addEventListener("paste", (event) => open(event.clipboardData.files[0]));
+  document.addEventListener("paste", (event) => open(event.clipboardData?.files));
   document.addEventListener("dragover", (event) => {
     event.preventDefault();
     document.body.classList.add("dropping");
@@ -63,7 +83,7 @@ export function showPicture(vae, page, latent, walk) {
   document.addEventListener("drop", (event) => {
     event.preventDefault();
     document.body.classList.remove("dropping");
-    open(event.dataTransfer.files[0]);
+    open(event.dataTransfer?.files);
   });
   $("look-at-latent").addEventListener("click", async () => {
     const bytes = toBytes(await vae.decode(latent.z));
@@ -71,34 +91,41 @@ export function showPicture(vae, page, latent, walk) {
     const data = toRGBA(vae.manifest.image.invert ? bytes.map((byte) => 255 - byte) : bytes, vae.imageShape);
     look(() => ({ width, height, data }), "The decoded latent");
   });
-  $("to-latents").addEventListener("click", () => latent.set(found.posterior.mean));
-  $("picture-to-start").addEventListener("click", () => walk.setStart(found.posterior.mean));
-  $("picture-to-end").addEventListener("click", () => walk.setEnd(found.posterior.mean));
-  $("save-findings").addEventListener("click", () => {
-    const { posterior, scores } = found;
+  /** @type {(id: string, use: (findings: Findings) => void) => void} */
+  const onClick = (id, use) => $(id).addEventListener("click", () => findings && use(findings));
+  onClick("to-latents", ({ posterior }) => latent.set(posterior.mean));
+  onClick("picture-to-start", ({ posterior }) => walk.setStart(posterior.mean));
+  onClick("picture-to-end", ({ posterior }) => walk.setEnd(posterior.mean));
+  onClick("save-findings", ({ posterior, scores }) => {
     saveJSON({ model: vae.manifest.name, digest: vae.digest, ...posterior, scores }, `${vae.manifest.name}-picture.json`);
   });
 }
 
-// Everything the page says of one image: Float32Array [imageSize].
-async function findings(vae, image) {
+/**
+ * Everything the page says of one image.
+ * @param {VAE} vae
+ * @param {Float32Array} image
+ */
+async function judge(vae, image) {
   const { mean, logvar } = await vae.encode(image);
-  const scores = {};
-  for (const method of vae.manifest.scores) {
-    const [nats] = await vae.score(image, { method });
-    scores[method] = { nats, p: vae.pValue(nats, { method }) };
-  }
-  const method = vae.manifest.scores.includes("faults") ? "faults" : "reconstruction";
+  const scores = Object.entries(await vae.scores(image)).map(([method, [nats]]) => [method, { nats, p: vae.pValue(nats, { method }) }]);
+  const method = vae.maps[vae.maps.length - 1];
   return {
     image,
     posterior: { mean, sigma: logvar.map((value) => Math.exp(value / 2)) },
     rebuilt: await vae.decode(mean),
-    map: await vae.anomalyMap(image, { method }),
-    scores,
+    map: { values: await vae.anomalyMap(image, { method }), unit: SCORES[method].map?.unit },
+    /** @type {Record<string, { nats: number, p: number | null }>} */
+    scores: Object.fromEntries(scores),
   };
 }
 
-// Black at the lowest, red, and yellow at the highest; returns both.
+/**
+ * Black at the lowest, red, and yellow at the highest; returns both.
+ * @param {HTMLCanvasElement} canvas
+ * @param {Float32Array} map
+ * @param {readonly number[]} shape
+ */
 function paintMap(canvas, map, [, height, width]) {
   const low = map.reduce((least, value) => Math.min(least, value));
   const high = map.reduce((most, value) => Math.max(most, value));

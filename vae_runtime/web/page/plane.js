@@ -1,18 +1,33 @@
+// @ts-check
 // The plane of latents: encoded pictures as points, the latent in its place, live decoding under the pointer.
 
-import { $, arrow } from "./dom.js";
+import { arrow, contextOf } from "./dom.js";
+import { $ } from "./elements.js";
+
+/** @import { ChosenLatent } from "./chosen.js" */
+/** @import { Page } from "./types.js" */
+
+/** @typedef {{ mean: Float32Array, sigma: Float32Array }} Spread where a picture's latent lies */
 
 // Okabe and Ito's colours, told apart by most eyes. Short labels are written where they lie, long ones in a legend.
 const COLOURS = ["#3a8fd0", "#d55e00", "#009e73", "#cc79a7", "#b58900", "#56b4e9", "#8f74d8", "#8c8c8c", "#dd5555", "#33aa88"];
 
-// show(z): decode and show. Returns { draw, mark }: draw again, and mark a posterior { mean, sigma }.
+/**
+ * Returns { draw }, which draws again.
+ * @param {Page} page
+ * @param {ChosenLatent} latent
+ * @param {(z: Float32Array) => void} show decode and show
+ */
 export function showPlane({ plane: { limit, points, labels, names }, ...page }, latent, show) {
   const canvas = $("plane");
+  /** @type {Spread | undefined} */
   let posterior;
   $("plane-help").textContent =
     `${page.plane_says} Point to decode, click to stay; the arrow keys move, with Shift further, Home goes to the middle.`;
 
+  /** @type {(place: readonly number[], side: number) => [x: number, y: number]} */
   const toScreen = ([right, up], side) => [(0.5 + right / (2 * limit)) * side, (0.5 - up / (2 * limit)) * side];
+  /** @type {(event: PointerEvent) => [right: number, up: number]} */
   const toPlane = ({ offsetX, offsetY }) => {
     const side = canvas.clientWidth;
     return [(offsetX / side - 0.5) * 2 * limit, (0.5 - offsetY / side) * 2 * limit];
@@ -25,14 +40,14 @@ export function showPlane({ plane: { limit, points, labels, names }, ...page }, 
     }
     const ratio = window.devicePixelRatio || 1;
     canvas.width = canvas.height = Math.round(side * ratio);
-    const context = canvas.getContext("2d");
+    const context = contextOf(canvas);
     context.scale(ratio, ratio);
     const style = getComputedStyle(canvas);
     drawPoints(context, side);
     context.strokeStyle = style.color;
     context.lineWidth = 2;
     if (posterior) {
-      drawEllipse(context, side);
+      drawEllipse(context, side, posterior);
     }
     const [x, y] = toScreen(latent.project(latent.z), side);
     context.beginPath();
@@ -44,6 +59,10 @@ export function showPlane({ plane: { limit, points, labels, names }, ...page }, 
     context.stroke();
   }
 
+  /**
+   * @param {CanvasRenderingContext2D} context
+   * @param {number} side
+   */
   function drawPoints(context, side) {
     context.font = "11px system-ui, sans-serif";
     context.textBaseline = "middle";
@@ -67,10 +86,15 @@ export function showPlane({ plane: { limit, points, labels, names }, ...page }, 
     });
   }
 
-  // Two sigmas around the mean, seen on the plane.
-  function drawEllipse(context, side) {
-    const { mean, sigma } = posterior;
+  /**
+   * Two sigmas around the mean, seen on the plane.
+   * @param {CanvasRenderingContext2D} context
+   * @param {number} side
+   * @param {Spread} posterior
+   */
+  function drawEllipse(context, side, { mean, sigma }) {
     const [u, v] = latent.axes;
+    /** @type {(a: readonly number[], b: readonly number[]) => number} */
     const spread = (a, b) => sigma.reduce((sum, s, j) => sum + a[j] * b[j] * s * s, 0);
     const first = Math.sqrt(spread(u, u)); // Cholesky of the 2 x 2 covariance
     const shared = spread(u, v) / first;
@@ -111,8 +135,8 @@ export function showPlane({ plane: { limit, points, labels, names }, ...page }, 
   });
   new ResizeObserver(draw).observe(canvas);
   window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
-  latent.addEventListener("posterior", ({ detail }) => {
-    posterior = detail;
+  latent.addEventListener("posterior", (event) => {
+    posterior = /** @type {CustomEvent<Spread>} */ (event).detail;
     draw();
   });
   return { draw };

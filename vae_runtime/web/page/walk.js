@@ -1,20 +1,34 @@
+// @ts-check
 // From one latent to another, by hand or played.
 
 import { toBytes } from "./vae/index.js";
-import { $, latest, paint, paintGrid, saveCanvas } from "./dom.js";
+import { latest, paint, paintGrid, saveCanvas } from "./dom.js";
+import { $ } from "./elements.js";
+
+/** @import { VAE } from "./vae/vae.js" */
+/** @import { ChosenLatent } from "./chosen.js" */
+
+/** @typedef {Record<"setStart" | "setEnd", (z: Float32Array) => void>} Walk */
 
 const SECONDS = 3; // from end to end
 const STILLS = 8; // of a strip, and of a way played where motion is not wanted
 
-// Returns { setStart(z), setEnd(z) }. Until both are set, the way leads from the plane's middle to the chosen latent.
+/**
+ * Until both ends are set, the way leads from the plane's middle to the chosen latent.
+ * @param {VAE} vae
+ * @param {ChosenLatent} latent
+ * @returns {Walk}
+ */
 export function showWalk(vae, latent) {
   const stillness = window.matchMedia("(prefers-reduced-motion: reduce)");
+  /** @type {{ start: Float32Array, end: Float32Array | null }} */
   const ends = { start: Float32Array.from(latent.centre), end: null };
+  /** @type {number | undefined} */
   let playing;
 
-  const at = (t) => vae.between(ends.start, ends.end ?? latent.z, t, { path: $("path").value });
+  const at = (/** @type {number} */ t) => vae.between(ends.start, ends.end ?? latent.z, t, { path: $("path").value });
   const show = latest(async () => {
-    const t = Number($("way").value);
+    const t = $("way").valueAsNumber;
     paint($("walk-now"), toBytes(await vae.decode(await at(t))), vae.imageShape);
     $("way").setAttribute("aria-valuetext", `${Math.round(100 * t)} percent of the way`);
   });
@@ -34,12 +48,12 @@ export function showWalk(vae, latent) {
   function play() {
     const frames = stillness.matches ? STILLS - 1 : SECONDS * 30;
     const pause = stillness.matches ? 1000 : 1000 / 30;
-    let frame = $("way").value < 1 ? Math.floor($("way").value * frames) : -1;
+    let frame = $("way").valueAsNumber < 1 ? Math.floor($("way").valueAsNumber * frames) : -1;
     $("play").setAttribute("aria-pressed", "true");
     $("play").textContent = "Pause";
-    playing = setInterval(() => {
+    playing = window.setInterval(() => {
       frame += 1;
-      $("way").value = Math.min(frame / frames, 1);
+      $("way").value = String(Math.min(frame / frames, 1));
       show();
       if (frame >= frames) {
         stop();
@@ -51,9 +65,10 @@ export function showWalk(vae, latent) {
     stop();
     show();
   });
-  $("path").addEventListener("change", show);
+  $("path").addEventListener("change", () => show());
   $("play").addEventListener("click", () => (playing ? stop() : play()));
   $("save-strip").addEventListener("click", async () => {
+    /** @type {number[]} */
     const z = [];
     for (let i = 0; i < STILLS; i++) {
       z.push(...(await at(i / (STILLS - 1))));
@@ -63,6 +78,7 @@ export function showWalk(vae, latent) {
     saveCanvas(strip, `${vae.manifest.name}-way.png`);
   });
   latent.addEventListener("change", () => ends.end ?? showEnds());
+  /** @type {(end: "start" | "end") => (z: Float32Array) => void} */
   const set = (end) => (z) => {
     ends[end] = z.slice();
     showEnds();

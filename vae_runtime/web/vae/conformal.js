@@ -1,8 +1,0 @@
-// How rare a score as high is among normal images: the conformal p-value (docs/FORMAT.md, section 6).
-
-// known: the calibration scores. twoSided: how rare scores as far out are, too low ones too.
-export function conformalPValue(score, known, { twoSided = false } = {}) {
-  const share = (fits) => (1 + known.filter(fits).length) / (1 + known.length);
-  const high = share((other) => other >= score);
-  return twoSided ? Math.min(1, 2 * Math.min(high, share((other) => other <= score))) : high;
-}
