@@ -7,7 +7,6 @@ import click
 from ..console import say
 from ..errors import InputError
 from ..model.names import SCORES
-from ..model.scores import require_score
 from . import completion
 from .inputs import Inputs
 from .maps import score_batches, score_windows

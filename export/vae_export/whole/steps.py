@@ -10,12 +10,13 @@ from vae_train.data import sources
 from vae_train.fit.plan import Request as FitRequest
 from vae_train.fit.run import run as fit_run
 from vae_train.measure.run import evaluate_run
-from vae_train.progress import say, watched
 
 from vae_runtime import VAE
 from vae_runtime.checks.calibrate import write_calibrated
 from vae_runtime.checks.verify import verify
+from vae_runtime.console import say
 from vae_runtime.model import manifest as manifests
+from vae_runtime.progress import watched
 from vae_runtime.stopping import end_by, is_stopping
 
 from ..errors import ExportError
