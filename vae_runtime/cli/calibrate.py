@@ -10,9 +10,8 @@ import click
 
 from ..console import say
 from ..errors import InputError
-from . import completion
 from .inputs import Inputs
-from .options import Many, ModelChoice, many_options, model_options
+from .options import Many, ModelChoice, images_argument, many_options, model_options
 
 if TYPE_CHECKING:
     from ..checks.thinning import Calibration
@@ -28,7 +27,7 @@ class _Target(NamedTuple):
 
 
 @click.command()
-@click.argument("images", nargs=-1, required=True, shell_complete=completion.file)
+@images_argument
 @click.option("--tile", is_flag=True, help="For `vae score --tile`.")
 @click.option("-o", "--output", help="Folder for a calibrated copy.  [default: the model of -m itself]")
 @click.option("--replace", is_flag=True, help="With -o: in place of another model, which is lost.")

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import InputError
-from . import completion, latents
+from . import latents
 from .inputs import Inputs
-from .options import Many, ModelChoice, many_options, model_options, output_option, skip_option
+from .options import Many, ModelChoice, images_argument, many_options, model_options, output_option, skip_option
 from .outputs import Output
 from .trees import write_bytes_below
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("images", nargs=-1, required=True, shell_complete=completion.file)
+@images_argument
 @output_option("FILE, or - for stdout.")
 @click.option("--format", "form", type=click.Choice(["npz", "jsonl", "csv"]), default="npz", show_default=True)
 @skip_option

@@ -93,6 +93,7 @@ class _File(click.Path):
 
 PROVIDER = _Provider()
 
+images_argument = click.argument("images", nargs=-1, required=True, shell_complete=completion.file)
 model_option = click.option(
     "-m",
     "--model",

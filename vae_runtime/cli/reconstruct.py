@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import InputError
-from . import completion
 from .inputs import Inputs
-from .options import Many, ModelChoice, many_options, model_options, output_option, skip_option
+from .options import Many, ModelChoice, images_argument, many_options, model_options, output_option, skip_option
 from .outputs import Output
 from .trees import write_image_below
 
@@ -20,7 +19,7 @@ WIDEST = 16  # pictures in a row
 
 
 @click.command()
-@click.argument("images", nargs=-1, required=True, shell_complete=completion.file)
+@images_argument
 @output_option("A grid as FILE.png; the same tree as DIR/, or img-%04d.png; - for stdout.")
 @skip_option
 @many_options

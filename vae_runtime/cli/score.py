@@ -7,10 +7,10 @@ import click
 from ..console import say
 from ..errors import InputError
 from ..model.names import SCORES
-from . import completion
+from ..model.scores import require_score
 from .inputs import Inputs
 from .maps import score_batches, score_windows
-from .options import Many, ModelChoice, many_options, model_options
+from .options import Many, ModelChoice, images_argument, many_options, model_options
 from .outputs import require_stdout
 from .verdicts import Alarm, write_scores
 
@@ -18,7 +18,7 @@ ANOMALOUS = 10  # exit code
 
 
 @click.command()
-@click.argument("images", nargs=-1, required=True, shell_complete=completion.file)
+@images_argument
 @click.option("--method", type=click.Choice(SCORES), default="elbo", show_default=True, help="Which score.")
 @click.option(
     "--false-alarm-rate",
@@ -55,7 +55,6 @@ def score(
     Example:
       vae score photos/ --format csv > scores.csv
     """
-    from ..model.scores import require_score
 
     require_stdout("the scores go there: leave it open, or send it to a file with >")
     _check_flags(images, rate, two_sided, exit_code, maps, skip_existing)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import InputError
 from .location import is_built_in
-from .manifest import Manifest
 from .names import SCORES
+
+if TYPE_CHECKING:
+    from .manifest import Manifest
 
 Place = str | os.PathLike[str] | None  # of a model, as the caller named it; None is the built-in one
 
