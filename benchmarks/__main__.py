@@ -14,13 +14,14 @@ from typing import Any
 
 import click
 
-from .engines.engines import ENGINES
+from .engines.decoders import ENGINES
 from .engines.interleave import Timing, Worker, compare
 from .machine.processes import cold_starts, installed_megabytes
 from .machine.roofline import count_work, measure_peaks
 from .machine.scaling import measure_scaling
 from .machine.training import measure_training
-from .report import Report, write
+from .measurements import Measurements
+from .report import write
 
 
 def say(text: str) -> None:
@@ -44,7 +45,7 @@ def main(
     output: Path,
 ) -> None:
     """Measure every engine on every model."""
-    report = Report(batches=batches, counts=counts)
+    measured = Measurements(batches=batches, counts=counts)
     with tempfile.TemporaryDirectory() as scratch:
         for folder in map(Path, models):
             built = Path(scratch) / folder.name
@@ -52,35 +53,35 @@ def main(
             subprocess.run(
                 [sys.executable, "-m", "benchmarks.engines.convert", folder, built], check=True, capture_output=True
             )
-            report.work[folder.name] = count_work(folder / "decoder.onnx")
+            measured.work[folder.name] = count_work(folder / "decoder.onnx")
             for threads in counts:
                 say(f"{folder.name}, {threads} threads")
-                report.timings[folder.name, threads] = _timings(folder, built, threads, batches, seconds, report)
+                measured.timings[folder.name, threads] = _timings(folder, built, threads, batches, seconds, measured)
         say("whole processes")
         first = Path(models[0])
-        report.cold = cold_starts(first, Path(scratch) / first.name, Path(scratch))
-    report.installed = {name: installed_megabytes(distributions) for name, (_, distributions) in ENGINES.items()}
-    report.peaks = {threads: measure_peaks(threads) for threads in counts}
+        measured.cold = cold_starts(first, Path(scratch) / first.name, Path(scratch))
+    measured.installed = {name: installed_megabytes(distributions) for name, (_, distributions) in ENGINES.items()}
+    measured.peaks = {threads: measure_peaks(threads) for threads in counts}
     say("wrapper, threads and many samples")
-    report.scaling = measure_scaling(Path(models[0]))
+    measured.scaling = measure_scaling(Path(models[0]))
     if training:
         say("training")
-        report.training = measure_training(say)
-    write(report, output)
+        measured.training = measure_training(say)
+    write(measured, output)
     say(f"Wrote {output / 'PERFORMANCE.md'}.")
 
 
 def _timings(
-    folder: Path, built: Path, threads: int, batches: tuple[int, ...], seconds: float, report: Report
+    folder: Path, built: Path, threads: int, batches: tuple[int, ...], seconds: float, measured: Measurements
 ) -> dict[str, dict[int, Timing]]:
     workers: dict[str, Any] = {}
     try:
         for name in ENGINES:
             try:
                 workers[name] = Worker(name, folder, built, threads)
-                report.differences[folder.name, name] = workers[name].difference
+                measured.differences[folder.name, name] = workers[name].difference
             except RuntimeError as error:
-                report.missing[folder.name, name] = str(error)
+                measured.missing[folder.name, name] = str(error)
         return compare(workers, batches, "vae_runtime", seconds, say)
     finally:
         for worker in workers.values():

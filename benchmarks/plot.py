@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from .report import Report
+from .measurements import Measurements
 
 
-def plot(report: Report, path: Path) -> None:
+def plot(measured: Measurements, path: Path) -> None:
     """One thread: a row of bars for each model, batch 1 and 64, and the roofline beside them."""
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    threads = report.counts[0]
-    figure, axes = plt.subplots(1, 1 + len(report.work), figsize=(15, 5.5), layout="constrained")
-    for axis, model in zip(axes, report.work, strict=False):
-        _bars(axis, report, model, threads)
-    _roof(axes[-1], report, threads)
+    threads = measured.counts[0]
+    figure, axes = plt.subplots(1, 1 + len(measured.work), figsize=(15, 5.5), layout="constrained")
+    for axis, model in zip(axes, measured.work, strict=False):
+        _bars(axis, measured, model, threads)
+    _roof(axes[-1], measured, threads)
     figure.savefig(path, dpi=100)
     plt.close(figure)
 
 
-def _bars(axis: Any, report: Report, model: str, threads: int) -> None:
-    engines = report.timings[model, threads]
+def _bars(axis: Any, measured: Measurements, model: str, threads: int) -> None:
+    engines = measured.timings[model, threads]
     names = list(engines)[::-1]
     for offset, batch, colour in ((0.2, 1, "#1f5c99"), (-0.2, 64, "#f28e2b")):
-        if batch not in report.batches:
+        if batch not in measured.batches:
             continue
         values = [engines[name][batch].microseconds for name in names]
         places = [index + offset for index in range(len(names))]
@@ -44,25 +43,25 @@ def _bars(axis: Any, report: Report, model: str, threads: int) -> None:
     axis.legend(loc="lower right")
 
 
-def _roof(axis: Any, report: Report, threads: int) -> None:
-    peak = report.peaks[threads]
+def _roof(axis: Any, measured: Measurements, threads: int) -> None:
+    peak = measured.peaks[threads]
     ridge = peak.gflops / peak.gbytes
     left, right = 0.1, 100.0
     axis.plot([left, ridge, right], [left * peak.gbytes, peak.gflops, peak.gflops], color="black")
     axis.text(right, peak.gflops * 1.08, f"{peak.gflops:.0f} GFLOP/s (float32)", ha="right", fontsize=8)
     axis.text(left * 1.2, left * peak.gbytes * 1.7, f"{peak.gbytes:.0f} GB/s", fontsize=8, rotation=38)
     colours = {"vae_runtime": "#1f5c99", "vae_runtime int8": "#f28e2b", "torch eager": "#c03028", "OpenVINO": "#59a14f"}
-    for (model, count), engines in report.timings.items():
+    for (model, count), engines in measured.timings.items():
         if count != threads:
             continue
         for batch, marker in ((1, "o"), (64, "s")):
             for name, colour in colours.items():
                 if name in engines and batch in engines[name]:
-                    speed = report.work[model].flop / engines[name][batch].microseconds / 1e3
-                    axis.plot(report.work[model].intensity(batch), speed, marker, color=colour, markersize=7)
-            place = report.work[model].intensity(batch)
+                    speed = measured.work[model].flop / engines[name][batch].microseconds / 1e3
+                    axis.plot(measured.work[model].intensity(batch), speed, marker, color=colour, markersize=7)
+            place = measured.work[model].intensity(batch)
             axis.axvline(place, color="grey", linewidth=0.5, linestyle=":")
-            side = "left" if model == min(report.work) else "right"
+            side = "left" if model == min(measured.work) else "right"
             axis.text(
                 place,
                 0.012,

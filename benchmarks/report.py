@@ -6,45 +6,26 @@ import dataclasses
 import json
 import os
 import platform
-from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from .engines.engines import ENGINES
+from .engines.decoders import ENGINES
 from .engines.interleave import ROUNDS, Timing
-from .machine.processes import Cold
-from .machine.roofline import Peaks, Work
+from .measurements import Measurements
 from .plot import plot
 
 FIRST = "vae_runtime"
 
 
-@dataclass
-class Report:
-    """All that one run measured; models by the names of their folders."""
-
-    batches: tuple[int, ...]
-    counts: tuple[int, ...]
-    work: dict[str, Work] = field(default_factory=dict)
-    timings: dict[tuple[str, int], dict[str, dict[int, Timing]]] = field(default_factory=dict)
-    differences: dict[tuple[str, str], float] = field(default_factory=dict)
-    missing: dict[tuple[str, str], str] = field(default_factory=dict)
-    cold: dict[str, Cold] = field(default_factory=dict)
-    installed: dict[str, float | None] = field(default_factory=dict)
-    peaks: dict[int, Peaks] = field(default_factory=dict)
-    scaling: dict[str, Any] = field(default_factory=dict)
-    training: dict[str, float] = field(default_factory=dict)
-
-
-def write(report: Report, folder: Path) -> None:
+def write(measured: Measurements, folder: Path) -> None:
     """Write all three files."""
-    plot(report, folder / "performance.png")
-    (folder / "PERFORMANCE.md").write_text("\n".join(_markdown(report)) + "\n", encoding="utf-8")
-    (folder / "performance.json").write_text(json.dumps(_plain(vars(report)), indent=1) + "\n", encoding="utf-8")
+    plot(measured, folder / "performance.png")
+    (folder / "PERFORMANCE.md").write_text("\n".join(_markdown(measured)) + "\n", encoding="utf-8")
+    (folder / "performance.json").write_text(json.dumps(_plain(vars(measured)), indent=1) + "\n", encoding="utf-8")
 
 
-def _markdown(report: Report) -> list[str]:
+def _markdown(measured: Measurements) -> list[str]:
     return [
         "# Performance",
         "",
@@ -57,27 +38,27 @@ def _markdown(report: Report) -> list[str]:
         "",
         "![speeds and roofline](performance.png)",
         "",
-        *_speeds(report),
-        *_missing(report),
+        *_speeds(measured),
+        *_missing(measured),
         *_lessons(),
-        *_processes(report),
-        *_roofline(report),
-        *_scaling(report),
-        *_training(report),
+        *_processes(measured),
+        *_roofline(measured),
+        *_scaling(measured),
+        *_training(measured),
     ]
 
 
-def _speeds(report: Report) -> list[str]:
+def _speeds(measured: Measurements) -> list[str]:
     lines = []
-    for (model, threads), engines in report.timings.items():
+    for (model, threads), engines in measured.timings.items():
         lines += [f"## Decoding, `{model}`, {threads} thread{'s' * (threads > 1)}", ""]
         lines += _table(
-            ["engine", *(f"batch {batch}" for batch in report.batches), "largest difference from torch"],
+            ["engine", *(f"batch {batch}" for batch in measured.batches), "largest difference from torch"],
             [
                 [
                     name,
-                    *(_cell(name, timings[batch]) for batch in report.batches),
-                    f"{report.differences[model, name]:.0e}",
+                    *(_cell(name, timings[batch]) for batch in measured.batches),
+                    f"{measured.differences[model, name]:.0e}",
                 ]
                 for name, timings in engines.items()
             ],
@@ -91,10 +72,10 @@ def _cell(name: str, timing: Timing) -> str:
     return f"{timing.microseconds:.1f} · **{timing.ratio:.2f}** ({timing.low:.2f}-{timing.high:.2f})"
 
 
-def _missing(report: Report) -> list[str]:
-    if not report.missing:
+def _missing(measured: Measurements) -> list[str]:
+    if not measured.missing:
         return []
-    return [*(f"Did not run: {name} on {model}: {why}." for (model, name), why in report.missing.items()), ""]
+    return [*(f"Did not run: {name} on {model}: {why}." for (model, name), why in measured.missing.items()), ""]
 
 
 def _lessons() -> list[str]:
@@ -102,11 +83,11 @@ def _lessons() -> list[str]:
     return [(Path(__file__).parent / "reading.md").read_text(encoding="utf-8")]
 
 
-def _processes(report: Report) -> list[str]:
-    sizes = {**report.installed, "vae sample -n 1": report.installed.get(FIRST)}
-    base = report.cold.get("vae sample -n 1")
+def _processes(measured: Measurements) -> list[str]:
+    sizes = {**measured.installed, "vae sample -n 1": measured.installed.get(FIRST)}
+    base = measured.cold.get("vae sample -n 1")
     rows = []
-    for name, cold in report.cold.items():
+    for name, cold in measured.cold.items():
         size = sizes.get(name)
         ratio = f"{cold.seconds / base.seconds:.1f}" if base else "-"
         rows.append(
@@ -122,15 +103,15 @@ def _processes(report: Report) -> list[str]:
     ]
 
 
-def _roofline(report: Report) -> list[str]:
+def _roofline(measured: Measurements) -> list[str]:
     rows = [
         [model, f"{work.flop / 1e6:.2f}", f"{work.weight_bytes / 1e3:.0f}", f"{work.activation_bytes / 1e3:.0f}"]
         + [f"{work.intensity(batch):.1f}" for batch in (1, 64)]
-        for model, work in report.work.items()
+        for model, work in measured.work.items()
     ]
     peaks = "; ".join(
         f"{threads} thread{'s' * (threads > 1)}: {peak.gflops:.0f} GFLOP/s, {peak.gbytes:.0f} GB/s"
-        for threads, peak in report.peaks.items()
+        for threads, peak in measured.peaks.items()
     )
     return [
         "## Roofline",
@@ -145,12 +126,12 @@ def _roofline(report: Report) -> list[str]:
     ]
 
 
-def _scaling(report: Report) -> list[str]:
-    found = report.scaling
-    if not found:
+def _scaling(measured: Measurements) -> list[str]:
+    scaling = measured.scaling
+    if not scaling:
         return []
-    before, after = found["resident MB before and after 512 images"]
-    grown = found["microseconds a sample"]
+    before, after = scaling["resident MB before and after 512 images"]
+    grown, two_threads = scaling["microseconds a sample"], scaling["two threads at batch 64"]
     return [
         "## The package around the engine",
         "",
@@ -159,11 +140,11 @@ def _scaling(report: Report) -> list[str]:
         *_table(
             ["", "batch 1", "batch 64"],
             [
-                [f"`{verb}`", *(f"{found['wrapper'][batch][verb]:.3f}" for batch in (1, 64))]
+                [f"`{verb}`", *(f"{scaling['wrapper'][batch][verb]:.3f}" for batch in (1, 64))]
                 for verb in ("decode", "sample")
             ],
         ),
-        f"Two threads at batch 64: {found['two threads at batch 64']:.2f} times the speed of one. A call of 512 images",
+        f"Two threads at batch 64: {two_threads:.2f} times the speed of one. A call of 512 images",
         f"and its reconstruction left {after - before:.1f} MB behind ({before:.1f} before, {after:.1f} after).",
         "",
         "Microseconds a sample, one thread: " + ", ".join(f"{n:,}: {time:.0f}" for n, time in grown.items()) + ".",
@@ -171,12 +152,12 @@ def _scaling(report: Report) -> list[str]:
     ]
 
 
-def _training(report: Report) -> list[str]:
-    if not report.training:
+def _training(measured: Measurements) -> list[str]:
+    if not measured.training:
         return []
     first: dict[str, float] = {}
     rows = []
-    for name, speed in report.training.items():
+    for name, speed in measured.training.items():
         shape, _, who = name.partition(": ")
         first.setdefault(shape, speed)
         rows.append([shape, who, f"{speed:,.0f}", f"{first[shape] / speed:.2f}"])
@@ -213,13 +194,13 @@ def _versions() -> str:
     names = sorted(
         {name for _, distributions in ENGINES.values() for name in distributions} - {"pillow", "safetensors"}
     )
-    found = []
+    versions = []
     for name in names:
         try:
-            found.append(f"{name} {metadata.version(name)}")
+            versions.append(f"{name} {metadata.version(name)}")
         except metadata.PackageNotFoundError:
-            found.append(f"{name} is not installed")
-    return f"Python {platform.python_version()}, " + ", ".join(found)
+            versions.append(f"{name} is not installed")
+    return f"Python {platform.python_version()}, " + ", ".join(versions)
 
 
 def _plain(value: Any) -> Any:

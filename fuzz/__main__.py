@@ -1,7 +1,7 @@
 """The short form of every fuzzer that needs nothing installed beside the development environment, one after the other.
 
     python -m fuzz
-    python -m fuzz folders writers
+    python -m fuzz disks.folders machine
 
 Some minutes; docs/RELIABILITY.md has the long forms, and those that need more (atheris, strace, other engines).
 """
@@ -34,21 +34,26 @@ SHORT: dict[str, tuple[str, ...]] = {
     "disks.writers": ("--rounds", "2"),
 }
 
+ROOMS = sorted({name.partition(".")[0] for name in SHORT if "." in name})
+
 
 @click.command()
-@click.argument("names", nargs=-1, type=click.Choice(list(SHORT)))
+@click.argument("names", nargs=-1, type=click.Choice([*SHORT, *ROOMS]))
 def main(names: tuple[str, ...]) -> None:
-    """Print a line for each, and all that it printed where it found something; exit with 1 if any did."""
-    found = 0
-    for name in names or SHORT:
+    """Print a line for each, and all that it printed where it found something; exit with 1 if any did.
+
+    NAMES are fuzzers or rooms of them; without any, all run.
+    """
+    failed = 0
+    for name in [fuzzer for fuzzer in SHORT if not names or {fuzzer, fuzzer.partition(".")[0]} & {*names}]:
         begun = time.monotonic()
         done = subprocess.run([sys.executable, "-m", f"fuzz.{name}", *SHORT[name]], capture_output=True, text=True)
         verdict = "found something" if done.returncode else "nothing found"
         click.echo(f"{name:24} {time.monotonic() - begun:5.0f} s  {verdict}")
         if done.returncode:
-            found += 1
+            failed += 1
             click.echo(done.stdout + done.stderr)
-    sys.exit(found > 0)
+    sys.exit(failed > 0)
 
 
 if __name__ == "__main__":

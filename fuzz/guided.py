@@ -43,10 +43,10 @@ SECONDS, BYTES = 10.0, 2**30
 def of_manifests(content: bytes) -> None:
     """A text is a manifest that is written and read back as itself, or a ManifestError."""
     try:
-        found = manifest.parse(content.decode("utf-8", "replace"))
+        parsed = manifest.parse(content.decode("utf-8", "replace"))
     except ManifestError:
         return
-    assert manifest.parse(found.to_json()) == found
+    assert manifest.parse(parsed.to_json()) == parsed
 
 
 def of_graphs(content: bytes) -> None:
@@ -59,8 +59,8 @@ def of_graphs(content: bytes) -> None:
     options = onnxruntime.SessionOptions()
     options.log_severity_level, options.intra_op_num_threads = 4, 1
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    (found,) = session.run(["out"], {"images": np.ones((3, 1, 4, 4), np.float32)})
-    assert found.shape == (3, 4) and found.dtype == np.float32
+    (row_sums,) = session.run(["out"], {"images": np.ones((3, 1, 4, 4), np.float32)})
+    assert row_sums.shape == (3, 4) and row_sums.dtype == np.float32
     assert time.monotonic() - begun < SECONDS and _peak() - before < BYTES
 
 
@@ -81,10 +81,10 @@ def of_golden(content: bytes) -> None:
 def of_latents(content: bytes) -> None:
     """Bytes are an array that they have room for, or an InputError; compressed ones within the limit."""
     try:
-        found = from_npz(content, "latents")
+        latents = from_npz(content, "latents")
     except InputError:
         return
-    assert isinstance(found, np.ndarray) and found.nbytes <= 2**28 and not found.dtype.hasobject
+    assert isinstance(latents, np.ndarray) and latents.nbytes <= 2**28 and not latents.dtype.hasobject
 
 
 def of_pictures(content: bytes) -> None:

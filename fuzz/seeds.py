@@ -35,15 +35,15 @@ def archives() -> dict[str, bytes]:
     np.savez_compressed(packed, z=np.zeros((2, 2), np.float32))
     arrays = dict(np.load(io.BytesIO(whole)))
     small = {name: array[:1] if array.ndim else array for name, array in arrays.items()}
-    found = {"one": one.getvalue(), "packed": packed.getvalue()}
+    archives = {"one": one.getvalue(), "packed": packed.getvalue()}
     for name, form in (
         ("small", small),
         ("of no image", {name: array[:0] for name, array in arrays.items() if array.ndim}),
     ):
         buffer = io.BytesIO()
         np.savez(buffer, **{**small, **form})
-        found[name] = buffer.getvalue()
-    return found
+        archives[name] = buffer.getvalue()
+    return archives
 
 
 def graph() -> ModelProto:

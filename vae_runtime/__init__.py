@@ -10,7 +10,15 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .deadlines import timeout
-    from .errors import InputError, IntegrityError, ManifestError, ProviderError, VAEError
+    from .errors import (
+        EngineError,
+        InputError,
+        IntegrityError,
+        ManifestError,
+        ProviderError,
+        TimeoutError,
+        VAEError,
+    )
     from .maths.bounds import ELBO
     from .maths.noise import standard_normal
     from .maths.posterior import Posterior
@@ -28,6 +36,7 @@ __version__ = "0.1.0"
 __all__ = [
     "ELBO",
     "VAE",
+    "EngineError",
     "ImageSpec",
     "InputError",
     "IntegrityError",
@@ -36,6 +45,7 @@ __all__ = [
     "Posterior",
     "ProviderError",
     "TiledScores",
+    "TimeoutError",
     "VAEError",
     "from_uint8",
     "image_grid",
@@ -50,6 +60,7 @@ __all__ = [
 _HOMES = {
     "ELBO": "maths.bounds",
     "VAE": "vae",
+    "EngineError": "errors",
     "ImageSpec": "spec",
     "InputError": "errors",
     "IntegrityError": "errors",
@@ -58,6 +69,7 @@ _HOMES = {
     "Posterior": "maths.posterior",
     "ProviderError": "errors",
     "TiledScores": "tiled",
+    "TimeoutError": "errors",
     "VAEError": "errors",
     "from_uint8": "pictures.pixels",
     "image_grid": "pictures.grids",

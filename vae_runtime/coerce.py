@@ -1,4 +1,4 @@
-"""Whatever a caller gives, as an array or a sentence."""
+"""Whatever a caller gives, as an array, a number or a sentence."""
 
 from __future__ import annotations
 
@@ -16,12 +16,23 @@ def as_array(value: Any, name: str) -> npt.NDArray[Any]:
         return np.asarray(value)
     except (ValueError, TypeError, RuntimeError) as error:  # the last is what a tensor that needs its gradient raises
         kind = type(value).__name__
-        if found := _of_a_tensor(value):
-            raise InputError(f"{name}: a {kind} came that {found[0]}; give its numbers: {found[1]}.") from error
+        if obstacle := _obstacle_of_a_tensor(value):
+            why, cure = obstacle
+            raise InputError(f"{name}: a {kind} came that {why}; give its numbers: {cure}.") from error
         raise InputError(f"{name}: a {kind} came that is no array ({error}); expected an array of numbers.") from error
 
 
-def _of_a_tensor(value: Any) -> tuple[str, str] | None:
+def as_number(value: Any, name: str) -> float:
+    """The value as a float; text, truth values and arrays of more than one number are an InputError that names it."""
+    try:
+        if not isinstance(value, (str, bytes, bool)) and not getattr(value, "ndim", 0):
+            return float(value)
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise InputError(f"{name} is {value!r}; expected a number.")
+
+
+def _obstacle_of_a_tensor(value: Any) -> tuple[str, str] | None:
     """What keeps a tensor of torch, which is never imported here, from being an array, and what makes it one."""
     place = str(getattr(getattr(value, "device", None), "type", "cpu"))
     if getattr(value, "requires_grad", False) is True:

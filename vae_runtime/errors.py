@@ -4,10 +4,12 @@
     ├── ManifestError    a model folder that does not say, in the known form, what it is
     ├── IntegrityError   bytes that are not the ones the manifest promises
     ├── InputError       an array, picture, path or option that the call cannot take
-    ├── ProviderError    onnxruntime is missing, or the asked execution provider did not come
+    ├── ProviderError    onnxruntime is missing or too old, or the asked execution provider did not come
+    ├── EngineError      onnxruntime failed on a model that is sound
     └── TimeoutError     a call took longer than `vae_runtime.timeout` gave it
 
-Every message is one sentence or two: what came, what was expected, what to do.
+Every message is one sentence or two: what came, what was expected, what to do. Where memory runs out, Python's own
+MemoryError is raised, be it numpy that asks for it or onnxruntime: it says nothing of the model.
 """
 
 import builtins
@@ -40,6 +42,12 @@ class TimeoutError(VAEError, builtins.TimeoutError):
 
 
 class ProviderError(VAEError):
-    """onnxruntime is not installed, or the asked execution provider did not come."""
+    """onnxruntime is not installed or too old, or the asked execution provider did not come."""
+
+    exit_code = 3
+
+
+class EngineError(VAEError):
+    """onnxruntime, or a driver below it, failed on a model that is sound: the same call may succeed elsewhere."""
 
     exit_code = 3

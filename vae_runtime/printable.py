@@ -1,4 +1,4 @@
-"""Text of strangers, such as names of files, made fit for one line of a terminal."""
+"""Text that others chose, such as names of files, made fit for one line of a terminal."""
 
 from __future__ import annotations
 

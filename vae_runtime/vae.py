@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .coerce import as_number
 from .errors import InputError
 from .maths.arrays import check_image, check_images, check_latents
 from .maths.bounds import ELBO, log_mean_exp
@@ -125,6 +126,7 @@ class VAE:
             raise InputError(f"the model {self.manifest.name!r} has no labels; sample it without one.")
         if label is not None and self._labels:
             self._labels.number(label)
+        temperature = as_number(temperature, "temperature")
         if not 0 <= temperature <= 1000:
             raise InputError(f"temperature is {temperature}; expected a number from 0 to 1000; 1 is the model's own.")
         if n >= 2**31:

@@ -1,8 +1,8 @@
-"""Pictures of brushed metal, good and with a defect, for whoever has no factory: the data of docs/ANOMALIES.md.
+"""Pictures of brushed metal, good and with a fault, for whoever has no factory: the data of docs/ANOMALIES.md.
 
     python -m benchmarks.anomalies.brushed FOLDER
 
-FOLDER/good, /more-good and /defects/{scratch,dent,stain}: grey JPEGs of several sizes, the same each time.
+FOLDER/good, /more-good and /faulty/{scratch,dent,stain}: grey JPEGs of several sizes, the same each time.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import click
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-COUNTS = {"good": 200, "more-good": 100, "defects/scratch": 30, "defects/dent": 30, "defects/stain": 30}
+COUNTS = {"good": 200, "more-good": 100, "faulty/scratch": 30, "faulty/dent": 30, "faulty/stain": 30}
 
 
 @click.command()
@@ -24,7 +24,7 @@ def main(folder: Path) -> None:
         (folder / name).mkdir(parents=True, exist_ok=True)
         for index in range(count):
             random = np.random.default_rng([number, index])
-            picture = with_defect(metal(random), name.rpartition("/")[2], random)
+            picture = with_fault(metal(random), name.rpartition("/")[2], random)
             picture.save(folder / name / f"{index:03d}.jpg", quality=92)
 
 
@@ -43,7 +43,7 @@ def metal(random: np.random.Generator) -> Image.Image:
     return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
 
 
-def with_defect(picture: Image.Image, kind: str, random: np.random.Generator) -> Image.Image:
+def with_fault(picture: Image.Image, kind: str, random: np.random.Generator) -> Image.Image:
     """A scratch, a dent, a stain; or the picture as it is."""
     if kind not in ("scratch", "dent", "stain"):
         return picture

@@ -21,7 +21,7 @@ from vae_train.fit.training import fit
 
 from vae_runtime import VAE, from_uint8
 
-from .strangers import area
+from .other_data_sets import area
 
 METHODS = ("elbo", "reconstruction", "kl", "complexity")
 

@@ -10,6 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
+
 
 def to_litert(folder: Path, built: Path) -> None:
     import tensorflow
@@ -29,11 +31,18 @@ def to_ncnn(folder: Path, built: Path) -> None:
     subprocess.run(command, cwd=built, check=True, stdout=subprocess.DEVNULL)
 
 
-if __name__ == "__main__":
-    source, target = map(Path, sys.argv[1:])
-    target.mkdir(parents=True, exist_ok=True)
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("built", type=click.Path(path_type=Path, file_okay=False))
+def main(model: Path, built: Path) -> None:
+    """Write what the engines read into BUILT, and say which of them could not be served."""
+    built.mkdir(parents=True, exist_ok=True)
     for convert in (to_litert, to_ncnn):
         try:
-            convert(source, target)
+            convert(model, built)
         except Exception as error:  # one engine less; the report says which
-            print(f"{convert.__name__}: {type(error).__name__}: {error}", file=sys.stderr)
+            click.echo(f"{convert.__name__}: {type(error).__name__}: {error}", err=True)
+
+
+if __name__ == "__main__":
+    main()

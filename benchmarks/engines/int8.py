@@ -28,9 +28,9 @@ def main(models: tuple[Path, ...]) -> None:
     for model in models:
         config = read_config(model / "checkpoint")
         images = held_out_images(load(config), config)
-        found = cost(VAE.load(model), VAE.load(model, precision="int8"), images)
-        numbers = f"{found.nats:.4f} | {found.standard_error:.4f} | {found.psnr:.2f}"
-        click.echo(f"| `{model.name}` | {found.images:,} | {numbers} |")
+        loss = cost(VAE.load(model), VAE.load(model, precision="int8"), images)
+        numbers = f"{loss.nats:.4f} | {loss.standard_error:.4f} | {loss.psnr:.2f}"
+        click.echo(f"| `{model.name}` | {loss.images:,} | {numbers} |")
 
 
 if __name__ == "__main__":

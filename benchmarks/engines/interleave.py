@@ -76,9 +76,9 @@ def compare(
                 median = statistics.median(worker.times(batch, seconds)) / batch
                 if number:  # the first warms up
                     rounds.setdefault((name, batch), []).append(median)
-    found: dict[str, dict[int, Timing]] = {}
+    timings: dict[str, dict[int, Timing]] = {}
     for (name, batch), values in rounds.items():
         ratios = [value / base for value, base in zip(values, rounds[first, batch], strict=True)]
         low, middle, high = statistics.quantiles(ratios, n=4)
-        found.setdefault(name, {})[batch] = Timing(statistics.median(values) * 1e6, middle, low, high)
-    return found
+        timings.setdefault(name, {})[batch] = Timing(statistics.median(values) * 1e6, middle, low, high)
+    return timings

@@ -59,9 +59,9 @@ def keras_decoder(path: Path) -> Any:
 def _shuffled(graph: onnx.GraphProto) -> set[str]:
     """Convolutions whose channels a DepthToSpace takes apart."""
     makers = {node.output[0]: node for node in graph.node}
-    found = set()
+    names = set()
     for node in graph.node:
         if node.op_type == "DepthToSpace":
             maker = makers[node.input[0]]
-            found.add((makers[maker.input[0]] if maker.op_type == "Relu" else maker).name)
-    return found
+            names.add((makers[maker.input[0]] if maker.op_type == "Relu" else maker).name)
+    return names

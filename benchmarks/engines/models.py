@@ -1,6 +1,6 @@
 """Size and speed of model folders: parameters and bytes of each graph, milliseconds a sample on one thread.
 
-    python benchmarks/engines/models.py artifacts/mnist artifacts/mnist-mlp
+    python -m benchmarks.engines.models artifacts/mnist artifacts/mnist-mlp
 
 The models take turns, round after round, and the median of the rounds counts: times are for comparing within a run.
 """
@@ -8,11 +8,11 @@ The models take turns, round after round, and the median of the rounds counts: t
 from __future__ import annotations
 
 import statistics
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+import click
 import onnx
 
 from vae_runtime import VAE
@@ -21,7 +21,9 @@ ROUNDS = 15
 BATCHES = {1: 40, 64: 4}  # batch size: calls timed together
 
 
-def main(folders: list[Path]) -> None:
+@click.command()
+@click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, file_okay=False))
+def main(folders: tuple[Path, ...]) -> None:
     """Print both tables as Markdown."""
     print("| model | graph | parameters | bytes |\n|---|---|---|---|")
     for folder in folders:
@@ -70,4 +72,4 @@ def task(vae: VAE, verb: str, batch: int) -> Callable[[], object]:
 
 
 if __name__ == "__main__":
-    main([Path(argument) for argument in sys.argv[1:]])
+    main()

@@ -12,12 +12,27 @@ import sys
 import time
 from pathlib import Path
 
+import click
 import numpy as np
 
-from .engines import ENGINES
+from .decoders import ENGINES
 
 
-def main(name: str, folder: Path, built: Path, threads: int) -> None:
+@click.command()
+@click.argument("engine", type=click.Choice(list(ENGINES)))
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("built", type=click.Path(path_type=Path))
+@click.argument("threads", type=click.IntRange(1))
+@click.argument("picture", required=False, type=click.Path(path_type=Path))
+def main(engine: str, folder: Path, built: Path, threads: int, picture: Path | None) -> None:
+    """Time ENGINE on request; or, given a PICTURE, write one sample there and end."""
+    if picture:
+        once(engine, folder, built, threads, picture)
+    else:
+        answer(engine, folder, built, threads)
+
+
+def answer(name: str, folder: Path, built: Path, threads: int) -> None:
     """Say how far the engine is from torch's golden images, then answer {"batch", "seconds"} with times of calls."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # engines print what they like elsewhere
@@ -58,8 +73,4 @@ def _flat(images: np.ndarray) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    engine, model, converted, count, *rest = sys.argv[1:]
-    if rest:
-        once(engine, Path(model), Path(converted), int(count), Path(rest[0]))
-    else:
-        main(engine, Path(model), Path(converted), int(count))
+    main()

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from packaging.requirements import Requirement
 
-from ..engines.engines import ENGINES
+from ..engines.decoders import ENGINES
 
 ROUNDS = 5
 
@@ -42,13 +42,13 @@ def cold_starts(folder: Path, built: Path, scratch: Path) -> dict[str, Cold]:
     runs: dict[str, list[Cold]] = {name: [] for name in commands}
     for _ in range(ROUNDS):
         for name, command in list(commands.items()):
-            found = _run(command)
-            if found is None:
+            cold = _run(command)
+            if cold is None:
                 del commands[name], runs[name]
             else:
-                runs[name].append(found)
+                runs[name].append(cold)
     return {
-        name: Cold(*(statistics.median(column) for column in zip(*found, strict=True))) for name, found in runs.items()
+        name: Cold(*(statistics.median(column) for column in zip(*colds, strict=True))) for name, colds in runs.items()
     }
 
 
@@ -81,14 +81,14 @@ def installed_megabytes(distributions: tuple[str, ...]) -> float | None:
             continue
         seen.add(name)
         try:
-            found = metadata.distribution(name)
+            distribution = metadata.distribution(name)
         except metadata.PackageNotFoundError:
             return None
-        total += sum(_size(Path(str(path.locate()))) for path in found.files or ())
+        total += sum(_size(Path(str(path.locate()))) for path in distribution.files or ())
         if name == "vae-runtime":  # where it is installed for development, its files are not listed
             total += sum(_size(path) for path in Path("vae_runtime").rglob("*.py"))
             total += sum(_size(path) for path in Path("artifacts/mnist").iterdir() if path.is_file())
-        for line in found.requires or ():
+        for line in distribution.requires or ():
             requirement = Requirement(line)
             if not requirement.marker or requirement.marker.evaluate({"extra": ""}):
                 wanted.append(requirement.name)

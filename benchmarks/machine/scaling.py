@@ -12,6 +12,9 @@ from typing import Any
 
 from vae_export.int8.speed import speed_ratio
 
+from vae_runtime import VAE, standard_normal
+from vae_runtime.model.sessions import import_onnxruntime
+
 _MEMORY = """
 import json, sys
 from vae_runtime import VAE
@@ -26,40 +29,25 @@ after = resident_mb()
 print(json.dumps([before, after]))
 """
 
-_MILLION = """
-import json, resource, subprocess, sys
-command = [sys.executable, "-m", "vae_runtime", "sample", "-m", sys.argv[1], "-n", sys.argv[2], "-o", sys.argv[3]]
-subprocess.run(command, check=True, capture_output=True)
-print(json.dumps(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024))
-"""
-
 
 def measure_scaling(folder: Path) -> dict[str, Any]:
     """All of it, by name."""
-    from vae_runtime import VAE
-
     one, two = VAE.load(folder, threads=1), VAE.load(folder, threads=2)
     return {
-        "wrapper": {batch: _wrapper(one, batch) for batch in (1, 64)},
+        "wrapper": {batch: _wrapper(folder, one, batch) for batch in (1, 64)},
         "two threads at batch 64": speed_ratio(lambda: one.sample(64), lambda: two.sample(64), 3),
         "microseconds a sample": {n: _per_sample(one, n) for n in (10, 100, 1000, 10_000, 100_000)},
         "resident MB before and after 512 images": _in_process(_MEMORY, folder),
     }
 
 
-def million_samples(folder: Path, count: int, path: Path) -> float:
-    """Peak MB of `vae sample -n COUNT -o PATH`."""
-    found: float = _in_process(_MILLION, folder, str(count), str(path))
-    return found
-
-
-def _wrapper(vae: Any, batch: int) -> dict[str, float]:
-    """Medians of rounds' ratios: decode to its bare session, sample to the bare sessions of prior and decoder."""
-    from vae_runtime import standard_normal
-
+def _wrapper(folder: Path, vae: VAE, batch: int) -> dict[str, float]:
+    """Medians of rounds' ratios: decode to a bare session, sample to the bare sessions of prior and decoder."""
     noise = standard_normal(batch, vae.latent_size, seed=0)
-    decoder = vae._decoder._session
-    prior = vae._model.flow._sample._session if vae._model.flow else None
+    graphs = vae.manifest.graphs
+    decoder = _bare_session(folder / graphs["decoder"]["float32"].file)
+    learned = graphs.get("prior_sample")
+    prior = _bare_session(folder / learned["float32"].file) if learned else None
     z = vae.prior.from_noise(noise, batch_size=batch)
 
     def bare() -> None:
@@ -72,7 +60,15 @@ def _wrapper(vae: Any, batch: int) -> dict[str, float]:
     }
 
 
-def _per_sample(vae: Any, n: int) -> float:
+def _bare_session(path: Path) -> Any:
+    """The engine alone, as it comes but for its threads."""
+    onnxruntime = import_onnxruntime()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+def _per_sample(vae: VAE, n: int) -> float:
     times = []
     for _ in range(1 if n > 10_000 else 3 if n > 1000 else 9):
         start = time.perf_counter()

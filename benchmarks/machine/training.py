@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import click
 import numpy as np
 
 ROUNDS = 5
@@ -172,15 +173,17 @@ def measure_training(say: Callable[[str], None]) -> dict[str, float]:
     for worker in workers.values():
         worker.kill()
         worker.communicate()
-    return {name: statistics.median(found) for name, found in speeds.items()}
+    return {name: statistics.median(rates) for name, rates in speeds.items()}
 
 
-def main(name: str) -> None:
+@click.command()
+@click.argument("contender", type=click.Choice(list(CONTENDERS)))
+def main(contender: str) -> None:
     """Answer lines of seconds."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    contender, shape = CONTENDERS[name]
-    step = contender(shape)
+    step_of, shape = CONTENDERS[contender]
+    step = step_of(shape)
     for line in sys.stdin:
         step()
         count, start = 0, time.perf_counter()
@@ -196,4 +199,4 @@ def _images() -> np.ndarray:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main()

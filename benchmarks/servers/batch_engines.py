@@ -10,7 +10,6 @@ a way, which hangs less on what else runs than seconds do.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import resource
@@ -24,6 +23,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import click
 
 FEW, MANY = 1000, 9000
 PARTS = 16  # files of a table
@@ -166,9 +167,9 @@ def scores_in(folder: Path) -> dict[str, float]:
         rows = [json.loads(line) for path in folder.glob("*.jsonl") for line in path.read_text().splitlines()]
     else:
         rows = pq.read_table(folder).to_pylist()
-    found = {Path(row["path"]).name: row.get("score", row.get("score_nats")) for row in rows}
-    assert len(found) == len(rows) == MANY, (len(found), len(rows))
-    return found
+    scores = {Path(row["path"]).name: row.get("score", row.get("score_nats")) for row in rows}
+    assert len(scores) == len(rows) == MANY, (len(scores), len(rows))
+    return scores
 
 
 def stages_of_one_image(model: Path, place: Path) -> dict[str, float]:
@@ -196,32 +197,29 @@ def stages_of_one_image(model: Path, place: Path) -> dict[str, float]:
     }
     stage = Scorer(model=model)
     parts["a Scorer's batch of uint8"] = lambda: stage({"image": pixels})
-    found: dict[str, list[float]] = {name: [] for name in parts}
+    seconds: dict[str, list[float]] = {name: [] for name in parts}
     for _ in range(7):
         for name, part in parts.items():
             begin = time.perf_counter()
             part()
-            found[name].append((time.perf_counter() - begin) / len(paths) * 1e6)
-    return {name: statistics.median(times) for name, times in found.items()}
+            seconds[name].append((time.perf_counter() - begin) / len(paths) * 1e6)
+    return {name: statistics.median(times) for name, times in seconds.items()}
 
 
-def main() -> None:
+@click.command()
+@click.option("-m", "--model", type=click.Path(path_type=Path), default=Path("artifacts/mnist"), show_default=True)
+@click.option("--rounds", type=click.IntRange(1), default=3, show_default=True)
+@click.option("--only", default="", help="Ways whose name holds this.")
+@click.option("--job", type=(str, int, str, click.Path(path_type=Path), click.Path(path_type=Path)), hidden=True)
+def main(model: Path, rounds: int, only: str, job: tuple[str, int, str, Path, Path] | None) -> None:
     """Measure, compare and print tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("-m", "--model", type=Path, default=Path("artifacts/mnist"))
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only", default="", help="ways whose name holds this")
-    parser.add_argument("--job", nargs=5, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
-    model = arguments.model.absolute()
-    if arguments.job:
-        engine, workers, kind, place, out = arguments.job
-        print("FOUND " + json.dumps(measure(engine, int(workers), kind, model, Path(place), Path(out))))
+    model = model.absolute()
+    if job:
+        engine, workers, kind, place, out = job
+        print("FOUND " + json.dumps(measure(engine, workers, kind, model, place, out)))
         return
     with tempfile.TemporaryDirectory() as scratch:
-        report(
-            model, Path(scratch), {name: way for name, way in WAYS.items() if arguments.only in name}, arguments.rounds
-        )
+        report(model, Path(scratch), {name: way for name, way in WAYS.items() if only in name}, rounds)
 
 
 def report(model: Path, place: Path, ways: dict[str, tuple[str, int, str]], rounds: int) -> None:
@@ -235,7 +233,7 @@ def report(model: Path, place: Path, ways: dict[str, tuple[str, int, str]], roun
     for name, microseconds in stages_of_one_image(model, place).items():
         print(f"| {name} | {microseconds:.1f} |")
     expected: dict[str, float] = {}
-    found: dict[str, list[dict[str, float]]] = {name: [] for name in ways}
+    runs: dict[str, list[dict[str, float]]] = {name: [] for name in ways}
     for number in range(rounds):
         for name, (engine, workers, kind) in ways.items():
             out = place / "out"
@@ -258,21 +256,21 @@ def report(model: Path, place: Path, ways: dict[str, tuple[str, int, str]], roun
             lines = [line for line in result.stdout.splitlines() if line.startswith("FOUND ")]
             if not lines:
                 raise RuntimeError(f"{name}: {result.stderr[-2000:]}")
-            found[name].append(json.loads(lines[-1].removeprefix("FOUND ")))
+            runs[name].append(json.loads(lines[-1].removeprefix("FOUND ")))
             scores = scores_in(out / "2")
             expected = expected or scores
             assert scores == expected, f"{name}: other scores"
             shutil.rmtree(out)
             load = os.getloadavg()[0]
-            print(f"  round {number + 1} of {rounds}, load {load:.1f}: {name}: {found[name][-1]}", file=sys.stderr)
+            print(f"  round {number + 1} of {rounds}, load {load:.1f}: {name}: {runs[name][-1]}", file=sys.stderr)
     print("\nBytes an image: " + ", ".join(f"{kind} {size / MANY:.0f}" for kind, size in sizes.items()))
     print("\n| way | images a second | times the first | core-hours a million | seconds before the first image |")
     print("| --- | --- | --- | --- | --- |")
-    first = [run["rate"] for run in found[next(iter(ways))]]
+    first = [run["rate"] for run in runs[next(iter(ways))]]
     for name in ways:
-        ratios = sorted(run["rate"] / base for run, base in zip(found[name], first, strict=True))
+        ratios = sorted(run["rate"] / base for run, base in zip(runs[name], first, strict=True))
         rate, start, cost = (
-            statistics.median(run[part] for run in found[name]) for part in ("rate", "start", "microseconds")
+            statistics.median(run[part] for run in runs[name]) for part in ("rate", "start", "microseconds")
         )
         spread = f"**{statistics.median(ratios):.2f}** ({ratios[0]:.2f}-{ratios[-1]:.2f})"
         print(f"| {name} | {rate:,.0f} | {spread} | {cost / 3600:.2f} | {start:.1f} |")

@@ -44,9 +44,9 @@ def main(models: Path, rounds: int, seed: int) -> None:
     finds, calibrated = [], 0
     for number in range(seed, seed + rounds):
         with tempfile.TemporaryDirectory() as scratch:
-            found = list(_round(models, Path(scratch), np.random.default_rng(number)))
-        calibrated += len(found)
-        finds += [f"round {number}: {what}" for what in found if what]
+            outcomes = list(_round(models, Path(scratch), np.random.default_rng(number)))
+        calibrated += len(outcomes)
+        finds += [f"round {number}: {what}" for what in outcomes if what]
     click.echo(f"{rounds} rounds, {calibrated} calibrations, {len(finds)} finds")
     for find in finds[:5]:
         click.echo(f"  {find}")

@@ -1,4 +1,4 @@
-"""Random damage to bytes, as disks, networks and strangers do it; the same for the same seed."""
+"""Random damage to bytes, as disks, networks and attackers do it; the same for the same seed."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Strangers' files of all kinds of names beside models that are replaced, calibrated and left by killed writers.
+"""Files of others, of all kinds of names, beside models that are replaced, calibrated and left by killed writers.
 
     python -m fuzz.disks.folders --rounds 200
 
-The names are made from those that models have, by small changes. Each stranger must be there in the end with its
+The names are made from those that models have, by small changes. Each of them must be there in the end with its
 content, whatever was done; a folder whose manifest.json or config.json is another program's must not be written into.
 """
 
@@ -62,7 +62,7 @@ def main(models: Path, rounds: int, seed: int) -> None:
     """Print counts and the first finds; exit with 1 if there are any."""
     pair = [_read(models / name) for name in ("mnist-2d", "mnist-mlp")]
     pair += [(dataclasses.replace(pair[0][0], card=()), pair[0][1])]
-    finds, strangers = [], 0
+    finds, others = [], 0
     for number in range(seed, seed + rounds):
         random = np.random.default_rng(number)
         with tempfile.TemporaryDirectory() as scratch:
@@ -70,9 +70,9 @@ def main(models: Path, rounds: int, seed: int) -> None:
             does = random.choice(np.array([_replaced, _calibrated, _damaged, _killed, _foreign, _run]))
             theirs, said = does(folder, pair, random)
             lost = [name for name, content in theirs.items() if _content(folder / name) != content]
-            strangers += len(theirs)
+            others += len(theirs)
             finds += [f"round {number}, {does.__name__[1:]}: {what}" for what in (*lost[:3], *said)]
-    click.echo(f"{rounds} rounds, {strangers} files of strangers, {len(finds)} finds")
+    click.echo(f"{rounds} rounds, {others} files of others, {len(finds)} finds")
     for find in finds[:12]:
         click.echo(f"  {find}")
     sys.exit(bool(finds))
@@ -108,18 +108,18 @@ def _name(random: np.random.Generator, pair: list[Model]) -> str:
     return name.strip("/ ") or "x"
 
 
-def _strangers(folder: Path, pair: list[Model], random: np.random.Generator) -> Contents:
+def _files_of_others(folder: Path, pair: list[Model], random: np.random.Generator) -> Contents:
     """Files that no manifest there names. Temporary files of ours, and names that differ in case, are left out."""
     folder.mkdir(exist_ok=True)
     taken = {path.name.lower() for path in folder.iterdir()} | {manifests.FILE_NAME, "config.json"}
-    found: Contents = {}
+    others: Contents = {}
     for _ in range(int(random.integers(1, 12))):
         name = _name(random, pair)
         if name.lower() not in taken and not re.fullmatch(r"\..*\.[0-9a-f]{8}\.tmp", name):
             taken.add(name.lower())
-            found[name] = random.bytes(int(random.integers(0, 50)))
-            (folder / name).write_bytes(found[name])
-    return found
+            others[name] = random.bytes(int(random.integers(0, 50)))
+            (folder / name).write_bytes(others[name])
+    return others
 
 
 def _models(random: np.random.Generator, pair: list[Model]) -> tuple[Model, Model]:
@@ -139,7 +139,7 @@ def _replaced(folder: Path, pair: list[Model], random: np.random.Generator) -> t
     """A model of one kind, then of another, once or a few times."""
     old, new = _models(random, pair)
     write_model(folder, *old)
-    theirs = _strangers(folder, pair, random)
+    theirs = _files_of_others(folder, pair, random)
     for _ in range(int(random.integers(1, 4))):
         old, new = new, old
         write_model(folder, *old, replace=True)
@@ -149,7 +149,7 @@ def _replaced(folder: Path, pair: list[Model], random: np.random.Generator) -> t
 def _calibrated(folder: Path, pair: list[Model], random: np.random.Generator) -> tuple[Contents, list[str]]:
     old, _ = _models(random, pair)
     write_model(folder, *old)
-    theirs = _strangers(folder, pair, random)
+    theirs = _files_of_others(folder, pair, random)
     write_calibrated(folder, folder, {"elbo": tuple(sorted(random.normal(size=9).tolist()))})
     return theirs, _whole(folder, old)
 
@@ -158,7 +158,7 @@ def _damaged(folder: Path, pair: list[Model], random: np.random.Generator) -> tu
     """The old manifest is cut off somewhere after its first key, then replaced."""
     old, new = _models(random, pair)
     write_model(folder, *old)
-    theirs = _strangers(folder, pair, random)
+    theirs = _files_of_others(folder, pair, random)
     text = (folder / manifests.FILE_NAME).read_bytes()
     (folder / manifests.FILE_NAME).write_bytes(text[: int(random.integers(30, len(text)))])
     write_model(folder, *new, replace=True)
@@ -166,11 +166,11 @@ def _damaged(folder: Path, pair: list[Model], random: np.random.Generator) -> tu
 
 
 def _killed(folder: Path, pair: list[Model], random: np.random.Generator) -> tuple[Contents, list[str]]:
-    """A writer is killed at one of its renames or removals; the next one leaves its model and the strangers' files."""
+    """A writer is killed at one of its renames or removals; the next one leaves its model and the files of others."""
     old, new = _models(random, pair)
     if random.integers(2):
         write_model(folder, *old)
-        theirs = _strangers(folder, pair, random)
+        theirs = _files_of_others(folder, pair, random)
     else:  # an empty folder that is there
         folder.mkdir()
         theirs = {}
@@ -207,7 +207,7 @@ def _kill_after(calls: int) -> None:
 
 def _foreign(folder: Path, pair: list[Model], random: np.random.Generator) -> tuple[Contents, list[str]]:
     """A manifest.json of another program, whole or torn, must not be replaced by a model."""
-    theirs = _strangers(folder, pair, random)
+    theirs = _files_of_others(folder, pair, random)
     text = json.dumps(FOREIGN[int(random.integers(len(FOREIGN)))], indent=2).encode()
     theirs[manifests.FILE_NAME] = text[: int(random.integers(len(text) + 1))] if random.integers(2) else text
     (folder / manifests.FILE_NAME).write_bytes(theirs[manifests.FILE_NAME])
@@ -218,7 +218,7 @@ def _run(folder: Path, pair: list[Model], random: np.random.Generator) -> tuple[
     """A config.json or data.json of another program must not become a run's."""
     from vae_train.checkpoint import require_new_run
 
-    theirs = _strangers(folder, pair, random)
+    theirs = _files_of_others(folder, pair, random)
     name = str(random.choice(["config.json", "data.json"]))
     theirs[name] = json.dumps(FOREIGN[int(random.integers(len(FOREIGN)))]).encode()
     (folder / name).write_bytes(theirs[name])

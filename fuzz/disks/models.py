@@ -32,7 +32,7 @@ TOLERANCE = {"float32": 2e-4, "int8": 0.2}
 GOOD = ("refused", "same", "within tolerance", "another model")
 
 
-class Case(NamedTuple):
+class Damaged(NamedTuple):
     """A folder to open, and what the sound model gave."""
 
     folder: str
@@ -41,7 +41,7 @@ class Case(NamedTuple):
     repaired: bool
 
 
-def outcome(case: Case) -> str:
+def outcome(case: Damaged) -> str:
     """What becomes of a damaged folder: checked whole, then used."""
     from vae_runtime import VAE, VAEError
     from vae_runtime.checks.verify import verify
@@ -50,14 +50,14 @@ def outcome(case: Case) -> str:
         report = verify(Path(case.folder), providers="cpu", threads=1, precision=case.precision)
         if not report.passed:
             return "refused"
-        found = answers(VAE.load(case.folder, threads=1, precision=case.precision))
+        given = answers(VAE.load(case.folder, threads=1, precision=case.precision))
     except VAEError as error:
         return "refused" if "\n" not in str(error) else "many lines"
     except Exception as error:  # what nobody promised
         return f"foreign {type(error).__name__}: {error}"[:200]
-    if found == case.expected:
+    if given == case.expected:
         return "same"
-    pairs = [(np.frombuffer(found[name], np.float32), np.frombuffer(case.expected[name], np.float32)) for name in found]
+    pairs = [(np.frombuffer(given[name], np.float32), np.frombuffer(case.expected[name], np.float32)) for name in given]
     apart = max(float(np.abs(one - other).max()) if one.shape == other.shape else np.inf for one, other in pairs)
     if apart < TOLERANCE[case.precision]:
         return "within tolerance"
@@ -102,10 +102,10 @@ def damaged(source: Path, target: Path, random: np.random.Generator, *, repair: 
 @click.option("--repair", is_flag=True, help="Give the damage its checksum.")
 def main(model: Path, count: int, seed: int, repair: bool) -> None:
     """Print how many of each outcome; exit with 1 if any is bad."""
-    found = run(model, count, seed, repair=repair)
-    for kind, number in found.most_common():
+    outcomes = run(model, count, seed, repair=repair)
+    for kind, number in outcomes.most_common():
         click.echo(f"{number:7,}  {kind}")
-    sys.exit(any(kind not in GOOD for kind in found))
+    sys.exit(any(kind not in GOOD for kind in outcomes))
 
 
 def run(model: Path, count: int, seed: int, *, repair: bool) -> Counter[str]:
@@ -121,7 +121,7 @@ def run(model: Path, count: int, seed: int, *, repair: bool) -> Counter[str]:
             folder = Path(scratch) / str(number)
             name, kind = damaged(model, folder, np.random.default_rng(number), repair=repair)
             precision = "int8" if "int8" in name else "float32"
-            answer = ask(Case(str(folder), precision, expected[precision], repair))
+            answer = ask(Damaged(str(folder), precision, expected[precision], repair))
             outcomes[answer.partition(" ")[0] if answer not in GOOD else answer] += 1
             if answer not in GOOD:
                 click.echo(f"case {number}: {kind} in {name}: {answer}", err=True)

@@ -1,4 +1,4 @@
-"""Names of files and texts of models that strangers may choose, through all that the command line prints.
+"""Names of files and texts of models that other people choose, through all that the command line prints.
 
 python -m fuzz.disks.names --count 300
 
@@ -29,12 +29,13 @@ import click
 import numpy as np
 from click.testing import CliRunner
 
-from fuzz.machine.cached import cached_models
 from vae_runtime.checks.verify import Report
 from vae_runtime.cli import main as vae
 from vae_runtime.model import manifest as manifests
 from vae_runtime.model.integrity import unlisted_files
 from vae_runtime.pictures.writing import encode_image
+
+from ..machine.cached import cached_models
 
 MODEL = Path("artifacts/mnist-2d").absolute()
 PARTS = (
@@ -55,13 +56,13 @@ def main(count: int, seed: int) -> None:
     """Print how many runs there were and what was wrong; exit with 1 if anything was."""
     ran, wrong = run(count, seed)
     click.echo(f"{ran:,} runs of {count:,} sets of names and texts: {wrong.total():,} wrong")
-    for fault, number in wrong.most_common():
-        click.echo(f"{number:7,}  {fault}")
+    for find, number in wrong.most_common():
+        click.echo(f"{number:7,}  {find}")
     sys.exit(bool(wrong))
 
 
 def run(count: int, seed: int) -> tuple[int, Counter[str]]:
-    """How many commands were run, and their faults."""
+    """How many commands were run, and their finds."""
     ran, wrong, picture = 0, Counter[str](), encode_image(np.zeros((1, 28, 28), np.float32))
     with cached_models(MODEL), tempfile.TemporaryDirectory() as scratch, contextlib.chdir(scratch):
         for number in range(seed, seed + count):
@@ -71,12 +72,12 @@ def run(count: int, seed: int) -> tuple[int, Counter[str]]:
                 names = _pictures(chance, picture)
                 for check in (_scores, _latents, _failures, _mirror, _usage, _info, _verify):
                     ran += 1
-                    wrong.update(f"{check.__name__[1:]}: {fault}" for fault in _faults(check, chance, names))
+                    wrong.update(f"{check.__name__[1:]}: {find}" for find in _finds(check, chance, names))
             shutil.rmtree(work)
     return ran, wrong
 
 
-def _faults(check: Check, chance: random.Random, names: list[str]) -> Iterator[str]:
+def _finds(check: Check, chance: random.Random, names: list[str]) -> Iterator[str]:
     try:
         yield from check(chance, names)
     except Exception as error:  # what nobody promised
@@ -167,9 +168,9 @@ def _verify(chance: random.Random, names: list[str]) -> Iterator[str]:
     """A file too many in the model's folder."""
     Path("model", _name(chance)).write_bytes(b"")
     manifest = manifests.read(Path("model"))
-    found: dict[str, Any] = {"unlisted": unlisted_files(Path("model"), manifest), "tensors": []}
-    found |= {name: None for name in Report._fields if name not in found}
-    report = Report(**found)
+    fields: dict[str, Any] = {"unlisted": unlisted_files(Path("model"), manifest), "tensors": []}
+    fields |= {name: None for name in Report._fields if name not in fields}
+    report = Report(**fields)
     with mock.patch(
         "vae_runtime.checks.verify_subprocess.verify_in_subprocess", lambda *_, **__: report
     ):  # its process takes a second
@@ -178,8 +179,8 @@ def _verify(chance: random.Random, names: list[str]) -> Iterator[str]:
 
 def _nested(chance: random.Random, depth: int = 0) -> dict[str, Any]:
     values = (lambda: text(chance), lambda: chance.random(), lambda: [1, text(chance)], lambda: None)
-    found: dict[str, Any] = {f"{text(chance)}{number}": chance.choice(values)() for number in range(3)}
-    return {**found, text(chance): _nested(chance, depth + 1)} if depth < 2 else found
+    tree: dict[str, Any] = {f"{text(chance)}{number}": chance.choice(values)() for number in range(3)}
+    return {**tree, text(chance): _nested(chance, depth + 1)} if depth < 2 else tree
 
 
 def _count(training: dict[str, Any]) -> int:
@@ -190,12 +191,12 @@ def _lost(content: bytes, form: str, names: list[str]) -> Iterator[str]:
     """Names that do not come back, and cells that are formulas."""
     said = os.fsdecode(content)
     if form == "jsonl":
-        found = [json.loads(line)["path"] for line in said.splitlines()]
+        told = [json.loads(line)["path"] for line in said.splitlines()]
     else:
-        found = [row[0] if row else "" for row in list(csv.reader(io.StringIO(said, newline="")))[1:]]
-        if any(cell.startswith(FORMULAS) for cell in found):
+        told = [row[0] if row else "" for row in list(csv.reader(io.StringIO(said, newline="")))[1:]]
+        if any(cell.startswith(FORMULAS) for cell in told):
             yield "a cell of csv is a formula"
-    if [os.path.normpath(name) for name in found] != [os.path.normpath(name) for name in names]:
+    if [os.path.normpath(name) for name in told] != [os.path.normpath(name) for name in names]:
         yield f"a name is lost in {form}"
 
 
@@ -220,12 +221,12 @@ def _seen(*arguments: str) -> bytes:
     """What a command writes to a terminal, both streams together."""
     ours, theirs = os.openpty()
     tty.setraw(theirs)  # ends of lines as they are
-    found = bytearray()
+    shown = bytearray()
 
     def read() -> None:
         with contextlib.suppress(OSError):  # the other end is closed
             while part := os.read(ours, 4096):
-                found.extend(part)
+                shown.extend(part)
 
     reader = threading.Thread(target=read)
     reader.start()
@@ -237,7 +238,7 @@ def _seen(*arguments: str) -> bytes:
             vae.main(_with_model(arguments), prog_name="vae")
     reader.join()
     os.close(ours)
-    return bytes(found)
+    return bytes(shown)
 
 
 def _with_model(arguments: tuple[str, ...]) -> list[str]:

@@ -23,11 +23,12 @@ import click
 import numpy as np
 from click.testing import CliRunner
 
-from fuzz.machine.cached import cached_models
 from vae_runtime.cli import main as vae
 from vae_runtime.cli import verbs
 from vae_runtime.cli.arguments import expand
 from vae_runtime.pictures.writing import encode_image
+
+from ..machine.cached import cached_models
 
 MODEL = Path("artifacts/mnist-2d").absolute()
 HAS_OVERWRITE = any(option.name == "overwrite" for option in verbs.load("sample").params)
@@ -67,7 +68,7 @@ TARGETS = (
 )
 
 
-class Case(NamedTuple):
+class Invocation(NamedTuple):
     """A command, what it reads, and where it may write."""
 
     arguments: list[str]
@@ -84,24 +85,24 @@ def main(count: int, seed: int) -> None:
     """Print how the commands ended and what was wrong; exit with 1 if anything was."""
     codes, wrong = run(count, seed)
     click.echo(f"{count:,} commands, by exit code {dict(sorted(codes.items()))}: {wrong.total():,} wrong")
-    for fault, number in wrong.most_common():
-        click.echo(f"{number:7,}  {fault}")
+    for find, number in wrong.most_common():
+        click.echo(f"{number:7,}  {find}")
     sys.exit(bool(wrong))
 
 
 def run(count: int, seed: int) -> tuple[Counter[int], Counter[str]]:
-    """Exit codes, and faults."""
+    """Exit codes, and finds."""
     codes, wrong = Counter[int](), Counter[str]()
     with cached_models(MODEL):
         for number in range(seed, seed + count):
             with tempfile.TemporaryDirectory() as scratch, contextlib.chdir(scratch):
                 _prepare()
                 case = _case(random.Random(number))
-                code, faults = _outcome(case)
+                code, finds = _outcome(case)
             codes[code] += 1
-            wrong.update(faults)
-            for fault in faults:
-                click.echo(f"case {number}: {' '.join(case.arguments)}: {fault}", err=True)
+            wrong.update(finds)
+            for find in finds:
+                click.echo(f"case {number}: {' '.join(case.arguments)}: {find}", err=True)
     return codes, wrong
 
 
@@ -124,7 +125,7 @@ def _prepare() -> None:
         os.replace(Path(name).with_name(f"t-{os.path.basename(name)}"), name)
 
 
-def _case(chance: random.Random) -> Case:
+def _case(chance: random.Random) -> Invocation:
     verb = chance.choice(["sample", "decode", "vary", "interpolate", "encode", "reconstruct", "reconstruct", "score"])
     many = verb in ("encode", "reconstruct", "score")
     inputs = chance.sample(INPUTS, chance.randint(1, 3)) if many else []
@@ -142,10 +143,12 @@ def _case(chance: random.Random) -> Case:
     if verb == "encode" and chance.random() < 0.5:
         arguments += ["--format", chance.choice(["csv", "jsonl"])]
     overwrite = HAS_OVERWRITE and chance.random() < 0.3
-    return Case([*arguments, *["--overwrite"] * overwrite], inputs, output, overwrite, many and chance.random() < 0.3)
+    return Invocation(
+        [*arguments, *["--overwrite"] * overwrite], inputs, output, overwrite, many and chance.random() < 0.3
+    )
 
 
-def _outcome(case: Case) -> tuple[int, set[str]]:
+def _outcome(case: Invocation) -> tuple[int, set[str]]:
     """The exit code of the last part, and what was wrong."""
     every, errors = expand(case.inputs)[0], _after("--errors", case.arguments)
     before, said = _contents(), ""
@@ -157,7 +160,7 @@ def _outcome(case: Case) -> tuple[int, set[str]]:
         code, text = _invoke([*case.arguments, *(["--shard", shard] if case.sharded else [])])
         said, codes = said + text, [*codes, code]
     after = _contents()
-    faults = set(_lost(case, said, codes, before, after, {os.path.realpath(name) for name in every}))
+    finds = set(_lost(case, said, codes, before, after, {os.path.realpath(name) for name in every}))
     written = {name for name in after if os.stat(name).st_mtime > 1} - {os.path.realpath(errors or "-")}
     numbered = "%" in case.output and case.arguments[0] != "encode"
     several = numbered or case.output.endswith("/") or os.path.isdir(case.output)
@@ -166,14 +169,14 @@ def _outcome(case: Case) -> tuple[int, set[str]]:
         and len(set(every)) == len(every)
         and len(written) < sum(map(int, re.findall(r"Wrote (\d+) \w+ to ", said)))
     ):
-        faults.add("fewer results than were said to be written")
+        finds.add("fewer results than were said to be written")
     if codes == [0] and [name for name in expand(case.inputs)[0] if name not in every]:
-        faults.add("a result is an input of the next run")
-    return codes[-1], faults
+        finds.add("a result is an input of the next run")
+    return codes[-1], finds
 
 
 def _lost(
-    case: Case, said: str, codes: list[int], before: dict[str, bytes], after: dict[str, bytes], read: set[str]
+    case: Invocation, said: str, codes: list[int], before: dict[str, bytes], after: dict[str, bytes], read: set[str]
 ) -> Iterator[str]:
     changed = {name for name in before if before[name] != after.get(name)}
     others = changed - read - {os.path.realpath(name) for name in (*OURS, "empty.png")}

@@ -15,8 +15,9 @@ import click
 import numpy as np
 from PIL import Image
 
-from ..machine.extremes import bmp, chunk, jpeg, png, webp
+from ..machine.extremes import bmp, chunk, cost, drawn, is_find, jpeg, measure, png, webp
 from ..machine.guarded import Guarded
+from ..machine.reading import outcome
 from .damage import ANYWHERE
 
 SECONDS = 20.0
@@ -46,46 +47,17 @@ def pictures() -> dict[str, bytes]:
         "palette BMP": (smooth.quantize(16), "BMP", {}),
         "TIFF": (smooth, "TIFF", {}),
     }
-    found = {}
+    encoded = {}
     for name, (picture, form, options) in kinds.items():
         buffer = io.BytesIO()
         picture.save(buffer, form, **options)
-        found[name] = buffer.getvalue()
-    return found | {
+        encoded[name] = buffer.getvalue()
+    return encoded | {
         "interlaced PNG": png(40, 30, 8, 2, interlaced=True, before=chunk(b"tEXt", b"key\0value")),
         "run-length BMP": bmp(40, 30, rle=b"\x28\1\0\0" * 30 + b"\0\1"),
         "extended WebP": webp(40, 30, chunks=b"ABCD\2\0\0\0xx"),
         "JPEG of many scans": jpeg(40, 30, progressive=True, scans=20),
     }
-
-
-def outcome(source: bytes | Path) -> str:
-    """What becomes of a picture; and the peak of this process in MB."""
-    from vae_runtime import ImageSpec, InputError, read_images
-
-    try:
-        image = read_images(source, ImageSpec(shape=(1, 28, 28)))
-        said = "an image" if image.shape == (1, 1, 28, 28) and np.isfinite(image).all() else "no image"
-    except InputError as error:
-        said = "refused" if "\n" not in str(error) else "many lines"
-    except Exception as error:  # what nobody promised
-        said = f"foreign {type(error).__name__}"
-    return f"{said}|{_peak():.1f}"
-
-
-def _peak() -> float:
-    """Of this process (Linux); getrusage gives the parent's from before it was begun, if that was more."""
-    status = Path("/proc/self/status")
-    lines = status.read_text().splitlines() if status.exists() else []
-    return max([int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")], default=0.0)
-
-
-def peak_from_now() -> float:
-    """Let the peak be counted anew (Linux); returns what it begins from, in MB."""
-    clear = Path("/proc/self/clear_refs")
-    if clear.exists():
-        clear.write_text("5")
-    return _peak()
 
 
 @click.command()
@@ -98,12 +70,12 @@ def main(count: int, extremes: int, seed: int) -> None:
     Damages `count` small pictures; and draws `extremes` sound ones that are hard to read (`fuzz/machine/extremes.py`),
     whose memory and seconds are counted one by one.
     """
-    found, peak = run(count, seed)
+    damaged, peak = run(count, seed)
     hard, memory, seconds = run_extremes(extremes, seed)
-    for kind, number in (found + hard).most_common():
+    for kind, number in (damaged + hard).most_common():
         click.echo(f"{number:7,}  {kind}")
     click.echo(f"peak {peak:.0f} MB; extremes at most {memory:.0f} MB and {seconds:.1f} s each")
-    sys.exit(bool(set(found + hard) - {"an image", "refused"}) or peak > PEAK)
+    sys.exit(bool(set(damaged + hard) - {"an image", "refused"}) or peak > PEAK)
 
 
 def run(count: int, seed: int) -> tuple[Counter[str], float]:
@@ -124,8 +96,6 @@ def run(count: int, seed: int) -> tuple[Counter[str], float]:
 
 def run_extremes(count: int, seed: int) -> tuple[Counter[str], float, float]:
     """Outcomes of sound pictures that are hard to read, and the most MB and seconds that one of them took."""
-    from ..machine.extremes import cost, drawn, is_find, measure
-
     outcomes, most, longest = Counter[str](), 0.0, 0.0
     with Guarded(cost, 150.0) as ask, tempfile.TemporaryDirectory() as folder:
         for number in range(seed, seed + count):

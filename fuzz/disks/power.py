@@ -67,31 +67,31 @@ def main(model: Path, other: Path, writer: tuple[str, ...]) -> None:
         raise click.ClickException("strace is not installed; this needs it.")
     broken = 0
     for name in writer or WRITERS:
-        for what, faults in (("killed", ("signal=KILL",)), ("failed", None)):
-            found = _sweep(name, model.resolve(), other.resolve(), faults)
-            broken += found["broken"] + (found["new after an error"] if what == "failed" else 0)
-            click.echo(f"{name:12}{what:8}" + ", ".join(f"{kind} {count}" for kind, count in sorted(found.items())))
+        for what, injections in (("killed", ("signal=KILL",)), ("failed", None)):
+            states = _sweep(name, model.resolve(), other.resolve(), injections)
+            broken += states["broken"] + (states["new after an error"] if what == "failed" else 0)
+            click.echo(f"{name:12}{what:8}" + ", ".join(f"{kind} {count}" for kind, count in sorted(states.items())))
     sys.exit(broken > 0)
 
 
-def _sweep(name: str, old: Path, new: Path, faults: tuple[str, ...] | None) -> Counter[str]:
-    """Every place of every call, with each fault; None is the errors of that call."""
-    found: Counter[str] = Counter({"broken": 0})
+def _sweep(name: str, old: Path, new: Path, injections: tuple[str, ...] | None) -> Counter[str]:
+    """Every place of every call, with each injection; None is the errors of that call."""
+    states: Counter[str] = Counter({"broken": 0})
     with tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch) / "place"
         _lay(name, place, old)
         trace = _run(name, place, new, [])
         for call in CALLS:
-            for fault in faults or [f"error={error}" for error in ERRORS.get(call, ())]:
+            for injection in injections or [f"error={error}" for error in ERRORS.get(call, ())]:
                 for number in _places(trace, call):
                     _lay(name, place, old)
-                    said = _run(name, place, new, ["-e", f"inject={call}:{fault}:when={number}"])
+                    said = _run(name, place, new, ["-e", f"inject={call}:{injection}:when={number}"])
                     state = _state(name, place, old, new)
-                    if state == "new" and faults is None and "FAILED" in said:
+                    if state == "new" and injections is None and "FAILED" in said:
                         # What failed came after the one rename that counts: of the folder, or of a card.
                         state = "new after an error" if call in ("write", "mkdir") else "new, and said what failed"
-                    found[state] += 1
-    return found
+                    states[state] += 1
+    return states
 
 
 def _places(trace: str, call: str) -> list[int]:
@@ -145,8 +145,8 @@ def _model(place: Path, old: Path, new: Path) -> str:
     from vae_runtime import VAE
     from vae_runtime.model import manifest as manifests
 
-    found = VAE.load(place, threads=1).manifest.pair_id
-    return {manifests.read(old).pair_id: "old", manifests.read(new).pair_id: "new"}[found]
+    pair_id = VAE.load(place, threads=1).manifest.pair_id
+    return {manifests.read(old).pair_id: "old", manifests.read(new).pair_id: "new"}[pair_id]
 
 
 def _checkpoint(place: Path) -> str:

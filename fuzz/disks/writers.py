@@ -131,9 +131,9 @@ def _calibrated(folder: Path, pair: list[Model]) -> Counter[str]:
     usual = calibrate.calibration
 
     def replaced(vae: VAE, batches: Any) -> Any:
-        found = usual(vae, batches)
+        scores = usual(vae, batches)
         write_model(folder, *pair[1], replace=True)
-        return found
+        return scores
 
     calibrate.calibration = replaced
     try:

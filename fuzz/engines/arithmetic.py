@@ -29,14 +29,14 @@ SIZE = 3  # latents
 @click.option("--seed", type=int, default=0, show_default=True)
 def main(count: int, seed: int) -> None:
     """Print how many cases of each kind differ from what docs/FORMAT.md says, with the first of each."""
-    found = 0
+    finds = 0
     for kind in (verdicts, samples, draws, bad_numbers):
         said = list(kind(random.Random(seed), count))
         wrong = [text for text in said if text]
         first = f", such as {wrong[0]}" if wrong else ""
         click.echo(f"{kind.__name__}: {len(said):,} cases, {len(wrong)} wrong{first}")
-        found += len(wrong)
-    sys.exit(found > 0)
+        finds += len(wrong)
+    sys.exit(finds > 0)
 
 
 def verdicts(chance: random.Random, count: int) -> Iterator[str]:
@@ -88,12 +88,12 @@ def draws(chance: random.Random, count: int) -> Iterator[str]:
         first, start = _edge(chance), _edge(chance)
 
         def compare(first: int = first, start: int = start) -> str:
-            found = Posterior(np.zeros((2, SIZE), np.float32), np.zeros((2, SIZE), np.float32)).draws(
+            draws = Posterior(np.zeros((2, SIZE), np.float32), np.zeros((2, SIZE), np.float32)).draws(
                 first, 3, seed=1, start=start
             )
             for i, s in ((0, 0), (1, 0), (0, 2), (1, 2)):
                 row = ((first + s) * 2**32 + start + i) & MASK
-                if not np.array_equal(found[i, s], standard_normal(1, SIZE, seed=1, start=row)[0]):
+                if not np.array_equal(draws[i, s], standard_normal(1, SIZE, seed=1, start=row)[0]):
                     return f"draw {first + s} of image {start + i} is not row {row}"
             return ""
 

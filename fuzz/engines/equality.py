@@ -48,9 +48,9 @@ def main(count: int, seed: int, as_onnxruntime: bool) -> None:
             for name, content in random_graphs(number):
                 compared += 1
                 held = Kernels(True, True) if as_onnxruntime else kernels(read_message(content)["graph"])
-                if found := differences(content, name, held, np.random.default_rng(number)):
+                if places := differences(content, name, held, np.random.default_rng(number)):
                     different += 1
-                    click.echo(f"seed {number}, {name}: differs at (threads, batch) {found}")
+                    click.echo(f"seed {number}, {name}: differs at (threads, batch) {places}")
     click.echo(
         f"{count} architectures, {compared} graphs: {different} differ between batch sizes or numbers of threads"
     )
@@ -66,8 +66,8 @@ def differences(content: bytes, name: str, held: Kernels, random: np.random.Gene
             rows = random_rows(session, random)
             expected = session.run(rows, tuple(session.shapes), batch_size=1)
         for batch_size in BATCHES:
-            found = session.run(rows, tuple(session.shapes), batch_size=batch_size)
-            if any(one.tobytes() != other.tobytes() for one, other in zip(found, expected, strict=True)):
+            answers = session.run(rows, tuple(session.shapes), batch_size=batch_size)
+            if any(one.tobytes() != other.tobytes() for one, other in zip(answers, expected, strict=True)):
                 wrong.append((threads, batch_size))
     return wrong
 

@@ -9,7 +9,6 @@ probe, such as the bias of a dead unit, is tried anew.
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import functools
 import sys
@@ -19,6 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import numpy.typing as npt
 import onnx
@@ -39,18 +39,17 @@ Graphs = dict[str, bytes]
 Break = Callable[[npt.NDArray[np.float32], np.random.Generator], npt.NDArray[np.float32]]
 
 
-def main() -> None:
+@click.command()
+@click.option("--sound", type=click.IntRange(0), default=200, show_default=True, help="Sound models.")
+@click.option("--broken", type=click.IntRange(0), default=50, show_default=True, help="Broken exports.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+def main(sound: int, broken: int, seed: int) -> None:
     """Print each refusal; exit with 1 if a sound model was refused or a broken one was not."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sound", type=int, default=200)
-    parser.add_argument("--broken", type=int, default=50)
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
     with operators_read_once():
-        refused = sum(_sound(arguments.seed + number) for number in range(arguments.sound))
-        print(f"{arguments.sound} sound models: {refused} refused", flush=True)
-        passed = sum(_broken(arguments.seed + number) for number in range(arguments.broken))
-        print(f"{arguments.broken} broken exports: {passed} passed", flush=True)
+        refused = sum(_sound(seed + number) for number in range(sound))
+        print(f"{sound} sound models: {refused} refused", flush=True)
+        passed = sum(_broken(seed + number) for number in range(broken))
+        print(f"{broken} broken exports: {passed} passed", flush=True)
     sys.exit(1 if refused or passed else 0)
 
 
@@ -199,15 +198,15 @@ def _differ(one: bytes, other: bytes) -> bool:
     """Whether two graphs give different numbers for noise, beyond what float32 leaves open."""
     import onnxruntime
 
-    found = []
+    answers = []
     for content in (one, other):
         session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
         (value,) = session.get_inputs()
         random = np.random.default_rng(0)
         shape = [64, *value.shape[1:]]
         noise = random.random(shape) if value.name == "images" else random.standard_normal(shape)
-        found.append(session.run(None, {value.name: noise.astype(np.float32)}))
-    return any(np.abs(a - b).max() > 1e-4 * max(1.0, np.abs(a).max()) for a, b in zip(*found, strict=True))
+        answers.append(session.run(None, {value.name: noise.astype(np.float32)}))
+    return any(np.abs(a - b).max() > 1e-4 * max(1.0, np.abs(a).max()) for a, b in zip(*answers, strict=True))
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from vae_runtime.model import manifest as manifests
 from vae_runtime.model.golden import GoldenVectors, read_golden
 from vae_runtime.model.manifest import Manifest
 
-Engine = Callable[[bytes, dict[str, Any], list[str]], list[Any]]  # graph, feeds, outputs
+RunGraph = Callable[[bytes, dict[str, Any], list[str]], list[Any]]  # graph, feeds, outputs
 
 
 def reference(content: bytes, feeds: dict[str, Any], outputs: list[str]) -> list[Any]:
@@ -33,8 +33,8 @@ def reference(content: bytes, feeds: dict[str, Any], outputs: list[str]) -> list
     import onnx
     from onnx.reference import ReferenceEvaluator
 
-    found: Any = ReferenceEvaluator(onnx.load_from_string(content)).run(outputs, feeds)
-    return list(found)
+    arrays: Any = ReferenceEvaluator(onnx.load_from_string(content)).run(outputs, feeds)
+    return list(arrays)
 
 
 def openvino(content: bytes, feeds: dict[str, Any], outputs: list[str]) -> list[Any]:
@@ -43,11 +43,11 @@ def openvino(content: bytes, feeds: dict[str, Any], outputs: list[str]) -> list[
 
     core = openvino.Core()
     compiled = core.compile_model(core.read_model(io.BytesIO(content)), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    found = compiled(feeds)
-    return [found[name] for name in outputs]
+    arrays = compiled(feeds)
+    return [arrays[name] for name in outputs]
 
 
-ENGINES: dict[str, tuple[str, Engine]] = {"onnx.reference": ("onnx", reference), "OpenVINO": ("openvino", openvino)}
+ENGINES: dict[str, tuple[str, RunGraph]] = {"onnx.reference": ("onnx", reference), "OpenVINO": ("openvino", openvino)}
 
 
 @click.command()
@@ -66,9 +66,9 @@ def main(model: Path, pythons: tuple[str, ...]) -> None:
             if name == "onnx.reference" and precision == "int8":
                 click.echo(f"{precision:8} {name}: not run, it has no DequantizeLinear of opset 18")
                 continue
-            found = dict(differences(model, manifest, golden, precision, engine))
-            bad += any(not found[kind] <= tolerance[kind] for kind in found)
-            click.echo(f"{precision:8} {name}: " + _text(found))
+            apart = dict(differences(model, manifest, golden, precision, engine))
+            bad += any(not apart[kind] <= tolerance[kind] for kind in apart)
+            click.echo(f"{precision:8} {name}: " + _text(apart))
         for python in (sys.executable, *pythons):
             said, passed = _verified(python, model, precision)
             bad += not passed
@@ -77,7 +77,7 @@ def main(model: Path, pythons: tuple[str, ...]) -> None:
 
 
 def differences(
-    model: Path, manifest: Manifest, golden: GoldenVectors, precision: str, engine: Engine
+    model: Path, manifest: Manifest, golden: GoldenVectors, precision: str, engine: RunGraph
 ) -> Iterator[tuple[str, float]]:
     """The largest difference of every kind of tensor."""
 
@@ -95,8 +95,8 @@ def differences(
         yield "nats", _apart(run("detector", {"images": golden.images}, ["faults"])[0], golden.faults)
 
 
-def _apart(found: Any, expected: Any) -> float:
-    return float(np.abs(np.asarray(found, np.float64) - expected).max())
+def _apart(given: Any, expected: Any) -> float:
+    return float(np.abs(np.asarray(given, np.float64) - expected).max())
 
 
 def _verified(python: str, model: Path, precision: str) -> tuple[str, bool]:
@@ -109,12 +109,12 @@ def _verified(python: str, model: Path, precision: str) -> tuple[str, bool]:
         report = json.loads(done.stdout)
     except ValueError:
         return f"onnxruntime {name or python}: {done.stderr.strip()[-300:]}", False
-    found = {kind: entry["difference"] for kind, entry in report["tensors"].items()}
-    return f"onnxruntime {name}: {_text(found)}", report["verdict"] == "PASS"
+    apart = {kind: entry["difference"] for kind, entry in report["tensors"].items()}
+    return f"onnxruntime {name}: {_text(apart)}", report["verdict"] == "PASS"
 
 
-def _text(found: dict[str, float]) -> str:
-    return ", ".join(f"{kind} {difference:.1e}" for kind, difference in found.items())
+def _text(apart: dict[str, float]) -> str:
+    return ", ".join(f"{kind} {difference:.1e}" for kind, difference in apart.items())
 
 
 if __name__ == "__main__":

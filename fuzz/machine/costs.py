@@ -133,19 +133,19 @@ def random_cases(scratch: Path, count: int, seed: int) -> Iterator[tuple[str, Pa
 @click.option("--only", default="", help="Cases whose name has this in it.")
 def main(count: int, seed: int, only: str) -> None:
     """Print what each takes; exit with 1 if any takes too much."""
-    found = []
+    costs = []
     with tempfile.TemporaryDirectory() as scratch:
         for name, folder in random_cases(Path(scratch), count, seed) if count else cases(Path(scratch)):
             if only not in name:
                 continue
-            found.append(cost(name, folder))
-            seconds = " ".join(f"{second:6.2f}" for second in found[-1].seconds)
-            mark = " " if found[-1].good else "X"
-            megabytes = f"{found[-1].peak / 1e6:5.0f} of {found[-1].bound / 1e6:5.0f} MB"
-            click.echo(f"{mark} {seconds:20} s {megabytes}  {name}: {found[-1].answer[:150]}")
-    bad = [item for item in found if not item.good]
-    slowest, largest = (max(found, key=key) for key in (lambda item: max(item.seconds), lambda item: item.peak))
-    click.echo(f"{len(found)} models, {len(bad)} beyond {SECONDS:g} s or their memory.")
+            costs.append(cost(name, folder))
+            seconds = " ".join(f"{second:6.2f}" for second in costs[-1].seconds)
+            mark = " " if costs[-1].good else "X"
+            megabytes = f"{costs[-1].peak / 1e6:5.0f} of {costs[-1].bound / 1e6:5.0f} MB"
+            click.echo(f"{mark} {seconds:20} s {megabytes}  {name}: {costs[-1].answer[:150]}")
+    bad = [item for item in costs if not item.good]
+    slowest, largest = (max(costs, key=key) for key in (lambda item: max(item.seconds), lambda item: item.peak))
+    click.echo(f"{len(costs)} models, {len(bad)} beyond {SECONDS:g} s or their memory.")
     click.echo(
         f"Slowest: {max(slowest.seconds):.1f} s, {slowest.name}. Largest: {largest.peak / 1e6:.0f} MB, {largest.name}."
     )

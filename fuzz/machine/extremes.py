@@ -20,6 +20,7 @@ import numpy as np
 from PIL import Image
 
 from .guarded import Guarded
+from .reading import outcome, peak_from_now
 
 SECONDS = 5.0
 MEMORY = 256.0  # MB above what the process had
@@ -187,8 +188,6 @@ def drawn(random: np.random.Generator) -> tuple[str, bytes]:
 def cost(path: str) -> str:
     """What becomes of a picture file: outcome|peak of memory above before, in MB|processor's seconds."""
     import time
-
-    from ..disks.pictures import outcome, peak_from_now
 
     # What is loaded once is no picture's; the kernel counts the peak from here on.
     outcome(encoded(Image.new("L", (8, 8)), "PNG"))

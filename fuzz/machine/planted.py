@@ -104,17 +104,17 @@ class Place:
         left = set(names)
         while True:
             self.plant(left)
-            found = self.run(bare, environment)[1] & left
-            if not found:
+            ran = self.run(bare, environment)[1] & left
+            if not ran:
                 return names - left
-            left -= found
+            left -= ran
 
 
 def launcher() -> str:
     """What the installed command `vae` of this tree does."""
-    found = re.search(r'^vae = "(.+):(.+)"', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
-    assert found
-    return LAUNCHER.format(module=found[1], function=found[2])
+    entry = re.search(r'^vae = "(.+):(.+)"', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    assert entry
+    return LAUNCHER.format(module=entry[1], function=entry[2])
 
 
 def names_of(place: Place, commands: dict[str, str]) -> set[str]:

@@ -85,15 +85,15 @@ def stopped(command: list[str], scratch: Path, number: signal.Signals, seconds: 
 
 def _processes_of(session: int) -> list[int]:
     """Processes that run in a session (Linux)."""
-    found = []
+    processes = []
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
             state, *fields = path.read_text().rpartition(")")[2].split()
         except OSError:  # it has ended
             continue
         if int(fields[2]) == session and state != "Z":
-            found.append(int(path.parent.name))
-    return found
+            processes.append(int(path.parent.name))
+    return processes
 
 
 def judge(code: int, said: str, left: bool, number: signal.Signals, scratch: Path, *, done: int) -> str:

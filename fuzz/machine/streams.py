@@ -44,10 +44,10 @@ def case(number: int) -> str:
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
 def main(count: int, seed: int) -> None:
     """Print what went wrong how often; exit with 1 if anything did."""
-    found = Counter(case(number) or "as promised" for number in range(seed, seed + count))
-    for kind, times in found.most_common():
+    outcomes = Counter(case(number) or "as promised" for number in range(seed, seed + count))
+    for kind, times in outcomes.most_common():
         click.echo(f"{times:5}  {kind}")
-    sys.exit(bool(set(found) - {"as promised"}))
+    sys.exit(bool(set(outcomes) - {"as promised"}))
 
 
 if __name__ == "__main__":

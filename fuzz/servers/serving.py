@@ -38,11 +38,11 @@ class Row(NamedTuple):
 @click.argument("repository", type=click.Path(path_type=Path, exists=True, file_okay=False))
 def main(repository: Path) -> None:
     """Print a table of all tensors of all models; exit with 1 if two differ."""
-    found = list(rows(repository))
-    click.echo(table(found))
-    bad = [row for row in found if not row.equal]
+    tensors = list(rows(repository))
+    click.echo(table(tensors))
+    bad = [row for row in tensors if not row.equal]
     others = foreign_graphs(repository)
-    click.echo(f"{len(found)} tensors, {len(bad)} differ; {len(others)} graphs are not the manifest's.")
+    click.echo(f"{len(tensors)} tensors, {len(bad)} differ; {len(others)} graphs are not the manifest's.")
     sys.exit(bool(bad or others))
 
 
@@ -66,10 +66,10 @@ def rows(repository: Path) -> Iterator[Row]:
                 yield Row(model, direction, tensor.name, configured, graph, expected == graph)
 
 
-def table(found: list[Row]) -> str:
+def table(tensors: list[Row]) -> str:
     """Markdown; a graph that differs is in bold."""
     lines = ["| model | | tensor | config.pbtxt | graph |", "| --- | --- | --- | --- | --- |"]
-    for row in found:
+    for row in tensors:
         graph = row.graph if row.equal else f"**{row.graph}**"
         lines.append(f"| {row.model} | {row.direction} | {row.tensor} | {row.configured} | {graph} |")
     return "\n".join(lines)
@@ -85,11 +85,11 @@ def open_graphs(repository: Path) -> dict[str, Any]:
 def foreign_graphs(repository: Path) -> list[str]:
     """The models whose graph is not that of the manifest in the repository."""
     manifest = manifests.read(repository)
-    found = {f"{manifest.name}_{role}": files["float32"].sha256 for role, files in manifest.graphs.items()}
+    digests = {f"{manifest.name}_{role}": files["float32"].sha256 for role, files in manifest.graphs.items()}
     return [
         path.parent.parent.name
         for path in sorted(repository.glob("*/*/model.onnx"))
-        if hashlib.sha256(path.read_bytes()).hexdigest() != found.get(path.parent.parent.name)
+        if hashlib.sha256(path.read_bytes()).hexdigest() != digests.get(path.parent.parent.name)
     ]
 
 

@@ -47,7 +47,7 @@ def main(model: Path, repository: Path) -> None:
             together = ask(array)[wanted]
             with ThreadPoolExecutor(CLIENTS) as clients:  # one row a request: the server joins them as it likes
                 alone = np.concatenate([part[wanted] for part in clients.map(ask, np.split(array, rows))])
-            apart = [float(np.abs(found - answer).max()) for found in (together, alone)]
+            apart = [float(np.abs(given - answer).max()) for given in (together, alone)]
             worst = max(worst, *apart)
             click.echo(f"{name}_{role} {wanted}: {apart[0]:.1e} together, {apart[1]:.1e} one by one")
         statistics = client.get_inference_statistics(f"{name}_decoder").model_stats[0]
@@ -64,7 +64,7 @@ def expected(vae: VAE, rows: int) -> dict[tuple[str, str, str], tuple[Any, Any]]
     z = vae.prior.from_noise(eps, batch_size=rows)
     images = vae.decode(z)
     posterior = vae.encode(images)
-    found: dict[tuple[str, str, str], tuple[Any, Any]] = {
+    calls: dict[tuple[str, str, str], tuple[Any, Any]] = {
         ("sample", "eps", "images"): (eps, images),
         ("reconstruct", "images", "reconstruction"): (images, vae.reconstruct(images)),
         ("encoder", "images", "mean"): (images, posterior.mean),
@@ -72,13 +72,13 @@ def expected(vae: VAE, rows: int) -> dict[tuple[str, str, str], tuple[Any, Any]]
         ("decoder", "z", "images"): (z, images),
     }
     if vae.manifest.prior == "flow":
-        found["prior_sample", "eps", "z"] = (eps, z)
-        found["prior_log_prob", "z", "eps"] = (z, vae.prior.to_noise(z, batch_size=rows))
+        calls["prior_sample", "eps", "z"] = (eps, z)
+        calls["prior_log_prob", "z", "eps"] = (z, vae.prior.to_noise(z, batch_size=rows))
         if not vae.labels:  # with labels, log p(z) is more than the graph's output
-            found["prior_log_prob", "z", "log_prob"] = (z, vae.prior.log_prob(z, batch_size=rows)[:, None])
+            calls["prior_log_prob", "z", "log_prob"] = (z, vae.prior.log_prob(z, batch_size=rows)[:, None])
     if "faults" in vae.manifest.scores:
-        found["detector", "images", "faults"] = (images, vae.anomaly_map(images, method="faults"))
-    return found
+        calls["detector", "images", "faults"] = (images, vae.anomaly_map(images, method="faults"))
+    return calls
 
 
 @contextlib.contextmanager
@@ -124,8 +124,8 @@ def infer(client: Any, model: str, given: str, array: Any) -> dict[str, Any]:
     grpc: Any = importlib.import_module("tritonclient.grpc")
     tensor = grpc.InferInput(given, array.shape, "FP32")
     tensor.set_data_from_numpy(np.ascontiguousarray(array))
-    found = client.infer(model, [tensor])
-    return {output.name: found.as_numpy(output.name) for output in found.get_response().outputs}
+    response = client.infer(model, [tensor])
+    return {output.name: response.as_numpy(output.name) for output in response.get_response().outputs}
 
 
 def _backends(packages: Path, scratch: Path) -> Path:

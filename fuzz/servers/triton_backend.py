@@ -34,12 +34,12 @@ class TritonPythonModel:
         (given,) = [tensor["name"] for tensor in self._config["input"]]
         arrays = [self._triton.get_input_tensor_by_name(request, given).as_numpy() for request in requests]
         names = [tensor["name"] for tensor in self._config["output"]]
-        found = self._session.run(names, {given: np.concatenate(arrays)})
+        results = self._session.run(names, {given: np.concatenate(arrays)})
         ends = np.cumsum([len(array) for array in arrays])
         shapes = [tuple(int(size) for size in tensor["dims"]) for tensor in self._config["output"]]
         answers = []
         for begin, end in zip((0, *ends), ends, strict=False):
-            parts = [array[begin:end].reshape(-1, *shape) for array, shape in zip(found, shapes, strict=True)]
+            parts = [array[begin:end].reshape(-1, *shape) for array, shape in zip(results, shapes, strict=True)]
             tensors = [self._triton.Tensor(name, part) for name, part in zip(names, parts, strict=True)]
             answers.append(self._triton.InferenceResponse(tensors))
         return answers

@@ -40,12 +40,12 @@ def roughness(images):
 def test_scores_are_asked_of_anomalies_of_every_kind():
     pictures = low_rank(MOST_PICTURES + 50, (3, 32, 32)).numpy()
     judge = Judge(elbo=brightness, kl=roughness)
-    found, count = tell_anomalies(judge, pictures)
+    auc, count = tell_anomalies(judge, pictures)
     assert count == MOST_PICTURES
-    assert list(found) == ["noise", "blurred", "other colours", "constant", "shuffled"]
-    assert found["noise"]["kl"] == 1 and found["constant"]["kl"] == 0 and found["blurred"]["kl"] < 0.2
+    assert list(auc) == ["noise", "blurred", "other colours", "constant", "shuffled"]
+    assert auc["noise"]["kl"] == 1 and auc["constant"]["kl"] == 0 and auc["blurred"]["kl"] < 0.2
     for kind in ("constant", "shuffled", "other colours"):  # none of them changes how bright a picture is
-        assert found[kind]["elbo"] == pytest.approx(0.5, abs=0.02)
+        assert auc[kind]["elbo"] == pytest.approx(0.5, abs=0.02)
     normal, anomalies = judge.asked[0], judge.asked[2::2]
     assert len(normal) == MOST_PICTURES
     for images in anomalies:
@@ -57,8 +57,8 @@ def test_scores_are_asked_of_anomalies_of_every_kind():
 
 def test_grey_pictures_are_inverted_where_colour_ones_exchange_their_channels():
     judge = Judge(elbo=brightness)
-    found = tell_anomalies(judge, (low_rank(30, (1, 28, 28)).numpy() // 4)).auc
-    assert "inverted" in found and "other colours" not in found and found["inverted"]["elbo"] == 1
+    auc = tell_anomalies(judge, (low_rank(30, (1, 28, 28)).numpy() // 4)).auc
+    assert "inverted" in auc and "other colours" not in auc and auc["inverted"]["elbo"] == 1
 
 
 def test_a_blind_default_score_is_said_with_the_one_that_sees():

@@ -65,10 +65,10 @@ def exporting(*arguments, code=0):
 
 def test_of_the_training_folder_the_held_out_pictures_calibrate(vae, photos):
     dataset = load_folder(photos, SPEC)
-    found = score_folder(vae, photos, tiled=False, trained_on=dataset.trained_on)
-    assert found.pictures == len(dataset.test_images) > 0 and len(found.left_out) == len(dataset.train_images)
-    held_out = read_images(sorted(set(photos.iterdir()) - set(found.left_out)), SPEC)
-    np.testing.assert_array_equal(found.scores["elbo"], np.sort(vae.score(held_out)))
+    scored = score_folder(vae, photos, tiled=False, trained_on=dataset.trained_on)
+    assert scored.pictures == len(dataset.test_images) > 0 and len(scored.left_out) == len(dataset.train_images)
+    held_out = read_images(sorted(set(photos.iterdir()) - set(scored.left_out)), SPEC)
+    np.testing.assert_array_equal(scored.scores["elbo"], np.sort(vae.score(held_out)))
 
 
 def test_a_picture_is_known_by_its_pixels_whatever_its_name_and_kind(vae, photos):
@@ -77,16 +77,16 @@ def test_a_picture_is_known_by_its_pixels_whatever_its_name_and_kind(vae, photos
     shutil.copy(seen[0], photos.parent / "more" / "copy.png")
     Image.open(seen[1]).save(photos.parent / "more" / "another.bmp")
     for tiled in (False, True):
-        found = score_folder(vae, photos.parent / "more", tiled=tiled, trained_on=dataset.trained_on)
-        assert found.pictures == 6 and {path.name for path in found.left_out} == {"copy.png", "another.bmp"}
-        assert {len(scores) for scores in found.scores.values()} == {6}
+        scored = score_folder(vae, photos.parent / "more", tiled=tiled, trained_on=dataset.trained_on)
+        assert scored.pictures == 6 and {path.name for path in scored.left_out} == {"copy.png", "another.bmp"}
+        assert {len(scores) for scores in scored.scores.values()} == {6}
 
 
 def test_a_run_on_patches_knows_its_whole_pictures(vae, photos):
     dataset = load_folder(photos, ImageSpec(shape=(1, 20, 20)), patches=3)
     assert len(dataset.train_images) == 3 * len(dataset.digests) and len(dataset.trained_on) == len(dataset.digests)
-    found = score_folder(vae, photos, tiled=True, trained_on=dataset.trained_on)
-    assert len(found.left_out) == len(dataset.digests) and found.pictures == 40 - len(dataset.digests)
+    scored = score_folder(vae, photos, tiled=True, trained_on=dataset.trained_on)
+    assert len(scored.left_out) == len(dataset.digests) and scored.pictures == 40 - len(dataset.digests)
 
 
 def test_images_of_a_data_set_are_its_pictures():
@@ -98,8 +98,8 @@ def test_images_of_a_data_set_are_its_pictures():
 def test_more_pictures_than_are_scored_at_once_are_all_scored(vae, photos):
     for number in range(100):
         shutil.copy(photos / "00.png", photos / f"copy-{number}.png")
-    found = score_folder(vae, photos, tiled=False)
-    assert found.pictures == len(found.scores["elbo"]) == 140
+    scored = score_folder(vae, photos, tiled=False)
+    assert scored.pictures == len(scored.scores["elbo"]) == 140
 
 
 def test_an_export_calibrated_with_its_training_folder_says_what_it_left_out(photos, tmp_path):

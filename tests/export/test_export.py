@@ -48,10 +48,10 @@ def graphs(folder):
 
 def test_a_shipped_model_equals_its_torch_checkpoint(artifact):
     model, config = load_model(artifact / "checkpoint")
-    found = compare(model, config, VAE.load(artifact, threads=1))
-    require_parity(found)
-    assert {item.tensor for item in found} == set(TENSORS)
-    for name, item in largest(found).items():
+    differences = compare(model, config, VAE.load(artifact, threads=1))
+    require_parity(differences)
+    assert {item.tensor for item in differences} == set(TENSORS)
+    for name, item in largest(differences).items():
         assert item.ours <= 4 * item.torchs + 1e-7, f"{name} is {item.ours}, torch's {item.torchs}"
         assert item.ours > 0 or name == "z"  # float32 sums are never those of float64
 
@@ -59,9 +59,9 @@ def test_a_shipped_model_equals_its_torch_checkpoint(artifact):
 def test_the_bounds_equal_torchs_with_the_same_noise(artifact):
     model, config = load_model(artifact / "checkpoint")
     images = likely_images(model, config, 40)
-    numbers, found = torch_numbers(model, images, draws=16), VAE.load(artifact).elbo(images, samples=16)
+    numbers, bound = torch_numbers(model, images, draws=16), VAE.load(artifact).elbo(images, samples=16)
     for name in ("log_likelihood", "kl", "iwae"):
-        np.testing.assert_allclose(getattr(found, name), getattr(numbers, name), atol=1e-3, rtol=0)
+        np.testing.assert_allclose(getattr(bound, name), getattr(numbers, name), atol=1e-3, rtol=0)
 
 
 def test_exporting_a_shipped_checkpoint_again_gives_the_same_graphs(artifact, tmp_path):

@@ -200,11 +200,15 @@ def test_what_int8_costs_is_measured_on_test_images_that_chose_nothing(search, r
     monkeypatch.setattr(searching, "speedups", lambda *models: {"decode": 1.5})
     data, said = digits(), []
     black = data._replace(test_images=np.zeros_like(data.test_images))
-    found, other = search(limits=Limits(nats=100.0), say=said.append), search(limits=Limits(nats=100.0), dataset=black)
-    assert found.float32 == other.float32 and found.ranges == other.ranges
-    assert found.measured["elbo_loss_nats"] != other.measured["elbo_loss_nats"]
+    quantised, other = (
+        search(limits=Limits(nats=100.0), say=said.append),
+        search(limits=Limits(nats=100.0), dataset=black),
+    )
+    assert quantised.float32 == other.float32 and quantised.ranges == other.ranges
+    assert quantised.measured["elbo_loss_nats"] != other.measured["elbo_loss_nats"]
     assert (
-        found.measured["test_images"] == len(data.test_images) and f"On {len(data.test_images)} test images" in said[-3]
+        quantised.measured["test_images"] == len(data.test_images)
+        and f"On {len(data.test_images)} test images" in said[-3]
     )
     by_hand = held_out_images(data, load_model(run)[1])
     assert set(np.unique(by_hand)) == {0, 1}  # binarised once, as they are evaluated
@@ -221,8 +225,8 @@ def test_what_int8_costs_is_measured_on_test_images_that_chose_nothing(search, r
 def test_int8_that_loses_too_much_on_test_images_is_refused_where_that_is_sure(search, monkeypatch):
     monkeypatch.setattr(searching, "speedups", lambda *models: {"decode": 1.5})
     for error, refused in ((0.1, True), (0.4, False)):
-        found = Cost(100.7, error, 40.0, 50)
-        monkeypatch.setattr(searching, "cost_of", lambda *models, found=found: found)
+        cost = Cost(100.7, error, 40.0, 50)
+        monkeypatch.setattr(searching, "cost_of", lambda *models, cost=cost: cost)
         if refused:
             with pytest.raises(
                 ExportError, match=r"int8 loses 100.70 nats on test images, which chose nothing, and 100 "
@@ -271,8 +275,8 @@ def test_few_pictures_are_divided_between_ranges_and_measuring(search, monkeypat
     few = digits()._replace(train_images=digits().train_images[:count])
     sizes = []
     monkeypatch.setattr(searching, "speedups", lambda slow, fast, images: sizes.append(len(images)) or {"decode": 1.5})
-    found = search(limits=Limits(nats=100.0, psnr=0.0), dataset=few)
-    assert np.isfinite(found.measured["elbo_loss_nats"]) and sizes == [1, 64]
+    quantised = search(limits=Limits(nats=100.0, psnr=0.0), dataset=few)
+    assert np.isfinite(quantised.measured["elbo_loss_nats"]) and sizes == [1, 64]
 
 
 def test_an_export_goes_on_without_int8_that_wins_nothing(tmp_path, run, monkeypatch):

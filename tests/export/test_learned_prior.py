@@ -95,8 +95,8 @@ def test_samples_and_bounds_are_bit_equal_for_any_batch_size_and_thread_count(fo
         other = VAE.load(folder, threads=threads)
         np.testing.assert_array_equal(other.sample(20, seed=0, batch_size=batch_size), images)
         np.testing.assert_array_equal(other.score(images, batch_size=batch_size), scores)
-        for found, expected in zip(other.elbo(images, samples=5, batch_size=batch_size)[:3], bounds[:3], strict=True):
-            np.testing.assert_array_equal(found, expected)
+        for bound, expected in zip(other.elbo(images, samples=5, batch_size=batch_size)[:3], bounds[:3], strict=True):
+            np.testing.assert_array_equal(bound, expected)
 
 
 def test_the_bounds_are_torchs_with_the_same_noise(flow, model, run):
@@ -108,9 +108,9 @@ def test_the_bounds_are_torchs_with_the_same_noise(flow, model, run):
 
 
 def test_all_differences_stay_within_the_limits(flow, model, run):
-    found = compare(model, load_model(run)[1], flow)
-    require_parity(found)
-    assert {item.tensor for item in found} == {"mean", "logvar", "z", "images", "logits", "nats"}
+    differences = compare(model, load_model(run)[1], flow)
+    require_parity(differences)
+    assert {item.tensor for item in differences} == {"mean", "logvar", "z", "images", "logits", "nats"}
 
 
 def test_the_spherical_path_runs_through_the_noise(flow):

@@ -32,8 +32,8 @@ class Server:
         config, tensors = self.configs[model], dict(feeds)
         if model in self.graphs:
             names = [output.name for output in config.output]
-            found = self.graphs[model].run(names, tensors)
-            return {own.name: array.reshape(-1, *own.dims) for own, array in zip(config.output, found, strict=True)}
+            results = self.graphs[model].run(names, tensors)
+            return {own.name: array.reshape(-1, *own.dims) for own, array in zip(config.output, results, strict=True)}
         for step in config.ensemble_scheduling.step:
             given = self.infer(step.model_name, {own: tensors[name] for own, name in step.input_map.items()})
             for own, name in step.output_map.items():
@@ -50,14 +50,14 @@ def server(served_model):
 
 def test_triton_parses_every_configuration_and_it_says_what_the_graph_says(served_model, schema):
     model, repository = served_model
-    found = list(rows(repository))
-    assert [row for row in found if not row.equal] == []
-    names = {(row.model, row.direction, row.tensor) for row in found}
+    tensors = list(rows(repository))
+    assert [row for row in tensors if not row.equal] == []
+    names = {(row.model, row.direction, row.tensor) for row in tensors}
     for name, session in open_graphs(repository).items():  # and leaves out nothing that the graph has
         for direction, values in (("input", session.get_inputs()), ("output", session.get_outputs())):
             assert {(name, direction, value.name) for value in values} <= names
     flow = manifests.read(model).prior == "flow"
-    assert len(found) == (15 if flow else 10)
+    assert len(tensors) == (15 if flow else 10)
 
 
 def test_the_parsed_configuration_has_the_settings_of_the_guide(served_model, schema):
@@ -114,18 +114,18 @@ def test_an_ensemble_samples_what_the_runtime_samples(served_model, server):
         label = vae.manifest.labels[7]
         eps = np.float32(label.mean) + np.exp(np.float32(label.logvar) * np.float32(0.5)) * eps
     expected = vae.sample(5, seed=3, label=vae.labels[7] if vae.labels else None)
-    found = server.infer(f"{name}_sample", {"eps": eps})
-    assert found.keys() == {"images"}
-    np.testing.assert_allclose(found["images"], expected, atol=1e-6, rtol=0)
+    answer = server.infer(f"{name}_sample", {"eps": eps})
+    assert answer.keys() == {"images"}
+    np.testing.assert_allclose(answer["images"], expected, atol=1e-6, rtol=0)
 
 
 def test_an_ensemble_reconstructs_what_the_runtime_reconstructs(served_model, server):
     model, _ = served_model
     vae, name = VAE.load(model, threads=1), manifests.read(model).name
     images = read_golden(model, vae.manifest, "float32").images
-    found = server.infer(f"{name}_reconstruct", {"images": images})
-    assert found.keys() == {"reconstruction"}
-    np.testing.assert_allclose(found["reconstruction"], vae.reconstruct(images), atol=1e-6, rtol=0)
+    answer = server.infer(f"{name}_reconstruct", {"images": images})
+    assert answer.keys() == {"reconstruction"}
+    np.testing.assert_allclose(answer["reconstruction"], vae.reconstruct(images), atol=1e-6, rtol=0)
 
 
 def test_log_prob_has_an_axis_of_its_own_for_clients(served_model, server):
@@ -133,8 +133,8 @@ def test_log_prob_has_an_axis_of_its_own_for_clients(served_model, server):
     manifest = manifests.read(model)
     if manifest.prior == "flow":
         z = read_golden(model, manifest, "float32").z
-        found = server.infer(f"{manifest.name}_prior_log_prob", {"z": z})
-        assert found["log_prob"].shape == (len(z), 1) and found["eps"].shape == z.shape
+        answer = server.infer(f"{manifest.name}_prior_log_prob", {"z": z})
+        assert answer["log_prob"].shape == (len(z), 1) and answer["eps"].shape == z.shape
 
 
 @pytest.mark.parametrize("engine", ["onnxruntime", "OpenVINO"])
@@ -151,7 +151,7 @@ def test_an_engine_gives_the_golden_vectors_of_the_served_graphs(served_model, e
         pytest.importorskip("openvino")
         run = ENGINES["OpenVINO"][1]
     golden, tolerance = read_golden(model, manifest, "float32"), manifest.golden["float32"].tolerance
-    found = dict(differences(model, manifest, golden, "float32", run))
-    assert {"mean", "logvar", "images"} <= found.keys()
-    for kind, difference in found.items():
+    apart = dict(differences(model, manifest, golden, "float32", run))
+    assert {"mean", "logvar", "images"} <= apart.keys()
+    for kind, difference in apart.items():
         assert difference <= tolerance[kind], f"{kind} differs by {difference}"

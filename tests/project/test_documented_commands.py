@@ -168,7 +168,7 @@ def test_a_documented_command_does_what_it_says(here, monkeypatch, arguments):
 def test_each_kind_of_command_is_found():
     """In a table, a fenced block, a help text, an error message, a message with something filled in."""
     places = {(command.text, command.where) for command in commands()}
-    for found in (
+    for command in (
         ("vae calibrate good/ -m my-model", "README.md"),
         ("vae calibrate today-good/ -m parts-model", "ANOMALIES.md"),
         ("vae calibrate good-parts/ -m my-model", "vae_runtime/cli/calibrate.py"),
@@ -176,7 +176,7 @@ def test_each_kind_of_command_is_found():
         ("vae verify -m MODEL", "export/vae_export/cli/export.py"),
         ("vae fit --resume RUN", "train/vae_train/fit/record.py"),
     ):
-        assert found in places
+        assert command in places
     run = [arguments for arguments in FOUND if whole(arguments)]
     assert len(run) > 40 and {arguments[0] for arguments in run} == set(verbs.MODULES)
 
@@ -188,15 +188,15 @@ def test_every_verb_has_an_example_among_them():
 
 @pytest.mark.parametrize("text", ["`vae calibrat good/`", "`vae score --titled`", "`vae judge`"])
 def test_a_command_that_there_is_not_is_noticed(text):
-    (found,) = in_document(text, "a document")
-    assert isinstance(found, Command)
+    (command,) = in_document(text, "a document")
+    assert isinstance(command, Command)
     with pytest.raises(AssertionError, match="has no"):
-        require_options(normal(found))
+        require_options(normal(command))
 
 
 def test_what_the_readme_once_advised_is_noticed(here, monkeypatch):
     """`vae calibrate good/ -o my-model` put the built-in model in the place of one's own."""
     monkeypatch.delenv("VAE_MODEL")
-    (found,) = in_document("`vae calibrate good/ -o my-model`", "README.md")
-    result = call(normal(found), codes=(2,))
+    (command,) = in_document("`vae calibrate good/ -o my-model`", "README.md")
+    result = call(normal(command), codes=(2,))
     assert "to calibrate that one, vae calibrate pictures -m model" in result.output

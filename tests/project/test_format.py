@@ -56,9 +56,9 @@ def test_the_printed_vector_is_that_of_the_generator(text):
 @pytest.mark.parametrize("start", [0, 5, 2**40, MASK])
 @pytest.mark.parametrize("size", [1, 2, 40])
 def test_noise_written_from_the_page_is_the_packages_to_one_unit_in_the_last_place(seed, start, size):
-    found = standard_normal(16, size, seed=seed, start=start)
+    noise = standard_normal(16, size, seed=seed, start=start)
     expected = rows([(start + i) & MASK for i in range(16)], size, seed)
-    np.testing.assert_array_max_ulp(found, expected, maxulp=1)
+    np.testing.assert_array_max_ulp(noise, expected, maxulp=1)
 
 
 @pytest.mark.parametrize("model", MODELS)

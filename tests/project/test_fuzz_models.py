@@ -13,22 +13,22 @@ from fuzz.machine.guarded import Guarded
 
 @pytest.mark.parametrize("repair", [False, True])
 def test_damage_is_refused_or_harmless(folder, repair):
-    found = models.run(folder, 150, 0, repair=repair)
-    assert sum(found.values()) == 150 and set(found) <= set(models.GOOD), found
-    assert found["refused"] > 100
+    outcomes = models.run(folder, 150, 0, repair=repair)
+    assert sum(outcomes.values()) == 150 and set(outcomes) <= set(models.GOOD), outcomes
+    assert outcomes["refused"] > 100
 
 
 def test_the_graphs_that_are_shipped_stand_repaired_damage(root):
-    found = models.run(root / "artifacts" / "mnist-2d", 60, 1000, repair=True)
-    assert sum(found.values()) == 60 and set(found) <= set(models.GOOD), found
+    outcomes = models.run(root / "artifacts" / "mnist-2d", 60, 1000, repair=True)
+    assert sum(outcomes.values()) == 60 and set(outcomes) <= set(models.GOOD), outcomes
 
 
 @pytest.mark.parametrize("kind", damage.ANYWHERE)
 def test_damage_is_damage_and_the_same_for_the_same_seed(kind):
     content = bytes(range(256)) * 40 + b"Conv kernel_shape strides"
-    found = [kind(content, np.random.default_rng(seed)) for seed in range(20)]
-    assert found == [kind(content, np.random.default_rng(seed)) for seed in range(20)]
-    assert sum(one != content for one in found) > 10
+    damaged = [kind(content, np.random.default_rng(seed)) for seed in range(20)]
+    assert damaged == [kind(content, np.random.default_rng(seed)) for seed in range(20)]
+    assert sum(one != content for one in damaged) > 10
 
 
 def misbehave(what):
@@ -50,5 +50,5 @@ def test_a_death_and_a_silence_are_answers_and_the_next_call_works():
 
 
 def test_damaged_pictures_are_images_or_refused():
-    found, peak = pictures.run(300, 0)
-    assert set(found) == {"an image", "refused"} and found["refused"] > 100 and peak < pictures.PEAK
+    outcomes, peak = pictures.run(300, 0)
+    assert set(outcomes) == {"an image", "refused"} and outcomes["refused"] > 100 and peak < pictures.PEAK

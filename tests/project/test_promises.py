@@ -43,9 +43,9 @@ def test_every_promise_of_the_table_stands_in_readme_or_format(root, rows):
 
 def test_every_test_of_the_table_is_one(root, rows):
     for promise, tests in rows:
-        found = re.findall(r"`((?:\w+/)*test_\w+\.py)::(test_\w+)`", tests)
-        assert found, promise
-        for file, name in found:
+        named = re.findall(r"`((?:\w+/)*test_\w+\.py)::(test_\w+)`", tests)
+        assert named, promise
+        for file, name in named:
             assert f"\ndef {name}(" in (root / "tests" / file).read_text(encoding="utf-8"), f"{file}::{name}"
 
 
@@ -95,9 +95,9 @@ def test_a_sum_over_many_pixels_is_taken_in_double():
     """A million terms that are not of the same size; added up in float32 they are off in the third decimal."""
     logits = np.random.default_rng(0).normal(0, 3, (1, 1, 1000, 1000)).astype(np.float32)
     terms = Bernoulli()._terms(np.zeros_like(logits), logits)  # of black pixels
-    found = Bernoulli().log_prob(np.zeros_like(logits), logits)[0]
-    assert found == pytest.approx(math.fsum(terms.ravel().tolist()), abs=1e-6)
-    assert abs(float(np.cumsum(terms, dtype=np.float32)[-1]) - found) > 1e-3
+    total = Bernoulli().log_prob(np.zeros_like(logits), logits)[0]
+    assert total == pytest.approx(math.fsum(terms.ravel().tolist()), abs=1e-6)
+    assert abs(float(np.cumsum(terms, dtype=np.float32)[-1]) - total) > 1e-3
 
 
 def test_a_graph_of_another_format_version_is_refused(folder):

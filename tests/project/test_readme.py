@@ -57,31 +57,14 @@ def test_the_shell_blocks_run(text, environment, tmp_path):
     for name in ("samples.png", "digit-1.png", "grid.png", "strip.gif", "my-model/manifest.json"):
         assert (tmp_path / name).is_file()
     plots = {path.stem for path in (tmp_path / "runs" / "digits" / "plots").glob("*.png")}
-    assert plots == {
-        *(
-            "samples-row",
-            "samples-grid",
-            "reconstructions",
-            "samples-beside-test-images",
-            "nearest-training-images",
-            "interpolation",
-            "latent-map",
-            "manifold",
-            "loss",
-        )
-    }
+    assert {"samples-grid", "reconstructions", "latent-map", "loss"} <= plots  # the table's words for `vae plot`
 
 
-def test_the_two_installing_commands_are_there(text):
-    lines = "\n".join(blocks(text, "bash")).splitlines()
-    assert 'pip install ".[cpu]" && vae sample -n 25 -o samples.png' in lines
-    assert 'pip install -e ".[dev]" -c constraints.txt && pytest -n auto --dist loadfile' in lines
-
-
-def test_ci_runs_the_readmes_commands(root):
+def test_ci_installs_in_a_fresh_environment_what_the_readme_tells_to(text, root):
     script = (root / ".ci" / "run").read_text(encoding="utf-8")
-    assert 'pip install -e ".[dev]" -c constraints.txt && pytest -n auto --dist loadfile' in script
-    assert 'pip install ".[cpu]" && vae sample -n 25 -o' in script
+    lines = "\n".join(blocks(text, "bash")).splitlines()
+    installing = [line.partition(" && ")[0] for line in lines if line.startswith("pip ") and " && " in line]
+    assert len(installing) == 2 and all(command in script for command in installing), installing
 
 
 @pytest.mark.parametrize("model", ["mnist", "mnist-mlp", "mnist-2d"])

@@ -36,14 +36,14 @@ def traced(folder, *arguments):
 
 def written(lines):
     """Paths that are opened for writing, made, renamed or removed."""
-    found = set()
+    paths = set()
     for line in lines:
         match = WRITES.search(line)
         if match and "= -1 " not in line:
             opens = "open" in line.split("(")[0]
             if not opens or re.search(r"O_WRONLY|O_RDWR|O_CREAT", line):
-                found |= set(PATH.findall(match[1]))
-    return found
+                paths |= set(PATH.findall(match[1]))
+    return paths
 
 
 @pytest.mark.parametrize("verb", ["sample", "encode", "score", "verify", "doctor"])

@@ -72,5 +72,5 @@ def test_a_callers_program_is_checked_strictly(root, tmp_path, program, errors):
         capture_output=True,
         text=True,
     )
-    found = [line for line in done.stdout.splitlines() if ": error:" in line]
-    assert len(found) == errors and all("program.py" in line for line in found), done.stdout + done.stderr
+    reported = [line for line in done.stdout.splitlines() if ": error:" in line]
+    assert len(reported) == errors and all("program.py" in line for line in reported), done.stdout + done.stderr

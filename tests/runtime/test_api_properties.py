@@ -107,9 +107,9 @@ def test_any_pixels(array):
     scores=arrays.arrays(np.float64, 7, elements=st.floats(-1e6, 1e6)),
 )
 def test_p_values_are_ranks(known, scores):
-    found = conformal_p_values(scores, sorted(known))
+    p_values = conformal_p_values(scores, sorted(known))
     expected = [(1 + sum(other >= score for other in known)) / (len(known) + 1) for score in scores]
-    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    np.testing.assert_allclose(p_values, expected, rtol=1e-12)
 
 
 @FEW
@@ -135,5 +135,5 @@ def test_any_value_in_the_place_of_one_in_a_manifest(model, data):
         content[key][data.draw(st.sampled_from(sorted(content[key])))] = data.draw(JSON)
     else:
         content[key] = data.draw(JSON)
-    found = attempt(lambda: manifests.parse(json.dumps(content)))
-    assert found is None or manifests.parse(found.to_json()) == found
+    manifest = attempt(lambda: manifests.parse(json.dumps(content)))
+    assert manifest is None or manifests.parse(manifest.to_json()) == manifest

@@ -115,9 +115,9 @@ vae.sample(4)  # the master uses it before it forks
 
 
 def application(environ, start_response):
-    found = hashlib.sha256(vae.sample(4, seed=7).tobytes()).hexdigest().encode()
-    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(found)))])
-    return [found]
+    digest = hashlib.sha256(vae.sample(4, seed=7).tobytes()).hexdigest().encode()
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(digest)))])
+    return [digest]
 """
 
 
@@ -183,13 +183,13 @@ def test_a_timeout_ends_a_single_run(vae):
 
 
 def test_a_timeout_is_of_its_thread_and_of_the_inner_and_the_outer_the_sooner_counts(vae):
-    found = []
+    samples = []
     with vae_runtime.timeout(0.01):
         time.sleep(0.02)
-        other = threading.Thread(target=lambda: found.append(vae.sample(2)))
+        other = threading.Thread(target=lambda: samples.append(vae.sample(2)))
         other.start()
         other.join()
-        assert len(found) == 1
+        assert len(samples) == 1
         with pytest.raises(TimeoutError), vae_runtime.timeout(100):
             vae.sample(1)
     vae.sample(1)

@@ -24,8 +24,8 @@ def test_what_is_imported_before_that_imports_nothing(root):
     for name in ("__init__", "__main__", "search_path"):
         text = (root / "vae_runtime" / f"{name}.py").read_text()
         before = text.partition("if TYPE_CHECKING:")[0].partition("def main")[0]
-        found = set(re.findall(r"^(?:from|import) (\S+)", before, re.MULTILINE))
-        assert found <= {"os", "sys", ".search_path"}, name
+        imported = set(re.findall(r"^(?:from|import) (\S+)", before, re.MULTILINE))
+        assert imported <= {"os", "sys", ".search_path"}, name
 
 
 def test_relative_entries_and_the_working_directory_leave_the_path(tmp_path, monkeypatch):

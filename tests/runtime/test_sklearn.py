@@ -50,8 +50,8 @@ def test_a_p_value_of_the_very_rate_is_an_alarm(folder, normal, monkeypatch, rat
     monkeypatch.setattr(VAETransformer, "_images", lambda self, X: np.asarray(X, float))
     estimator = VAETransformer(folder, false_alarm_rate=rate).fit(np.arange(1.0, scores + 1)[:, None])
     ties = scores + 1 - round(rate * (scores + 1)) + 0.5  # fewer than that share are as high, by one
-    found = estimator.p_value(np.array([[ties], [ties - 1]]))
-    assert found[0] == rate < found[1]
+    p_values = estimator.p_value(np.array([[ties], [ties - 1]]))
+    assert p_values[0] == rate < p_values[1]
     assert estimator.predict(np.array([[ties], [ties - 1]])).tolist() == [-1, 1]
     assert (estimator.decision_function(np.array([[ties], [ties - 1]])) < 0).tolist() == [True, False]
 

@@ -166,7 +166,7 @@ from vae_runtime.threads import in_threads
 done = []
 atexit.register(lambda: (in_threads(done.append, [1, 2, 3], threads=2), print(sorted(set(done)))))
 """
-    found = subprocess.run(
+    finished = subprocess.run(
         [sys.executable, "-c", program], env={**os.environ, "PYTHONPATH": str(root)}, capture_output=True, text=True
     )
-    assert (found.returncode, found.stdout) == (0, "[1, 2, 3]\n"), found.stderr
+    assert (finished.returncode, finished.stdout) == (0, "[1, 2, 3]\n"), finished.stderr

@@ -134,8 +134,8 @@ def test_encoding_is_bit_equal_for_any_batch_size(vae):
     images = vae.sample(40, seed=1)
     expected = vae.encode(images)
     for batch_size in (1, 3, 7, 33):
-        for found, wanted in zip(vae.encode(images, batch_size=batch_size), expected, strict=True):
-            np.testing.assert_array_equal(found, wanted)
+        for encoded, wanted in zip(vae.encode(images, batch_size=batch_size), expected, strict=True):
+            np.testing.assert_array_equal(encoded, wanted)
 
 
 def test_a_temperature_scales_the_noise(vae):
@@ -236,6 +236,11 @@ def test_a_wrong_image_array_is_said_to_be_wrong(vae, images, words):
         lambda vae: vae.sample(1, seed=2**64),
         lambda vae: vae.sample(1, temperature=float("nan")),
         lambda vae: vae.sample(1, temperature=1e38),
+        lambda vae: vae.sample(1, temperature="x"),
+        lambda vae: vae.sample(1, temperature="1"),
+        lambda vae: vae.sample(1, temperature=None),
+        lambda vae: vae.sample(1, temperature=[1.0, 1.0]),
+        lambda vae: vae.sample(1, temperature=np.ones(2)),
         lambda vae: vae.sample(10**16),
         lambda vae: vae.sample(1, batch_size=0),
         lambda vae: vae.decode(np.zeros((2, 3), np.float32)),

@@ -22,10 +22,10 @@ def make(step):
     return Checkpoint(tensors, {"step": step, "best_bound": float("-inf")})
 
 
-def assert_same(found, expected):
-    assert found.state == expected.state and found.tensors.keys() == expected.tensors.keys()
+def assert_same(read, expected):
+    assert read.state == expected.state and read.tensors.keys() == expected.tensors.keys()
     for name, tensor in expected.tensors.items():
-        assert torch.equal(found.tensors[name], tensor), name
+        assert torch.equal(read.tensors[name], tensor), name
 
 
 def test_a_checkpoint_survives_writing_and_reading(tmp_path):
@@ -135,14 +135,14 @@ def test_a_killed_writer_always_leaves_a_checkpoint_that_it_wrote(tmp_path, root
         time.sleep(random.random() * 0.05)
         # SIGSTOP freezes the writer where it is; what a kill would leave there is what lies there now.
         writer.send_signal(signal.SIGSTOP)
-        found = read_last(tmp_path, lambda _: None)
-        assert torch.equal(found.tensors["x"], torch.arange(200_000) + found.state["step"])
+        last = read_last(tmp_path, lambda _: None)
+        assert torch.equal(last.tensors["x"], torch.arange(200_000) + last.state["step"])
         writer.send_signal(signal.SIGCONT)
     writer.kill()
     writer.wait()
     writer.stdout.close()
-    found = read_last(tmp_path, lambda _: None)
-    assert torch.equal(found.tensors["x"], torch.arange(200_000) + found.state["step"])
+    last = read_last(tmp_path, lambda _: None)
+    assert torch.equal(last.tensors["x"], torch.arange(200_000) + last.state["step"])
 
 
 def test_the_folder_of_something_else_is_not_a_run(tmp_path):

@@ -36,7 +36,8 @@ def resolve_precision(config: Config, device: torch.device) -> Config:
     if config.precision != "auto":
         return config
     if device.type == "cpu":
-        fast = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+        units = torch.cpu.get_capabilities()
+        fast = bool(units.get("avx512_bf16") or units.get("amx_bf16"))
     else:
         fast = device.type == "cuda" and torch.cuda.is_bf16_supported()
     return dataclasses.replace(config, precision="bfloat16" if fast else "float32")

@@ -86,8 +86,8 @@ def _checked(
             "model again, with fewer golden vectors."
         )
     tolerance = {"eps": 1e-6, **expected.tolerance}
-    differences = _differences(replay(vae, golden), golden)
-    tensors = [TensorCheck(name, difference, tolerance[name]) for name, difference in differences.items()]
+    replayed = differences(replay(vae, golden), golden)
+    tensors = [TensorCheck(name, difference, tolerance[name]) for name, difference in replayed.items()]
     provider = vae.providers[0]
     del vae  # one model in memory at a time
     bits = equality(lambda threads: load(threads, manifest), golden) if provider == "CPUExecutionProvider" else None
@@ -123,7 +123,7 @@ def _known_scores(vae: VAE, golden: GoldenVectors) -> list[str]:
     return [method for method in vae.manifest.scores if method in golden.scores]
 
 
-def _differences(replayed: GoldenVectors, golden: GoldenVectors) -> dict[str, float]:
+def differences(replayed: GoldenVectors, golden: GoldenVectors) -> dict[str, float]:
     """The largest of each kind of tensor that a tolerance is for."""
     scores = [f"score_{method}" for method in replayed.scores]
     kinds = {

@@ -14,6 +14,7 @@ from typing import Any
 
 from .. import errors
 from ..errors import IntegrityError, ProviderError, VAEError
+from ..model.failures import lacked_memory
 from ..model.providers import full_names
 from .child import Outcome, ask
 from .equality import Equality
@@ -22,7 +23,6 @@ from .verify import Report, TensorCheck, verify
 SECONDS = 600.0  # the shipped models take about one on a desktop; small boards are slow
 MEMORY = 2 * 2**30  # bytes of data, on the CPU alone: other providers map what they like
 _FROM_OUTSIDE = ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT")
-_NO_MEMORY = ("MemoryError", "bad_alloc", "bad allocation", "Failed to allocate memory", "Cannot allocate memory")
 
 
 def verify_in_subprocess(
@@ -59,7 +59,7 @@ def verify_in_subprocess(
     told: dict[str, Any] = outcome.answer
     if "error" in told:
         known: type[VAEError] = getattr(errors, told["error"])
-        raise _too_large(folder) if _lacked_memory(told["message"]) else known(told["message"])
+        raise _too_large(folder) if lacked_memory(told["message"]) else known(told["message"])
     tensors = [TensorCheck(*check) for check in told.pop("tensors")]
     bits = told.pop("bits")
     return Report(**told, tensors=tensors, bits=Equality(*bits) if bits else None)
@@ -68,7 +68,7 @@ def verify_in_subprocess(
 def _ended(folder: Path, outcome: Outcome) -> VAEError:
     """What the end of a process that gave no answer says of the model."""
     name = _signal_name(outcome.returncode)
-    if _lacked_memory(outcome.said):
+    if lacked_memory(outcome.said):
         return _too_large(folder)
     if name in _FROM_OUTSIDE:
         return ProviderError(f"the process that checked {folder} was stopped from outside ({name}); check it again.")
@@ -86,10 +86,6 @@ def _too_large(folder: Path) -> IntegrityError:
         f"{folder} needs more memory than there is for a check ({MEMORY // 2**30} GiB, or less where the machine has "
         "less): the model is too large, or hostile; do not use it unless you trust it."
     )
-
-
-def _lacked_memory(said: str) -> bool:
-    return any(words in said for words in _NO_MEMORY)
 
 
 def _signal_name(returncode: int) -> str:

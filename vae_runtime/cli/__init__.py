@@ -1,7 +1,8 @@
 """The command `vae`: each verb a thin skin over one method. Imports click alone until a verb runs.
 
-Exit codes: 0 done; 1 some inputs failed and the rest is written; 2 usage or bad input; 3 backend or provider missing;
-4 model invalid; 10 something is anomalous (`vae score --exit-code`); 141 who read standard output has left.
+Exit codes: 0 done; 1 some inputs failed and the rest is written; 2 usage, bad input or too little memory; 3 engine or
+provider missing, or failed; 4 model invalid; 10 something is anomalous (`vae score --exit-code`); 141 who read standard
+output has left.
 Ctrl-C, SIGTERM and SIGHUP end the process themselves (`stopping.py`): to a shell 130, 143, 129.
 """
 
@@ -71,9 +72,9 @@ def main() -> None:
     stdout, everything else to stderr. A file of results replaces one of an earlier run, and another file with
     --overwrite alone.
 
-    Exit codes: 0 done, 1 some inputs failed (the rest is written), 2 usage or bad input, 3 backend or provider missing,
-    4 model invalid, 10 something is anomalous (score --exit-code); 130 stopped by Ctrl-C, 143 by SIGTERM, 141 if who
-    reads the output leaves, as head does.
+    Exit codes: 0 done, 1 some inputs failed (the rest is written), 2 usage, bad input or too little memory, 3 engine or
+    provider missing, or failed, 4 model invalid, 10 something is anomalous (score --exit-code); 130 stopped by Ctrl-C,
+    143 by SIGTERM, 141 if who reads the output leaves, as head does.
 
     \b
     Example:
@@ -89,5 +90,5 @@ def _sentence(error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
         return f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror}."
     if isinstance(error, MemoryError):
-        return f"there is not enough memory ({error or 'no more is known'}); ask for less at once."
+        return f"there is not enough memory ({error or 'no more is known'}); free some, or ask for less at once."
     return str(error)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 UNITS = {"nats": "nats", "db": "dB", "seconds": "s", "ms": "ms", "mb": "MB", "bytes": "bytes", "speedup": "times"}
 
-WIDEST = 60  # a name, to which the others are padded; a manifest of a stranger may have longer ones
+WIDEST = 60  # a name, to which the others are padded; somebody else's manifest may have longer ones
 Row = tuple[str, str]
 
 

@@ -1,6 +1,6 @@
 """How much there is to say about an image, whatever model one has: the length of a simple universal code.
 
-A likelihood is high for simple images, known or not; what it is above the image's own simplicity tells strangers from
+A likelihood is high for simple images, known or not; what it is above the image's own simplicity tells anomalies from
 known ones. Serra et al. 2020, "Input complexity and out-of-distribution detection with likelihood-based generative
 models", who take the size of a PNG; this code is shorter, and the same on every machine.
 """

@@ -26,7 +26,7 @@ def conformal_p_values(scores: npt.ArrayLike, calibration: npt.ArrayLike, *, two
 
     Where the calibration images and a new one are drawn alike, p <= a comes about with probability at most a, whatever
     the score: an alarm at p <= a has the false-alarm rate a. No p is below 1 / (1 + the number of calibration scores).
-    two_sided: twice the smaller of this and the same for scores at most as high, at most 1; for strangers that a
+    two_sided: twice the smaller of this and the same for scores at most as high, at most 1; for anomalies that a
     likelihood finds too normal (Nalisnick et al. 2019, "Detecting out-of-distribution inputs to deep generative models
     using typicality").
     """

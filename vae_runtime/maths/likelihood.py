@@ -72,7 +72,7 @@ class Bernoulli(Likelihood):
     binary = True
 
     def _terms(self, images: Float32, *decoded: Float32) -> Terms:
-        """x l - softplus(l) in float32, which loses less than the rounding of l itself; next to nothing for x in {0, 1}.
+        """x l - softplus(l) in float32, which loses less than the rounding of l itself; nearly nothing for x in {0, 1}.
 
         softplus(l) = max(l, 0) + ln(1 + exp(-|l|)) overflows nowhere.
         """

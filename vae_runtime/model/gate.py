@@ -147,16 +147,16 @@ def _footprint(
 
 def _declared(graph: Message, side: str, expected: Mapping[str, Shape]) -> dict[str, Value]:
     """What the graph says of its inputs or outputs, which must be what the manifest needs."""
-    found: dict[str, Value] = {}
+    interface: dict[str, Value] = {}
     for entry in graph.get(side, []):
         tensor = _required(_required(entry, "type", "ValueInfoProto"), "tensor_type", "TypeProto")
         sides = [_side(dim) for dim in tensor.get("shape", {}).get("dim", [])]
-        _add(found, entry.get("name", ""), Value(tensor.get("elem_type", 0), tuple(sides)))
-    if found != {name: Value(FLOAT32, shape) for name, shape in expected.items()}:
-        there = ", ".join(f"{name} {_text(value.shape)}" for name, value in found.items())
+        _add(interface, entry.get("name", ""), Value(tensor.get("elem_type", 0), tuple(sides)))
+    if interface != {name: Value(FLOAT32, shape) for name, shape in expected.items()}:
+        there = ", ".join(f"{name} {_text(value.shape)}" for name, value in interface.items())
         wanted = ", ".join(f"{name} {_text(shape)}" for name, shape in expected.items())
         raise GraphError(f"its {side} is {there}; the manifest needs float32 {wanted}")
-    return found
+    return interface
 
 
 def _side(dim: Message) -> int | str:
@@ -180,15 +180,15 @@ def _constant(tensor: Message) -> Value:
 
 
 def _attributes(node: Message) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    attributes: dict[str, Any] = {}
     for attribute in node.get("attribute", []):
         name, kind = attribute.get("name", ""), _KINDS.get(attribute.get("type", 0), "")
         if attribute.keys() != {"name", "type", kind}:
             raise GraphError(f"the attribute {name!r} of {node.get('op_type', '')} has another type than it says")
-        if name in found:
+        if name in attributes:
             raise GraphError(f"{node.get('op_type', '')} has the attribute {name!r} twice")
-        found[name] = attribute[kind]
-    return found
+        attributes[name] = attribute[kind]
+    return attributes
 
 
 def _add(known: dict[str, Value], name: str, value: Value) -> None:

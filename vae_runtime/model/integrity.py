@@ -26,10 +26,10 @@ def read_file(folder: Path, file: ModelFile) -> bytes:
     if len(content) != file.bytes:
         size = f"{len(content):,}" if len(content) < file.bytes else f"more than {file.bytes:,}"
         raise IntegrityError(f"{path} has {size} bytes, the manifest says {file.bytes:,}; {_advice(content)}")
-    found = hashlib.sha256(content).hexdigest()
-    if found != file.sha256:
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != file.sha256:
         raise IntegrityError(
-            f"{path} is not the file of this manifest (sha256 {found[:12]}…, expected {file.sha256[:12]}…): "
+            f"{path} is not the file of this manifest (sha256 {digest[:12]}…, expected {file.sha256[:12]}…): "
             f"{_other_exporter(content) or 'damaged, edited, or of another model. Copy or download the model again.'}"
         )
     return content
@@ -72,8 +72,8 @@ def _advice(content: bytes) -> str:
         return "it is a Git LFS pointer. Try: git lfs pull."
     if content.lstrip()[:1] == b"<":
         return "it is a web page, not a model. Download it again."
-    if found := _other_exporter(content):
-        return found
+    if exporter := _other_exporter(content):
+        return exporter
     return "the copy was interrupted, or the file is of another model. Copy or download it again."
 
 

@@ -35,14 +35,14 @@ UNKNOWN = Kernels()
 def kernels(graph: Message, machine: str = "") -> Kernels:
     """What holds for a GraphProto that the gate let through; machine: as of `platform.machine()`."""
     products = _Products(graph)
-    found = [
+    kernels = [
         products.convolution(node, blocks=(machine or platform.machine()).lower() in _BLOCKS_ON)
         if node["op_type"] == "Conv"
         else products.matrices(node)
         for node in graph.get("node", [])
         if node["op_type"] in ("Conv", "Gemm", "MatMul")
     ]
-    return Kernels(all(one.any_threads for one in found), all(one.any_batch for one in found))
+    return Kernels(all(one.any_threads for one in kernels), all(one.any_batch for one in kernels))
 
 
 class _Products:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,9 @@ except ImportError:  # Windows: nothing holds two writers apart there
     fcntl = None  # type: ignore[assignment]
 
 SECONDS = 60.0  # to wait for another writer, which needs one or two
+_this_thread = (
+    threading.local()
+)  # .holds: the folders that it holds, each with its process, for a fork copies the thread
 
 
 @contextlib.contextmanager
@@ -23,13 +27,22 @@ def held_alone(folder: Path, *, seconds: float = SECONDS) -> Iterator[bool]:
     """Hold a folder while it is written to; the system lets go of it when the process ends, however it does.
 
     The lock is on the folder itself and leaves no file behind. Where there is none (Windows, some network file systems)
-    it yields False: one goes on without. Readers need no lock. InputError: another process held it for `seconds`.
+    it yields False: one goes on without. Readers need no lock. A thread that holds the folder already goes on at once.
+    InputError: another process held it for `seconds`.
     """
+    holds: set[tuple[int, str]] = _this_thread.__dict__.setdefault("holds", set())
+    key = os.getpid(), os.path.realpath(folder)
+    if key in holds:
+        yield True
+        return
     handle = _held(folder, time.monotonic() + seconds)
     try:
+        if handle is not None:
+            holds.add(key)
         yield handle is not None
     finally:
         if handle is not None:
+            holds.discard(key)
             fcntl.flock(handle, fcntl.LOCK_UN)  # closing alone would not do: a child of a fork has the handle too
             os.close(handle)
 

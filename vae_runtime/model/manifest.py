@@ -162,7 +162,10 @@ def read(folder: Path, *, digest: str | None = None) -> Manifest:
     except OSError as error:
         raise ManifestError(f"{path} cannot be read ({error.strerror}).") from error
     if len(content) > LIMIT_BYTES:
-        raise ManifestError(f"{path} has more than {LIMIT_BYTES:,} bytes; a manifest has fewer.")
+        raise ManifestError(
+            f"{path} has more than {LIMIT_BYTES:,} bytes; a manifest has fewer. If an early version wrote too many "
+            'scores into it, set its "calibration" to {} and calibrate the model again; else copy the model again.'
+        )
     found = hashlib.sha256(content).hexdigest()
     if digest is not None and found != digest.strip().lower():
         raise IntegrityError(f"{path} has the sha256 {found}, expected {digest}: it is another model, or was changed.")

@@ -44,7 +44,7 @@ def devices(onnxruntime: ModuleType, provider: str) -> list[Any] | None:
         raise ProviderError(
             f"{name} is installed but cannot be loaded: {' '.join(str(error).split())[:300]}"
         ) from error
-    found = [device for device in onnxruntime.get_ep_devices() if device.ep_name == provider]
-    if not found:
+    plugin_devices = [device for device in onnxruntime.get_ep_devices() if device.ep_name == provider]
+    if not plugin_devices:
         raise ProviderError(f"{provider} was asked for; {name} is installed and finds no device on this machine.")
-    return found
+    return plugin_devices

@@ -61,13 +61,13 @@ def full_names(providers: str | Iterable[str]) -> tuple[str, ...]:
 
 def _full_name(name: str) -> str:
     """onnxruntime's name of a short one; what ends as its names do is one, whether we know it or not."""
-    found = _SHORT.get(name.lower(), name)
-    misspelled = found.lower() in map(str.lower, _SHORT.values()) and found not in _SHORT.values()
-    if misspelled or not found.endswith("Provider"):
+    full = _SHORT.get(name.lower(), name)
+    misspelled = full.lower() in map(str.lower, _SHORT.values()) and full not in _SHORT.values()
+    if misspelled or not full.endswith("Provider"):
         raise InputError(
             f"the provider {name!r} is unknown{_meant(name)} Expected {', '.join(_SHORT)}, or onnxruntime's own name."
         )
-    return found
+    return full
 
 
 def _meant(name: str) -> str:

@@ -18,8 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..deadlines import ending, seconds_left
-from ..errors import InputError, IntegrityError, ProviderError, VAEError
+from ..errors import InputError, ProviderError
 from ..threads import available_processors, in_threads
+from .failures import while_opening, while_running
 from .kernels import UNKNOWN, Kernels
 from .plugins import devices
 from .providers import INSTALL, OPTIONS
@@ -67,8 +68,8 @@ class Session:
         options = _options(onnxruntime, self._threads if self._kernels.any_threads else 1)
         plugged = set()
         for provider in providers:
-            if found := devices(onnxruntime, provider):
-                options.add_provider_for_devices(found, OPTIONS.get(provider, {}))
+            if plugin_devices := devices(onnxruntime, provider):
+                options.add_provider_for_devices(plugin_devices, OPTIONS.get(provider, {}))
                 plugged.add(provider)
         built_in = tuple(provider for provider in providers if provider not in plugged)
         _require_listed(onnxruntime, built_in)
@@ -81,7 +82,7 @@ class Session:
                 read_config_from_model=0,  # else a model may set threads and write profiles
             )
         except Exception as error:  # onnxruntime's errors share no base class
-            raise _load_error(name, onnxruntime.__version__, error) from error
+            raise while_opening(error, name, onnxruntime.__version__, providers[0]) from error
         self._session._model_bytes = None  # it keeps a second copy of the file otherwise
         self._run_options = onnxruntime.RunOptions
         # Asked once: each question costs microseconds, and a small decoder runs for twenty.
@@ -128,15 +129,15 @@ class Session:
         seconds, feed = seconds_left(), {self._inputs[0].name: array}
         try:
             if seconds is None:
-                found: list[Float32] = self._session.run(outputs, feed)
-                return found
+                results: list[Float32] = self._session.run(outputs, feed)
+                return results
             options = self._run_options()
             with ending(options, seconds):
-                found = self._session.run(outputs, feed, options)
+                results = self._session.run(outputs, feed, options)
         except Exception as error:  # onnxruntime's errors share no base class
             seconds_left()  # it was told to end
-            raise ProviderError(f"{self.providers[0]} failed in {self.name}: {_one_line(error)}") from error
-        return found
+            raise while_running(error, self.name, self.providers[0]) from error
+        return results
 
     def _open_after_fork(self) -> None:
         with self._lock:
@@ -226,13 +227,3 @@ def _preload_cuda(onnxruntime: ModuleType) -> None:
 def _not_opened(provider: str, there: Any, reason: str) -> str:
     advice = f" Try: {INSTALL[provider]}." if provider in INSTALL else ""
     return f"{provider} was asked for and did not come: {reason}. There is {', '.join(there)}.{advice}"
-
-
-def _load_error(name: str, version: str, error: Exception) -> VAEError:
-    if "Unsupported model IR version" in str(error) or "opset" in str(error).lower():
-        return ProviderError(f"onnxruntime {version} is too old for {name}; upgrade it. It said: {_one_line(error)}")
-    return IntegrityError(f"onnxruntime {version} refuses {name}: {_one_line(error)}")
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]

@@ -126,11 +126,13 @@ def _matmul(node: Node) -> Result:
     node.need(min(len(left), len(right)) >= 2 and BATCH not in (*left[-2:], *right[-2:]), "it is not of matrices")
     node.need(left[-1] == right[-2], f"its matrices are {list(left[-2:])} and {list(right[-2:])}")
     value = Value(FLOAT32, (*_broadcast(node, left[:-2], right[:-2]), left[-2], right[-1]))
-    constants = (found for found in node.inputs if BATCH not in found.shape)
+    constants = (constant for constant in node.inputs if BATCH not in constant.shape)
     return Result(
         value,
         multiplications=value.size * int(left[-1]) + _EACH_MATRIX * math.prod(map(int, value.shape[1:-2])),
-        packed=sum(4 * found.size // int(found.shape[-1]) * in_blocks(int(found.shape[-1])) for found in constants),
+        packed=sum(
+            4 * constant.size // int(constant.shape[-1]) * in_blocks(int(constant.shape[-1])) for constant in constants
+        ),
     )
 
 

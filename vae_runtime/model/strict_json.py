@@ -37,65 +37,67 @@ class Reader:
         if key not in self._content:
             raise ManifestError(f"{self._where} lacks the key {key!r}.")
         self._left.discard(key)
-        found = self._content[key]
-        if type(found) not in types:  # not isinstance: true is no integer here
+        value = self._content[key]
+        if type(value) not in types:  # not isinstance: true is no integer here
             names = " or ".join(kind.__name__ for kind in types)
-            self.refuse(key, found, f"a value of type {names}")
-        return found
+            self.refuse(key, value, f"a value of type {names}")
+        return value
 
     def choice(self, key: str, known: tuple[str, ...]) -> str:
-        found: str = self.get(key, str)
-        if found not in known:
+        text: str = self.get(key, str)
+        if text not in known:
             newer = "; a newer vae-runtime may know it (pip install -U vae-runtime)"
-            self.refuse(key, found, f"one of {', '.join(known)}{newer}")
-        return found
+            self.refuse(key, text, f"one of {', '.join(known)}{newer}")
+        return text
 
     def size(self, key: str, minimum: int = 1, limit: int = 2**31 - 1) -> int:
-        found: int = self.get(key, int)
-        if not minimum <= found <= limit:
-            self.refuse(key, found, f"a whole number from {minimum} to {limit:,}")
-        return found
+        number: int = self.get(key, int)
+        if not minimum <= number <= limit:
+            self.refuse(key, number, f"a whole number from {minimum} to {limit:,}")
+        return number
 
     def positive(self, key: str) -> float:
-        found = self.get(key, float, int)
-        if not 0 < found < 1e300:
-            self.refuse(key, found, "a positive number")
-        return float(found)
+        number = self.get(key, float, int)
+        if not 0 < number < 1e300:
+            self.refuse(key, number, "a positive number")
+        return float(number)
 
     def numbers(self, key: str, count: int) -> tuple[float, ...]:
         """A list of so many numbers, none beyond 30: what means and log-variances of noise can be."""
-        found: list[Any] = self.get(key, list)
-        if len(found) != count or not all(type(number) in (float, int) and abs(number) <= 30 for number in found):
-            self.refuse(key, found, f"{count} numbers from -30 to 30")
-        return tuple(map(float, found))
+        numbers: list[Any] = self.get(key, list)
+        if len(numbers) != count or not all(type(number) in (float, int) and abs(number) <= 30 for number in numbers):
+            self.refuse(key, numbers, f"{count} numbers from -30 to 30")
+        return tuple(map(float, numbers))
 
     def sorted_numbers(self, key: str, limit: int) -> tuple[float, ...]:
         """A list of 1 to `limit` finite numbers, none below the one before it."""
-        found: list[Any] = self.get(key, list)
-        good = 0 < len(found) <= limit and all(type(number) in (float, int) and abs(number) < 1e300 for number in found)
-        if not good or sorted(found) != found:
-            self.refuse(key, found, f"1 to {limit} numbers in rising order")
-        return tuple(map(float, found))
+        numbers: list[Any] = self.get(key, list)
+        good = 0 < len(numbers) <= limit and all(
+            type(number) in (float, int) and abs(number) < 1e300 for number in numbers
+        )
+        if not good or sorted(numbers) != numbers:
+            self.refuse(key, numbers, f"1 to {limit} numbers in rising order")
+        return tuple(map(float, numbers))
 
     def matching(self, key: str, pattern: str, meaning: str) -> str:
-        found: str = self.get(key, str)
-        if not re.fullmatch(pattern, found):
-            self.refuse(key, found, meaning)
-        return found
+        text: str = self.get(key, str)
+        if not re.fullmatch(pattern, text):
+            self.refuse(key, text, meaning)
+        return text
 
     def object(self, key: str) -> Reader:
         return Reader(self.get(key, dict), f"{self._where}: {key}")
 
-    def refuse(self, key: str, found: Any, expected: str) -> NoReturn:
-        raise ManifestError(f"{self._where}: {key} is {_shown(found)}; expected {expected}.")
+    def refuse(self, key: str, value: Any, expected: str) -> NoReturn:
+        raise ManifestError(f"{self._where}: {key} is {_shown(value)}; expected {expected}.")
 
     def end(self) -> None:
         if self._left:
             raise ManifestError(f"{self._where} has the unknown key {sorted(self._left)[0]!r}.")
 
 
-def _shown(found: Any) -> str:
-    text = repr(found)
+def _shown(value: Any) -> str:
+    text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
 

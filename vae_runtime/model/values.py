@@ -81,16 +81,16 @@ class Node(NamedTuple):
 
     def constant(self, place: int) -> npt.NDArray[Any]:
         """The number or numbers of an input that comes with the graph."""
-        found = self.inputs[place].constant
-        if found is None:
+        constant = self.inputs[place].constant
+        if constant is None:
             raise GraphError(f"{self.operator}: input {place} is computed; expected a constant")
-        return found
+        return constant
 
     def integers(self, place: int) -> list[int]:
         """The int64 numbers of an input that is a constant list."""
-        found = self.constant(place)
-        self.need(found.ndim == 1 and found.dtype == np.int64, f"input {place} is no list of int64")
-        return [int(number) for number in found]
+        numbers = self.constant(place)
+        self.need(numbers.ndim == 1 and numbers.dtype == np.int64, f"input {place} is no list of int64")
+        return [int(number) for number in numbers]
 
     def floats(self, *places: int) -> None:
         """Refuse inputs of another type than float32."""

@@ -43,9 +43,9 @@ def producer(content: bytes) -> str:
             field = SCHEMA["ModelProto"].get(tag >> 3)
             if field is None or field.kind not in ("int", "text"):
                 break
-            found, at = reader.value(at, len(reader.data), tag & 7, field, "ModelProto")
+            content, at = reader.value(at, len(reader.data), tag & 7, field, "ModelProto")
             if field.name == "producer_name":
-                return str(found)
+                return str(content)
     except WireError:
         pass
     return ""
@@ -61,7 +61,7 @@ class _Reader:
     def message(self, at: int, end: int, kind: str) -> Message:
         """The fields between two places, by name."""
         fields, data = SCHEMA[kind], self.data
-        found: Message = {}
+        message: Message = {}
         while at < end:
             tag, at = _varint(data, at, end)
             field = fields.get(tag >> 3)
@@ -69,12 +69,12 @@ class _Reader:
                 self._refuse(at, end, tag, kind)
             value, at = self.value(at, end, tag & 7, field, kind)
             if field.repeated:
-                found.setdefault(field.name, []).append(value)
-            elif field.name in found:
+                message.setdefault(field.name, []).append(value)
+            elif field.name in message:
                 raise WireError(f"{kind} has {field.name} twice")
             else:
-                found[field.name] = value
-        return found
+                message[field.name] = value
+        return message
 
     def value(self, at: int, end: int, wire: int, field: Field, kind: str) -> tuple[Any, int]:
         """The value of a field after its tag, and the place behind it."""

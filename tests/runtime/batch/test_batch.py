@@ -34,9 +34,9 @@ def digits(model):
 
 
 def column(rows):
-    found = np.empty(len(rows), object)
-    found[:] = rows
-    return found
+    values = np.empty(len(rows), object)
+    values[:] = rows
+    return values
 
 
 @pytest.mark.parametrize("spec", [GREY, COLOUR], ids=["grey", "colour"])
@@ -168,8 +168,8 @@ def test_an_error_of_an_earlier_stage_is_kept(model, digits):
 @pytest.mark.parametrize("rows", [[], [None], [b"x", None]])
 def test_batches_without_one_good_row_have_all_columns(model, rows):
     for stage, names in ((Encoder, ["image", "mean", "logvar", "error"]), (Scorer, ["image", "score", "error"])):
-        found = stage(model=model)({"image": column(rows)})
-        assert list(found) == names and {len(part) for part in found.values()} == {len(rows)}
+        answer = stage(model=model)({"image": column(rows)})
+        assert list(answer) == names and {len(part) for part in answer.values()} == {len(rows)}
     assert Sampler(model=model)({"index": np.array([], np.int64)})["image"].shape == (0, 1, 28, 28)
 
 
@@ -191,20 +191,20 @@ def test_samples_are_those_of_their_global_index_in_any_order(root, name):
     index = np.array([5, 6, 7, 2**40, 3, 3, 0, 2**63 - 1], np.int64)
     vae, options = VAE.load(folder, threads=1), {"seed": 8, "temperature": 0.9}
     expected = np.concatenate([vae.sample(1, start=int(i), **options) for i in index])
-    found = Sampler(model=folder, **options)({"index": index})
-    np.testing.assert_array_equal(found["image"], expected)
+    answer = Sampler(model=folder, **options)({"index": index})
+    np.testing.assert_array_equal(answer["image"], expected)
     again = Sampler(model=folder, dtype="uint8", **options)({"index": index[::-1]})
     np.testing.assert_array_equal(again["image"][::-1], to_uint8(expected))
 
 
 def test_an_index_that_is_none_is_an_error_of_its_row(model):
-    found = Sampler(model=model)({"index": column([1, None, -1, 2.5, 2])})
-    assert [bool(text) for text in found["error"]] == [False, True, True, True, False]
+    answer = Sampler(model=model)({"index": column([1, None, -1, 2.5, 2])})
+    assert [bool(text) for text in answer["error"]] == [False, True, True, True, False]
     # A null makes the whole column of a table float.
     again = Sampler(model=model)({"index": np.array([1.0, np.nan, 2.0])})
     assert [bool(text) for text in again["error"]] == [False, True, False]
-    np.testing.assert_array_equal(again["image"][[0, 2]], found["image"][[0, 4]])
-    np.testing.assert_array_equal(found["image"][[0, 4]], VAE.load(model).sample(2, start=1))
+    np.testing.assert_array_equal(again["image"][[0, 2]], answer["image"][[0, 4]])
+    np.testing.assert_array_equal(answer["image"][[0, 4]], VAE.load(model).sample(2, start=1))
 
 
 def test_a_stage_pickles_without_its_model_and_opens_it_at_the_first_batch(model, digits, monkeypatch):
@@ -254,18 +254,18 @@ def test_p_values_come_where_the_model_has_a_calibration(tmp_path):
         Scorer(model=folder, p_value=True)({"image": normal})
     vae = VAE.load(folder)
     write_calibrated(folder, tmp_path / "calibrated", calibration(vae, [normal]))
-    found = Scorer(model=tmp_path / "calibrated", p_value=True, prefix="vae_")({"image": column([normal[0], None])})
+    answer = Scorer(model=tmp_path / "calibrated", p_value=True, prefix="vae_")({"image": column([normal[0], None])})
     vae = VAE.load(tmp_path / "calibrated")
-    assert found["vae_p_value"][0] == vae.p_value(vae.score(normal[:1]))[0]
-    assert np.isnan(found["vae_p_value"][1]) and found["vae_error"][1]
+    assert answer["vae_p_value"][0] == vae.p_value(vae.score(normal[:1]))[0]
+    assert np.isnan(answer["vae_p_value"][1]) and answer["vae_error"][1]
 
 
 def test_spark_gets_a_factory_that_pickles_a_schema_and_flat_arrays(model, digits):
     stage = Encoder(model=model, prefix="z_")
     predict = pickle.loads(pickle.dumps(make_predict_fn(stage)))()
-    found = predict(from_uint8(digits[1]))
+    answer = predict(from_uint8(digits[1]))
     assert stage.schema == "`z_mean` array<float>, `z_logvar` array<float>, `z_error` string"
-    assert list(found) == ["z_mean", "z_logvar", "z_error"]
+    assert list(answer) == ["z_mean", "z_logvar", "z_error"]
     images = make_predict_fn(Sampler(model=model))()(np.arange(3))["image"]
     np.testing.assert_array_equal(images, digits[0].sample(3).reshape(3, -1))
     assert Scorer(p_value=True).schema == "`score` double, `p_value` double, `error` string"

@@ -146,9 +146,9 @@ def rows_of(folder, key="path"):
     from pyarrow.parquet import read_table
 
     rows = read_table(folder).to_pylist()
-    found = {Path(row[key]).name if key == "path" else row[key]: row for row in rows}
-    assert len(found) == len(rows)
-    return found
+    by_key = {Path(row[key]).name if key == "path" else row[key]: row for row in rows}
+    assert len(by_key) == len(rows)
+    return by_key
 
 
 def check(rows, damaged, expected):

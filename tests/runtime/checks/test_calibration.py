@@ -32,14 +32,14 @@ def test_p_values_are_counted():
     known = [3.0, 1.0, 2.0, 2.0]
     for score, expected in ((0.0, 5), (1.0, 5), (1.5, 4), (2.0, 4), (2.5, 2), (3.0, 2), (3.1, 1)):
         assert conformal_p_values(score, known) == expected / 5
-    found = conformal_p_values(np.zeros((2, 3)), known)
-    assert found.shape == (2, 3) and found.dtype == np.float64
+    p_values = conformal_p_values(np.zeros((2, 3)), known)
+    assert p_values.shape == (2, 3) and p_values.dtype == np.float64
 
 
 def test_two_sided_p_values_find_what_is_too_low_as_well():
     known = np.arange(1.0, 100.0)
-    found = conformal_p_values([0.0, 1.0, 50.0, 99.0, 100.0], known, two_sided=True)
-    np.testing.assert_allclose(found, [2 / 100, 4 / 100, 1, 4 / 100, 2 / 100])
+    p_values = conformal_p_values([0.0, 1.0, 50.0, 99.0, 100.0], known, two_sided=True)
+    np.testing.assert_allclose(p_values, [2 / 100, 4 / 100, 1, 4 / 100, 2 / 100])
     low, high = conformal_p_values(known, known), conformal_p_values(-known, -known)
     np.testing.assert_allclose(
         conformal_p_values(known, known, two_sided=True), np.minimum(1, 2 * np.minimum(low, high))
@@ -183,11 +183,11 @@ def test_ten_thousand_pictures_plain_and_tiled_are_a_model_that_is_read(root, tm
     for kind, kept in (("", 10_000), ("_tiled", 6_250)):
         scores = {method + kind: tuple(np.sort(random.normal(100, 20, 10_000)).tolist()) for method in methods}
         before, after = write_calibrated(folder, folder, scores)
-        found = VAE.load(folder, threads=1).manifest.calibration
-        assert found == after.calibration and {len(numbers) for numbers in found.values()} == {kept}
-        assert bool(thinning({**before.calibration, **scores}, found)) == (kept < 10_000)
+        kept_scores = VAE.load(folder, threads=1).manifest.calibration
+        assert kept_scores == after.calibration and {len(numbers) for numbers in kept_scores.values()} == {kept}
+        assert bool(thinning({**before.calibration, **scores}, kept_scores)) == (kept < 10_000)
     assert (folder / "manifest.json").stat().st_size < 600_000
-    assert "6,250 of 10,000 (elbo)" in thinning({**before.calibration, **scores}, found)
+    assert "6,250 of 10,000 (elbo)" in thinning({**before.calibration, **scores}, kept_scores)
     with pytest.raises(InputError, match=r"0.0001 needs 9,999 calibration pictures or more, .* room .* 6,250"):
         require_calibration(VAE.load(folder), "elbo", 1e-4, str(folder), two_sided=False)
 

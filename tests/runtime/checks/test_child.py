@@ -43,15 +43,15 @@ def test_a_child_imports_nothing_from_the_working_directory_whatever_the_environ
     monkeypatch.chdir(place)
     monkeypatch.setenv("PYTHONPATH", os.pathsep + str(place))
     monkeypatch.setattr(sys, "path", ["", ".", str(place), *sys.path])
-    found = child.ask("own_answer", seconds=60, doing="[sys.path, __import__('numpy').__file__]")
-    assert found.answered, found
-    assert str(place) not in found.answer[0] and all(map(os.path.isabs, found.answer[0]))
+    outcome = child.ask("own_answer", seconds=60, doing="[sys.path, __import__('numpy').__file__]")
+    assert outcome.answered, outcome
+    assert str(place) not in outcome.answer[0] and all(map(os.path.isabs, outcome.answer[0]))
     assert not (place / "executed").exists()
 
 
 def test_a_child_finds_what_is_on_the_path_of_this_process_and_the_package_it_was_asked_by(place):
-    found = child.ask("own_answer", seconds=60, doing="[sys.path, __import__('vae_runtime').__file__]").answer
-    assert found == [child.trusted_path(), str(Path(child.ROOT) / "vae_runtime" / "__init__.py")]
+    answer = child.ask("own_answer", seconds=60, doing="[sys.path, __import__('vae_runtime').__file__]").answer
+    assert answer == [child.trusted_path(), str(Path(child.ROOT) / "vae_runtime" / "__init__.py")]
 
 
 def test_a_child_that_takes_too_long_is_ended(place):

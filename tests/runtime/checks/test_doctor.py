@@ -38,17 +38,25 @@ def test_two_packages_of_onnxruntime_are_a_problem_with_its_cure(folder, monkeyp
 
 
 def test_a_provider_that_gives_other_images_is_a_problem(folder, monkeypatch):
-    usual = VAE.sample
-    monkeypatch.setattr(doctor, "SAMPLES", 2)
-    calls = []
+    usual = onnxruntime.InferenceSession
 
-    def sample(vae, n):
-        calls.append(n)
-        return usual(vae, n) + np.float32(0.1 * (len(calls) == 2))
+    class Session(usual):
+        """The CPU's; but asked for OddProvider, it says that it is that one and adds 0.1 to every number."""
 
-    monkeypatch.setattr(VAE, "sample", sample)
+        def __init__(self, model, options, providers=None, **others):
+            self.odd = providers == [("OddProvider", {})]
+            super().__init__(model, options, providers=["CPUExecutionProvider"], **others)
+
+        def get_providers(self):
+            return ["OddProvider"] if self.odd else super().get_providers()
+
+        def run(self, *arguments):
+            return [array + np.float32(0.1 * self.odd) for array in super().run(*arguments)]
+
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["OddProvider", "CPUExecutionProvider"])
+    monkeypatch.setattr(onnxruntime, "InferenceSession", Session)
     (problem,) = doctor.diagnose(folder).problems
-    assert problem == "CPUExecutionProvider differs from the CPU by 0.1."
+    assert problem == "OddProvider differs from the CPU by 0.1."
 
 
 @pytest.fixture
@@ -66,17 +74,20 @@ def test_a_package_that_cannot_be_loaded_is_said(folder, plugin):
 
 
 def test_a_package_that_finds_no_device_is_an_error_and_no_run_on_the_cpu(folder, plugin, monkeypatch):
-    registered = []
-    monkeypatch.setattr(
-        onnxruntime, "register_execution_provider_library", lambda *names: registered.append(names), raising=False
-    )
+    registered = {}
+
+    def register(name, path):
+        assert name not in registered, "onnxruntime refuses a second library of one name"
+        registered[name] = path
+
+    monkeypatch.setattr(onnxruntime, "register_execution_provider_library", register, raising=False)
     for _ in range(2):
         with pytest.raises(ProviderError, match="onnxruntime-ep-openvino is installed and finds no device"):
             VAE.load(folder, providers="openvino")
-    assert registered == [("OpenVINOExecutionProvider", "/nowhere/ep.so")]  # once, under its own name
-    found = doctor.diagnose(folder)
-    assert not found.problems  # nobody asked for it
-    (report,) = [report for report in found.providers if report.provider == "OpenVINOExecutionProvider"]
+    assert registered == {"OpenVINOExecutionProvider": "/nowhere/ep.so"}
+    diagnosis = doctor.diagnose(folder)
+    assert not diagnosis.problems  # nobody asked for it
+    (report,) = [report for report in diagnosis.providers if report.provider == "OpenVINOExecutionProvider"]
     assert not report.ran and "finds no device" in report.reason
 
 

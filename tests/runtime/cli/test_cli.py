@@ -182,10 +182,18 @@ def test_a_picture_comes_from_standard_input(root, photos, tmp_path, vae, images
     assert json.loads(result.stdout) == {"path": "-", "score_nats": vae.score(images[:1])[0]}
 
 
-def test_info_tells_the_manifest(root):
-    assert "latent" in vae_("info").stdout and "450" not in vae_("info", "-m", root / "artifacts" / "mnist-2d").stdout
-    text = vae_("info", "--json").stdout
-    assert manifests.parse(text) == manifests.read(root / "artifacts" / "mnist")
+@pytest.mark.parametrize("model", ["mnist", "mnist-2d"])
+def test_info_tells_the_manifest(root, model):
+    manifest, place = manifests.read(root / "artifacts" / model), ("-m", root / "artifacts" / model)
+    told = dict(
+        re.split(r"  +", line.strip(), maxsplit=1)
+        for line in vae_("info", *place).stdout.splitlines()
+        if "  " in line.strip()
+    )
+    assert (told["latent"], told["prior"]) == (str(manifest.latent_size), manifest.prior)
+    assert told["pair id"] == manifest.pair_id and told["manifest sha256"] == manifest.digest
+    assert told["elbo"] == f"{manifest.training['elbo_nats']:g} nats"
+    assert manifests.parse(vae_("info", "--json", *place).stdout) == manifest
 
 
 def test_the_model_can_come_from_the_environment(root, monkeypatch):

@@ -177,7 +177,7 @@ def test_asking_for_more_than_the_memory_holds_is_said_in_a_line(tmp_path, monke
     monkeypatch.setattr(VAE, "sample", sample)
     result = vae_("sample", "-n", 5, "-o", tmp_path / "x.png", code=2)
     assert result.stderr == (
-        "vae: error: there is not enough memory (Unable to allocate 6.13 TiB); ask for less at once.\n"
+        "vae: error: there is not enough memory (Unable to allocate 6.13 TiB); free some, or ask for less at once.\n"
     )
 
 

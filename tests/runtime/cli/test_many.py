@@ -76,8 +76,8 @@ def test_latents_mirror_a_folder_as_they_stand_in_one_file(folder, tree, tmp_pat
         size = whole["mean"].shape[1]
         rows = [line.split(",") for line in table]
         assert rows[0] == ["path", *(f"{part}_{k}" for part in ("mean", "logvar") for k in range(size))]
-        found = np.array([row[1:] for row in rows[1:]], np.float32)
-        assert np.array_equal(found, np.concatenate([whole["mean"], whole["logvar"]], axis=1))
+        latents = np.array([row[1:] for row in rows[1:]], np.float32)
+        assert np.array_equal(latents, np.concatenate([whole["mean"], whole["logvar"]], axis=1))
     again = vae_("encode", tree, "-m", folder, "-o", f"{tmp_path}/each/", "--skip-existing", code=1)
     assert "Left out 145" in again.stderr and again.stderr.endswith("vae: 0 done, 5 failed.\n")
 
@@ -117,9 +117,9 @@ def test_few_pictures_are_in_memory_at_once(tree, monkeypatch):
 
 def test_order_is_kept_and_an_error_comes_at_its_place():
     assert list(ahead(lambda x: x * x, range(100), workers=3)) == [x * x for x in range(100)]
-    found = []
+    values = []
     with pytest.raises(ZeroDivisionError):
         for value in ahead(lambda x: 1 / (5 - x), range(10), workers=2):
-            found.append(value)
-    assert len(found) == 5
+            values.append(value)
+    assert len(values) == 5
     assert inputs.BATCH == 64

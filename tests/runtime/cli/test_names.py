@@ -1,4 +1,4 @@
-"""Names and texts of strangers: a terminal gets nothing of them but what can be printed, programs get them whole."""
+"""Names and texts that others chose: a terminal gets nothing of them but what can be printed, programs get them whole."""
 
 import csv
 import dataclasses
@@ -128,7 +128,7 @@ def test_a_table_of_runs_has_its_lines_alone():
 
 def test_a_card_says_a_name_and_nothing_that_the_name_says(folder):
     manifest = manifests.read(folder)
-    found = [Parity(tensor, "a probe", 0.0, 0.0) for tensor in TENSORS]
+    differences = [Parity(tensor, "a probe", 0.0, 0.0) for tensor in TENSORS]
 
     def lines(name):
         training = {
@@ -141,7 +141,7 @@ def test_a_card_says_a_name_and_nothing_that_the_name_says(folder):
             "engine": name,
             "nll_draws": name,
         }
-        return card(dataclasses.replace(manifest, training=training), {}, found).split("\n")
+        return card(dataclasses.replace(manifest, training=training), {}, differences).split("\n")
 
     plain = lines("mnist")
     assert "datasets: [mnist]" in plain and any("preset `mnist`" in line for line in plain)

@@ -17,9 +17,9 @@ def test_an_array_of_samples_is_that_of_the_library(vae, tmp_path, few_at_once):
     path = tmp_path / "x.npy"
     result = CliRunner().invoke(main, ["sample", "-n", "10", "--seed", "7", "--start", "3", "-o", str(path)])
     assert result.exit_code == 0, result.output
-    found = np.load(path, allow_pickle=False)
-    assert found.dtype == np.float32
-    np.testing.assert_array_equal(found, vae.sample(10, seed=7, start=3))
+    samples = np.load(path, allow_pickle=False)
+    assert samples.dtype == np.float32
+    np.testing.assert_array_equal(samples, vae.sample(10, seed=7, start=3))
     assert [file.name for file in tmp_path.iterdir()] == ["x.npy"]
 
 

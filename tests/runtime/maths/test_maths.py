@@ -39,8 +39,8 @@ def test_the_noise_is_that_of_the_published_vector():
 @pytest.mark.parametrize(("seed", "start", "size"), [(0, 0, 3), (7, 5, 40), (2**64 - 1, 2**40, 2), (123, 2**63, 7)])
 def test_the_noise_equals_a_second_implementation(seed, start, size):
     expected = [[_element(seed, ((start + i) * size + j) & MASK) for j in range(size)] for i in range(20)]
-    found = standard_normal(20, size, seed=seed, start=start)
-    np.testing.assert_array_max_ulp(found, np.array(expected, np.float32), maxulp=1)
+    noise = standard_normal(20, size, seed=seed, start=start)
+    np.testing.assert_array_max_ulp(noise, np.array(expected, np.float32), maxulp=1)
 
 
 def test_a_row_of_noise_does_not_depend_on_how_many_are_drawn():
@@ -104,11 +104,11 @@ def test_after_the_last_row_comes_the_first():
 )
 def test_draw_s_of_image_i_is_row_s_times_2_to_the_32_plus_i(first, start):
     posterior = Posterior(np.zeros((3, 2), np.float32), np.zeros((3, 2), np.float32))
-    found = posterior.draws(first, 4, seed=9, start=start)
+    draws = posterior.draws(first, 4, seed=9, start=start)
     for i in range(3):
         for s in range(4):
             row = ((first + s) * 2**32 + start + i) & MASK
-            np.testing.assert_array_equal(found[i, s], standard_normal(1, 2, seed=9, start=row)[0])
+            np.testing.assert_array_equal(draws[i, s], standard_normal(1, 2, seed=9, start=row)[0])
 
 
 def test_log_normal_integrates_to_one():
@@ -144,8 +144,8 @@ def test_the_bernoulli_likelihood_of_any_logit_is_that_of_fifty_digits(x, logit)
     with mpmath.workdps(50):
         value, p = mpmath.mpf(float(x32)), 1 / (1 + mpmath.exp(-mpmath.mpf(float(logit32))))
         expected = float(value * mpmath.log(p) + (1 - value) * mpmath.log(1 - p))
-    found = Bernoulli().log_prob(np.full((1, 1, 1, 1), x32), np.full((1, 1, 1, 1), logit32))[0]
-    assert found == pytest.approx(expected, rel=3e-7, abs=1e-40)
+    log_prob = Bernoulli().log_prob(np.full((1, 1, 1, 1), x32), np.full((1, 1, 1, 1), logit32))[0]
+    assert log_prob == pytest.approx(expected, rel=3e-7, abs=1e-40)
 
 
 def test_bernoulli_probabilities_of_version_1_are_clipped_at_a_millionth():
@@ -167,9 +167,9 @@ def test_the_gaussian_likelihood_integrates_to_one():
 def test_likelihoods_broadcast_draws_over_images():
     images = np.random.default_rng(0).random((3, 1, 1, 2, 2), np.float32)
     logits = np.random.default_rng(1).random((3, 5, 1, 2, 2), np.float32)
-    found = Bernoulli().log_prob(images, logits)
-    assert found.shape == (3, 5)
-    assert found[2, 4] == Bernoulli().log_prob(images[2], logits[2])[4]
+    log_probs = Bernoulli().log_prob(images, logits)
+    assert log_probs.shape == (3, 5)
+    assert log_probs[2, 4] == Bernoulli().log_prob(images[2], logits[2])[4]
 
 
 def test_log_mean_exp_does_not_overflow():
@@ -186,9 +186,9 @@ def test_the_arc_between_perpendicular_unit_latents_stays_on_the_circle():
 @pytest.mark.parametrize(("start", "end"), [([0, 0], [1, 2]), ([1, 1], [2, 2]), ([1, 0], [-1, 0]), ([0, 0], [0, 0])])
 def test_ends_without_an_arc_of_their_own_are_joined_by_the_line(start, end):
     start, end = np.array(start, np.float32), np.array(end, np.float32)
-    found = spherical(start, end, 7)
-    assert np.isfinite(found).all()
-    np.testing.assert_array_equal(found, linear(start, end, 7))
+    arc = spherical(start, end, 7)
+    assert np.isfinite(arc).all()
+    np.testing.assert_array_equal(arc, linear(start, end, 7))
 
 
 def test_both_paths_include_their_ends():

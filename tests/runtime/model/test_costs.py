@@ -47,14 +47,14 @@ def test_what_costs_too_much_is_refused_before_it_is_opened(tmp_path, name):
 
 @pytest.mark.parametrize("name", ["eight tensors alive just narrow enough", "wide kernels in 8 bits, smaller"])
 def test_what_is_just_within_the_limits_takes_no_more_than_was_computed(tmp_path, name):
-    found = costs.cost(name, hostile_folders.write(tmp_path / "model", expensive.GRAPHS[name]()))
-    assert found.good and len(found.seconds) == 3 and found.bound <= limits.MOST_MEMORY
+    cost = costs.cost(name, hostile_folders.write(tmp_path / "model", expensive.GRAPHS[name]()))
+    assert cost.good and len(cost.seconds) == 3 and cost.bound <= limits.MOST_MEMORY
 
 
 def test_random_graphs_take_no_more_than_was_computed(tmp_path):
     for seed in (109, 186, 288):
-        found = costs.cost(str(seed), hostile_folders.write(tmp_path / "model", random_decoder(seed)))
-        assert found.good and len(found.seconds) == 3
+        cost = costs.cost(str(seed), hostile_folders.write(tmp_path / "model", random_decoder(seed)))
+        assert cost.good and len(cost.seconds) == 3
 
 
 @pytest.mark.parametrize("name", hostile_folders.FOLDERS)
@@ -97,9 +97,9 @@ def test_buffers_hold_what_is_alive_in_every_order():
             names.append(f"t{number}")
         used = {name for step in steps for name in step.inputs}
         outputs = [name for name in names if name not in used]
-        found, exact = memory.live({"in": 50}, steps, outputs), worst({"in": 50}, steps, outputs)
-        assert exact <= found <= 50 + sum(step.bytes for step in steps)
-        sums += exact, found
+        live, exact = memory.live({"in": 50}, steps, outputs), worst({"in": 50}, steps, outputs)
+        assert exact <= live <= 50 + sum(step.bytes for step in steps)
+        sums += exact, live
     assert sums[1] < 1.5 * sums[0]
 
 
@@ -120,8 +120,8 @@ def test_engines_hold_channels_and_columns_in_blocks():
     images = values.Value(values.FLOAT32, ("batch", 1, 8, 8))
     assert images.bytes == 16 * 64 * 4 and images.size == 64
     kernel = values.Value(values.FLOAT32, (1, 1, 3, 3), np.zeros((1, 1, 3, 3), np.float32))
-    found = rules.infer("Conv", [images, kernel], {})
-    assert found.packed == 16 * 16 * 9 * 4 and found.workspace == 0
+    result = rules.infer("Conv", [images, kernel], {})
+    assert result.packed == 16 * 16 * 9 * 4 and result.workspace == 0
     assert rules.infer("Conv", [images, kernel._replace(constant=None)], {}).workspace == 36 * 9 * 8
 
 

@@ -34,7 +34,7 @@ class Decoder(torch.nn.Module):
 @pytest.fixture(scope="module")
 def foreign(operators_read_once):
     """The bytes of torch's two exporters, by their argument `dynamo`."""
-    found = {}
+    graphs = {}
     for dynamo in (True, False):
         buffer = io.BytesIO()
         names = {"input_names": ["z"], "output_names": ["images"], "dynamo": dynamo}
@@ -42,8 +42,8 @@ def foreign(operators_read_once):
             warnings.simplefilter("ignore")
             axes = {"dynamic_shapes": {"z": {0: "batch"}}} if dynamo else {"dynamic_axes": {"z": {0: "batch"}}}
             torch.onnx.export(Decoder().eval(), (torch.zeros(2, 2),), buffer, **names, **axes)
-        found[dynamo] = buffer.getvalue()
-    return found
+        graphs[dynamo] = buffer.getvalue()
+    return graphs
 
 
 def put(folder, content, role="decoder", *, listed):

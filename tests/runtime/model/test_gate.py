@@ -36,13 +36,13 @@ def check(folder, role, content):
     )
 
 
-def same(found, expected):
+def same(read, expected):
     """Whether our reading of a message is protobuf's."""
     fields = {field.name: field for field in SCHEMA[expected.DESCRIPTOR.name].values()}
-    assert found.keys() == {descriptor.name for descriptor, _ in expected.ListFields()} | {
-        name for name in found if not fields[name].repeated and not isinstance(found[name], dict) and not found[name]
+    assert read.keys() == {descriptor.name for descriptor, _ in expected.ListFields()} | {
+        name for name in read if not fields[name].repeated and not isinstance(read[name], dict) and not read[name]
     }
-    for name, value in found.items():
+    for name, value in read.items():
         parts = (
             zip(value, getattr(expected, name), strict=True)
             if fields[name].repeated
@@ -119,14 +119,14 @@ def test_work_is_what_the_multiplications_are():
     images = shapes.Value(shapes.FLOAT32, ("batch", 3, 8, 10))
     weight = np.zeros((5, 3, 3, 3), np.float32)
     value = shapes.Value(shapes.FLOAT32, weight.shape, weight)
-    found = shapes.infer("Conv", [images, value], {"pads": [1, 1, 1, 1], "strides": [2, 2]})
+    result = shapes.infer("Conv", [images, value], {"pads": [1, 1, 1, 1], "strides": [2, 2]})
     assert (
-        found.value.shape == ("batch", 5, 4, 5) and found.multiplications == 16 * 4 * 5 * 3 * 9
+        result.value.shape == ("batch", 5, 4, 5) and result.multiplications == 16 * 4 * 5 * 3 * 9
     )  # channels come in blocks
     flat = shapes.Value(shapes.FLOAT32, ("batch", 100))
     matrix = shapes.Value(shapes.FLOAT32, (7, 100), np.zeros((7, 100), np.float32))
-    found = shapes.infer("Gemm", [flat, matrix], {"transB": 1})
-    assert found == (shapes.Value(1, ("batch", 7)), 700, 4 * 16 * 100, 0)
+    result = shapes.infer("Gemm", [flat, matrix], {"transB": 1})
+    assert result == (shapes.Value(1, ("batch", 7)), 700, 4 * 16 * 100, 0)
 
 
 def test_shapes_that_do_not_fit_are_refused():
@@ -147,5 +147,5 @@ def test_a_graph_of_every_operator_passes_and_gives_what_was_inferred():
     content = graph.SerializeToString()
     gate.check_graph(content, "x.onnx", inputs=seeds.INPUTS, outputs=seeds.OUTPUTS, stamps={})
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    (found,) = session.run(None, {"images": np.ones((3, 1, 4, 4), np.float32)})
-    assert found.shape == (3, 4)
+    (sums,) = session.run(None, {"images": np.ones((3, 1, 4, 4), np.float32)})
+    assert sums.shape == (3, 4)

@@ -85,8 +85,8 @@ def test_a_convolution_gives_the_same_bits_for_any_batch_size_and_number_of_thre
     expected = outputs(content, held(content), rows, threads=1, batch_size=1)
     for threads in (1, 2, 3, 4):
         for batch_size in (1, 2, 3, 7):
-            found = outputs(content, held(content), rows, threads=threads, batch_size=batch_size)
-            assert found.tobytes() == expected.tobytes()
+            answer = outputs(content, held(content), rows, threads=threads, batch_size=batch_size)
+            assert answer.tobytes() == expected.tobytes()
 
 
 def test_channels_in_blocks_let_threads_share_an_image_on_x86_alone():
@@ -103,8 +103,8 @@ def test_a_product_of_computed_matrices_runs_row_by_row():
     expected = outputs(content, held(content), rows, threads=1, batch_size=1)
     for threads in (1, 2, 4):
         for batch_size in (2, 3, 9):
-            found = outputs(content, held(content), rows, threads=threads, batch_size=batch_size)
-            assert found.tobytes() == expected.tobytes()
+            answer = outputs(content, held(content), rows, threads=threads, batch_size=batch_size)
+            assert answer.tobytes() == expected.tobytes()
     assert not np.array_equal(outputs(content, Kernels(True, True), rows, threads=1, batch_size=9), expected)
 
 
@@ -124,9 +124,9 @@ def test_equality_is_measured_and_says_how_far_apart_results_are(root, precision
 
     model = open_model(folder, providers=("CPUExecutionProvider",), threads=1, precision=precision)
     golden = read_golden(folder, model.manifest, precision)
-    found = equality(load, golden)
-    assert found.same and found.difference == 0 and found.batch_sizes[:3] == [1, 2, 3] and found.threads[0] == 1
-    assert str(found).startswith("the same for batches of 1, 2, 3 and ")
+    bits = equality(load, golden)
+    assert bits.same and bits.difference == 0 and bits.batch_sizes[:3] == [1, 2, 3] and bits.threads[0] == 1
+    assert str(bits).startswith("the same for batches of 1, 2, 3 and ")
 
     class Off(VAE):
         def decode(self, z, *, batch_size=64):
@@ -135,8 +135,8 @@ def test_equality_is_measured_and_says_how_far_apart_results_are(root, precision
     def load_off(threads):
         return Off(open_model(folder, providers=("CPUExecutionProvider",), threads=threads, precision=precision))
 
-    found = equality(load_off, golden)
-    assert not found.same and 0 < found.difference < 1e-5 and "not the same for batches of 1, 2, 3 and" in str(found)
+    bits = equality(load_off, golden)
+    assert not bits.same and 0 < bits.difference < 1e-5 and "not the same for batches of 1, 2, 3 and" in str(bits)
 
 
 def test_rows_in_threads_keep_the_time_limit_of_the_caller():

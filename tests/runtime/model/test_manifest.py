@@ -118,3 +118,11 @@ def test_random_edits_of_a_manifest_raise_nothing_but_a_vae_error(root):
         except ManifestError:
             refused += 1
     assert refused > 300
+
+
+def test_a_manifest_that_too_many_scores_have_filled_says_how_it_becomes_readable(folder):
+    edit(folder, lambda manifest: manifest.update(calibration={"elbo": [0.1] * 400_000}))
+    with pytest.raises(ManifestError, match=r'set its "calibration" to {} and calibrate the model again'):
+        manifests.read(folder)
+    edit(folder, lambda manifest: manifest.update(calibration={}))
+    assert dict(manifests.read(folder).calibration) == {}

@@ -10,7 +10,7 @@ import pytest
 from onnx import TensorProto
 
 from tests.support.folders import edit
-from vae_runtime import VAE, InputError, IntegrityError, ProviderError
+from vae_runtime import VAE, EngineError, InputError, IntegrityError, ProviderError
 from vae_runtime.model import writing
 from vae_runtime.model.providers import full_names
 from vae_runtime.threads import available_processors
@@ -160,7 +160,7 @@ def test_cuda_is_loaded_from_its_wheels_without_a_word_on_stdout(folder, monkeyp
     monkeypatch.setattr(onnxruntime, "preload_dlls", preload)
     monkeypatch.setattr(onnxruntime, "InferenceSession", lambda *_, **more: called.append(more["providers"]) or 1 / 0)
     monkeypatch.delitem(sys.modules, "torch", raising=False)
-    with pytest.raises(IntegrityError, match="division by zero"):
+    with pytest.raises(EngineError, match=r"CUDAExecutionProvider failed to open .*division by zero"):
         VAE.load(folder, providers="cuda")
     assert called == [{"directory": ""}, [("CUDAExecutionProvider", {"use_tf32": "0"})]]
     assert capsys.readouterr() == ("", "Failed to load libcudart.so\n")

@@ -5,6 +5,7 @@ import multiprocessing
 import os
 import shutil
 import signal
+import threading
 import time
 
 import pytest
@@ -20,7 +21,7 @@ from vae_runtime.model import integrity, lock
 from vae_runtime.model import manifest as manifests
 from vae_runtime.model.integrity import read_file, unlisted_files
 from vae_runtime.model.lock import held_alone
-from vae_runtime.model.writing import write_model
+from vae_runtime.model.writing import describe, write_model
 
 fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 
@@ -104,11 +105,11 @@ def meanwhile(monkeypatch, module, name, act):
     usual, done = getattr(module, name), []
 
     def called(*arguments, **options):
-        found = usual(*arguments, **options)
+        result = usual(*arguments, **options)
         if not done:
             done.append(True)
             act()
-        return found
+        return result
 
     monkeypatch.setattr(module, name, called)
     return done
@@ -151,6 +152,54 @@ def test_verify_of_a_model_that_is_replaced_is_of_the_new_one_with_no_file_too_m
     done = meanwhile(monkeypatch, verifying, "read_golden", lambda: write_model(folder, *other))
     report = verify(folder, providers="cpu", threads=1, precision="float32")
     assert done and report.passed and report.digest == manifests.read(folder).digest
+
+
+def test_a_writer_that_has_renamed_the_card_and_not_yet_the_manifest_is_waited_for(root, tmp_path):
+    """The card of the new model lay beside the manifest of the old one, and `verify` called that damage."""
+    folder = tmp_path / "model"
+    shutil.copytree(root / "artifacts" / "mnist-2d", folder)
+    manifest, contents = model_at(folder)
+    card = contents["README.md"] + b"\nAnother one.\n"
+    others = (file for file in manifest.card if file.file != "README.md")
+    replaced = dataclasses.replace(manifest, card=(describe("README.md", card), *others))
+    card_renamed = threading.Event()
+
+    def write():
+        with held_alone(folder):
+            (folder / "README.md").write_bytes(card)
+            card_renamed.set()
+            time.sleep(0.3)  # longer than a reader takes to find that the card is not the manifest's
+            (folder / "new").write_text(replaced.to_json(), encoding="utf-8")
+            os.replace(folder / "new", folder / "manifest.json")
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    assert card_renamed.wait(30)
+    report = verify(folder, providers="cpu", threads=1, precision="float32")
+    writer.join()
+    assert report.passed and report.digest == manifests.digest_of(folder) != manifest.digest
+
+
+@fork
+def test_writers_that_leave_no_time_to_read_are_kept_out_for_a_while(folder, other):
+    context, mine = multiprocessing.get_context("fork"), model_at(folder)
+    writers = [context.Process(target=replacing, args=(folder, model, 60)) for model in (mine, other)]
+    for writer in writers:
+        writer.start()
+    try:
+        for _ in range(3):
+            assert verify(folder, providers="cpu", threads=1, precision="float32").passed
+    finally:
+        for writer in writers:
+            writer.terminate()
+            writer.join()
+
+
+def test_a_thread_that_holds_a_folder_need_not_wait_for_itself(folder):
+    with held_alone(folder) as first, held_alone(folder, seconds=0) as second:
+        assert first and second
+    with held_alone(folder, seconds=0) as third:
+        assert third
 
 
 @fork
@@ -206,8 +255,8 @@ def test_two_calibrations_of_one_model_at_once_are_both_kept(folder, good, monke
 
     meanwhile(monkeypatch, calibrate, "calibration", tiled)
     vae_("calibrate", good, "-m", folder)
-    found = manifests.read(folder).calibration
-    assert found["elbo_tiled"] == (1.0, 2.0) and len(found["elbo"]) == 1
+    kept = manifests.read(folder).calibration
+    assert kept["elbo_tiled"] == (1.0, 2.0) and len(kept["elbo"]) == 1
 
 
 def test_a_copy_does_not_take_the_place_of_what_came_there_meanwhile(folder, good, other, monkeypatch, tmp_path):

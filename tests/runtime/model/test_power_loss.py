@@ -155,13 +155,13 @@ def test_a_model_that_is_replaced_is_the_old_or_the_new_one_after_any_power_cut(
     before = content_of(place)
     known = {name: VAE.load(path).encode(IMAGES).logvar for name, path in (("old", place), ("new", new))}
     events = recorded(monkeypatch, place, lambda: write_model(place, manifest, contents))
-    found = {"old": 0, "new": 0}
+    counts = {"old": 0, "new": 0}
     for number, (disk, done) in enumerate(states(before, events, content_of(place))):
         logvar = VAE.load(laid(tmp_path / str(number), disk), threads=1).encode(IMAGES).logvar
         state = next(name for name, expected in known.items() if np.array_equal(logvar, expected))
         assert state == "new" or not done
-        found[state] += 1
-    assert min(found.values()) > 2
+        counts[state] += 1
+    assert min(counts.values()) > 2
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="needs /proc to name what is synced")
@@ -194,13 +194,13 @@ def test_of_many_results_a_power_cut_may_lose_each_and_touches_nothing_else(tmp_
     events = recorded(monkeypatch, place, results)
     assert [event.kind for event in events] == ["create", "rename"] * 2
     final = {**content_of(place), **{event.name: content_of(place)[event.other] for event in events if event.other}}
-    found = {name: set() for name in "ab"}
+    contents = {name: set() for name in "ab"}
     for disk, _ in states({"other": b"kept", "a": b"old!"}, events, final):
         assert disk.pop("other") == b"kept"
         for name in "ab":
-            found[name].add(disk.pop(name, None))
+            contents[name].add(disk.pop(name, None))
         assert all(name.endswith(".tmp") for name in disk)
-    assert found == {"a": {b"old!", b"AAAA", b"AA", b""}, "b": {None, b"BBBB", b"BB", b""}}
+    assert contents == {"a": {b"old!", b"AAAA", b"AA", b""}, "b": {None, b"BBBB", b"BB", b""}}
 
 
 def test_the_enumeration_finds_a_writer_that_does_not_sync(tmp_path, monkeypatch):
@@ -215,5 +215,5 @@ def test_the_enumeration_finds_a_writer_that_does_not_sync(tmp_path, monkeypatch
         os.replace(place / "y", place / "x")
 
     events = recorded(monkeypatch, place, careless)
-    found = {disk.get("x") for disk, _ in states({"x": b"old!"}, events, {"y": b"new!"})}
-    assert {b"old!", b"new!", b"ne", b""} <= found
+    contents = {disk.get("x") for disk, _ in states({"x": b"old!"}, events, {"y": b"new!"})}
+    assert {b"old!", b"new!", b"ne", b""} <= contents

@@ -61,7 +61,7 @@ def test_a_model_folder_that_is_replaced_is_the_old_model_or_the_new_at_every_st
 
 @pytest.mark.parametrize("there", [True, False])
 def test_a_replacement_cleans_up_after_one_that_was_killed(tmp_path, there):
-    """At each rename and removal in turn, in the place of a model or in an empty folder; strangers' files stay."""
+    """At each rename and removal in turn, in the place of a model or in an empty folder; files of others stay."""
     _, manifest, contents = model_at(LinearGaussian.make(logvar_error=1.0).write(tmp_path / "new"))
     for calls in range(12):
         target = tmp_path / f"target-{calls}"

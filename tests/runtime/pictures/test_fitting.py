@@ -41,24 +41,24 @@ def resized(pixels, size, name):
 def test_each_filter_is_its_definition_horizontally_first(name, shape):
     """Whatever order Pillow itself prefers: the other one is up to ten grey levels off at (28, 28)."""
     picture = np.random.default_rng(1).integers(0, 256, (40, 33), dtype=np.uint8)
-    found = fit_picture(Image.fromarray(picture), ImageSpec(shape=(1, *shape), resample=name))[0]
+    fitted = fit_picture(Image.fromarray(picture), ImageSpec(shape=(1, *shape), resample=name))[0]
     expected = resized(resized(picture, shape[1], name).T, shape[0], name).T
-    assert np.abs(found - expected).max() <= 1
-    assert (found != expected).mean() < 0.1  # Pillow adds in fixed point: a sum at a half may fall the other way
+    assert np.abs(fitted - expected).max() <= 1
+    assert (fitted != expected).mean() < 0.1  # Pillow adds in fixed point: a sum at a half may fall the other way
 
 
 def test_boxes_are_block_means_rounded():
     picture = np.array([[0, 2, 10, 10], [4, 6, 10, 13], [255, 255, 0, 1], [255, 255, 0, 0]], np.uint8)
-    found = fit_picture(Image.fromarray(picture), ImageSpec(shape=(1, 2, 2)))
-    assert found.tolist() == [[[3, 11], [255, 1]]]  # rows first: [0, 1] is 0.5, rounded up, then again
+    fitted = fit_picture(Image.fromarray(picture), ImageSpec(shape=(1, 2, 2)))
+    assert fitted.tolist() == [[[3, 11], [255, 1]]]  # rows first: [0, 1] is 0.5, rounded up, then again
 
 
 def test_nearest_takes_pixels_as_they_are():
     picture = np.arange(16, dtype=np.uint8).reshape(4, 4)
-    found = fit_picture(Image.fromarray(picture), ImageSpec(shape=(1, 2, 2), resample="nearest"))
-    assert found.tolist() == [[[5, 7], [13, 15]]]
-    found = fit_picture(Image.fromarray(picture), ImageSpec(shape=(1, 8, 8), resample="nearest"))
-    np.testing.assert_array_equal(found[0], picture.repeat(2, 0).repeat(2, 1))
+    fitted = fit_picture(Image.fromarray(picture), ImageSpec(shape=(1, 2, 2), resample="nearest"))
+    assert fitted.tolist() == [[[5, 7], [13, 15]]]
+    fitted = fit_picture(Image.fromarray(picture), ImageSpec(shape=(1, 8, 8), resample="nearest"))
+    np.testing.assert_array_equal(fitted[0], picture.repeat(2, 0).repeat(2, 1))
 
 
 def test_cropping_keeps_the_middle_and_padding_keeps_all():
@@ -76,15 +76,15 @@ def test_cropping_and_padding_put_each_pixel_where_pillow_does(fit, function):
     random = np.random.default_rng(2)
     for width, height, across, down in random.integers(5, 60, (100, 4)).tolist():
         picture = Image.fromarray(random.integers(0, 256, (height, width), dtype=np.uint8))
-        found = fit_picture(picture, ImageSpec(shape=(1, down, across), fit=fit, resample="nearest"))[0]
-        np.testing.assert_array_equal(found, np.asarray(function(picture, (across, down), Image.Resampling.NEAREST)))
+        fitted = fit_picture(picture, ImageSpec(shape=(1, down, across), fit=fit, resample="nearest"))[0]
+        np.testing.assert_array_equal(fitted, np.asarray(function(picture, (across, down), Image.Resampling.NEAREST)))
 
 
 @pytest.mark.parametrize("size", [(57, 1), (1, 57), (5000, 2)])
 @pytest.mark.parametrize("fit", ["crop", "pad", "stretch"])
 def test_a_very_long_picture_does_not_vanish(size, fit):
-    found = fit_picture(Image.new("L", size, 255), ImageSpec(shape=(1, 28, 28), fit=fit))[0]
-    assert (found == 255).sum() == (28 if fit == "pad" else 28 * 28)
+    fitted = fit_picture(Image.new("L", size, 255), ImageSpec(shape=(1, 28, 28), fit=fit))[0]
+    assert (fitted == 255).sum() == (28 if fit == "pad" else 28 * 28)
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB"])
@@ -97,19 +97,19 @@ def test_inversion_is_255_minus_the_value(mode):
 
 def test_inversion_comes_before_padding():
     white = Image.new("L", (4, 2), 255)
-    found = fit_picture(white, ImageSpec(shape=(1, 4, 4), fit="pad", invert=True))
-    assert not found.any()
+    fitted = fit_picture(white, ImageSpec(shape=(1, 4, 4), fit="pad", invert=True))
+    assert not fitted.any()
 
 
 def test_colour_becomes_grey_by_the_published_weights():
-    found = fit_picture(Image.fromarray(COLOURS), ImageSpec(shape=(1, 6, 8)))[0]
+    fitted = fit_picture(Image.fromarray(COLOURS), ImageSpec(shape=(1, 6, 8)))[0]
     red, green, blue = (COLOURS[..., channel].astype(int) for channel in range(3))
-    np.testing.assert_array_equal(found, (19595 * red + 38470 * green + 7471 * blue + 32768) >> 16)
+    np.testing.assert_array_equal(fitted, (19595 * red + 38470 * green + 7471 * blue + 32768) >> 16)
 
 
 def test_grey_becomes_three_equal_channels():
-    found = fit_picture(Image.new("L", (2, 2), 9), ImageSpec(shape=(3, 2, 2), mode="RGB"))
-    assert (found == 9).all() and found.shape == (3, 2, 2)
+    fitted = fit_picture(Image.new("L", (2, 2), 9), ImageSpec(shape=(3, 2, 2), mode="RGB"))
+    assert (fitted == 9).all() and fitted.shape == (3, 2, 2)
 
 
 @pytest.mark.parametrize(

@@ -14,14 +14,14 @@ GREY = ImageSpec(shape=(1, 28, 28))
 RED = (200, 30, 30)
 
 
-def found(size, mode="L", spec=GREY, **options):
+def kinds_of(size, mode="L", spec=GREY, **options):
     return unlikeness(Image.new(mode, size, RED if mode == "RGB" else 90), spec, **options)
 
 
 def test_colour_is_apart_for_a_grey_model_alone():
-    assert found((28, 28), "RGB") == (COLOUR,) and found((28, 28)) == ()
+    assert kinds_of((28, 28), "RGB") == (COLOUR,) and kinds_of((28, 28)) == ()
     colours = ImageSpec(shape=(3, 28, 28), mode="RGB")
-    assert found((28, 28), "RGB", colours) == found((28, 28), "L", colours) == ()
+    assert kinds_of((28, 28), "RGB", colours) == kinds_of((28, 28), "L", colours) == ()
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP"])
@@ -47,30 +47,30 @@ def test_a_grey_picture_stored_in_colour_is_grey(form):
 )
 def test_a_picture_may_be_twice_or_half_as_large(size, kinds):
     for fit in ("stretch", "crop", "pad"):
-        assert found(size, spec=ImageSpec(shape=(1, 28, 28), fit=fit)) == kinds
+        assert kinds_of(size, spec=ImageSpec(shape=(1, 28, 28), fit=fit)) == kinds
 
 
 def test_another_aspect_ratio_is_apart_where_it_is_bent():
-    assert found((28, 35)) == found((35, 28)) == () and found((28, 36)) == found((36, 28)) == (BENT,)
+    assert kinds_of((28, 35)) == kinds_of((35, 28)) == () and kinds_of((28, 36)) == kinds_of((36, 28)) == (BENT,)
     for fit in ("crop", "pad"):
-        assert found((28, 50), spec=ImageSpec(shape=(1, 28, 28), fit=fit)) == ()
-    assert found((48, 64), spec=ImageSpec(shape=(1, 64, 48))) == ()
+        assert kinds_of((28, 50), spec=ImageSpec(shape=(1, 28, 28), fit=fit)) == ()
+    assert kinds_of((48, 64), spec=ImageSpec(shape=(1, 64, 48))) == ()
 
 
 def test_a_cropped_picture_is_seen_at_the_scale_of_its_shorter_side_a_padded_one_of_its_longer():
-    assert found((28, 100), spec=ImageSpec(shape=(1, 28, 28), fit="crop")) == ()
-    assert found((28, 100), spec=ImageSpec(shape=(1, 28, 28), fit="pad")) == (LARGE,)
+    assert kinds_of((28, 100), spec=ImageSpec(shape=(1, 28, 28), fit="crop")) == ()
+    assert kinds_of((28, 100), spec=ImageSpec(shape=(1, 28, 28), fit="pad")) == (LARGE,)
 
 
 def test_in_windows_only_colours_count():
-    assert found((500, 300), windows=True) == () and found((5, 3), "RGB", windows=True) == (COLOUR,)
+    assert kinds_of((500, 300), windows=True) == () and kinds_of((5, 3), "RGB", windows=True) == (COLOUR,)
 
 
 def test_pictures_as_large_as_those_that_were_trained_on_are_like_them():
     known = KnownSizes.of({"picture_sizes": [200, 600, 150, 400]})
-    assert found((500, 300)) == (LARGE, BENT) and found((500, 300), known=known) == ()
-    assert found((100, 75), known=known) == () and found((1200, 800), known=known) == ()
-    assert found((1300, 300), known=known) == (LARGE, BENT) and found((500, 300), "RGB", known=known) == (COLOUR,)
+    assert kinds_of((500, 300)) == (LARGE, BENT) and kinds_of((500, 300), known=known) == ()
+    assert kinds_of((100, 75), known=known) == () and kinds_of((1200, 800), known=known) == ()
+    assert kinds_of((1300, 300), known=known) == (LARGE, BENT) and kinds_of((500, 300), "RGB", known=known) == (COLOUR,)
 
 
 @pytest.mark.parametrize("said", [None, 5, [1, 2, 3], [1, 2, 3, "4"], [0, 1, 1, 1], [1.5, 2, 2, 2], [True, 1, 1, 1]])

@@ -63,8 +63,8 @@ def test_parts_are_fitted_to_the_bytes_of_the_whole(monkeypatch, mode, fit):
             expected = Image.new(mode, size)
             place = round((size[0] - inside[0]) / 2), round((size[1] - inside[1]) / 2)
             expected.paste(rows.resize(inside, method, box=(0, box[1], inside[0], box[3])), place)
-            found = fit_picture(picture, spec)
-            np.testing.assert_array_equal(found.transpose(1, 2, 0).squeeze(), np.asarray(expected))
+            fitted = fit_picture(picture, spec)
+            np.testing.assert_array_equal(fitted.transpose(1, 2, 0).squeeze(), np.asarray(expected))
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

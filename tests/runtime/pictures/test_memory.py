@@ -43,8 +43,8 @@ def test_a_pillow_image_and_its_file_give_the_same_alone_and_mixed(tmp_path):
         [picture],
         (picture, str(tmp_path / "a.png"), content, io.BytesIO(content)),
     ):
-        found = read_images(source, SPEC)
-        np.testing.assert_array_equal(found, EXPECTED.repeat(len(found), 0))
+        images = read_images(source, SPEC)
+        np.testing.assert_array_equal(images, EXPECTED.repeat(len(images), 0))
     np.testing.assert_array_equal(np.asarray(picture), COLOURS)  # the caller's is as it was
 
 
@@ -77,9 +77,9 @@ def test_a_pillow_image_and_its_file_give_the_same_alone_and_mixed(tmp_path):
 )
 def test_every_mode_is_read_by_the_rule_of_files(content):
     expected = read_picture(content)
-    found = read_picture(opened(content))
-    assert found.mode == expected.mode
-    np.testing.assert_array_equal(np.asarray(found), np.asarray(expected))
+    picture = read_picture(opened(content))
+    assert picture.mode == expected.mode
+    np.testing.assert_array_equal(np.asarray(picture), np.asarray(expected))
 
 
 def test_an_image_that_is_loaded_already_is_read_the_same():
@@ -221,16 +221,16 @@ def test_a_stream_has_the_limit_of_files(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("format", "found"),
+    ("format", "kind"),
     [(None, "PNG"), ("PNG", "PNG"), ("jpeg", "JPEG"), ("JPG", "JPEG"), ("webp", "WEBP"), ("BMP", "BMP")],
 )
-def test_an_image_goes_into_a_buffer(format, found):
+def test_an_image_goes_into_a_buffer(format, kind):
     buffer = io.BytesIO()
     write_image(buffer, EXPECTED[0], format=format, text={"vae.seed": "7"})
     buffer.seek(0)
     with Image.open(buffer) as picture:
-        assert picture.format == found and picture.size == (8, 6)
-        assert found != "PNG" or picture.text == {"vae.seed": "7"}
+        assert picture.format == kind and picture.size == (8, 6)
+        assert kind != "PNG" or picture.text == {"vae.seed": "7"}
 
 
 def test_a_buffer_gets_the_bytes_of_the_file_after_what_it_holds(tmp_path):

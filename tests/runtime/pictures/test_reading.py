@@ -25,8 +25,8 @@ def test_lossless_formats_are_read_exactly(format, options):
 
 def test_a_jpeg_is_read_nearly():
     smooth = np.linspace(0, 255, 64, dtype=np.uint8)[None].repeat(64, 0)
-    found = np.array(values(encoded(Image.fromarray(smooth), "JPEG", quality=95)))
-    assert np.abs(found - smooth).max() <= 3
+    read = np.array(values(encoded(Image.fromarray(smooth), "JPEG", quality=95)))
+    assert np.abs(read - smooth).max() <= 3
 
 
 def test_a_path_bytes_and_an_open_file_give_the_same(tmp_path):
@@ -89,8 +89,8 @@ def test_few_bits_span_black_to_white(depth):
 def test_transparency_shows_white(format):
     layers = np.zeros((1, 3, 4), np.uint8)
     layers[0, :, 3] = 0, 128, 255  # black, ever more opaque
-    found = np.array(values(encoded(Image.fromarray(layers, "RGBA"), format, lossless=True)))
-    np.testing.assert_allclose(found[0, :, 0], [255, 127, 0], atol=1)
+    read = np.array(values(encoded(Image.fromarray(layers, "RGBA"), format, lossless=True)))
+    np.testing.assert_allclose(read[0, :, 0], [255, 127, 0], atol=1)
 
 
 def test_transparent_grey_and_palettes_show_white_too():
@@ -222,5 +222,5 @@ def test_damaged_pictures_are_arrays_or_input_errors(seed):
 def test_a_phones_mpo_photo_is_its_first_picture():
     photo, extra = Image.new("RGB", (16, 16), (200, 10, 10)), Image.new("RGB", (16, 16), (0, 0, 255))
     content = encoded(photo, "MPO", save_all=True, append_images=[extra])
-    found = np.asarray(read_picture(content))
-    np.testing.assert_array_equal(found, np.asarray(read_picture(encoded(photo, "JPEG"))))
+    read = np.asarray(read_picture(content))
+    np.testing.assert_array_equal(read, np.asarray(read_picture(encoded(photo, "JPEG"))))

@@ -35,11 +35,11 @@ def test_an_animation_goes_there_and_back(tmp_path, name, count, order):
     shades = np.linspace(0, 1, count, dtype=np.float32)
     write_animation(tmp_path / name, shades.reshape(-1, 1, 1, 1).repeat(4, 2).repeat(4, 3), seconds=0.2)
     with Image.open(tmp_path / name) as picture:
-        found = []
+        greys = []
         for frame in range(picture.n_frames):
             picture.seek(frame)
-            found.append(picture.convert("L").getpixel((0, 0)))
-        assert found == [round(float(shades[index]) * 255) for index in order]
+            greys.append(picture.convert("L").getpixel((0, 0)))
+        assert greys == [round(float(shades[index]) * 255) for index in order]
         assert count == 1 or (picture.info["loop"] == 0 and picture.info["duration"] == 200)
 
 

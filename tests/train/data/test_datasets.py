@@ -6,9 +6,9 @@ import struct
 
 import numpy as np
 import pytest
-
 from vae_train.data import datasets as data
 from vae_train.data.datasets import load, parse_idx
+
 from vae_runtime import InputError
 
 

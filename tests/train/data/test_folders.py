@@ -5,9 +5,9 @@ import os
 import numpy as np
 import pytest
 from PIL import Image
-
 from vae_train.data.folders import load_folder
 from vae_train.data.sources import PictureFolders, parse_size
+
 from vae_runtime import ImageSpec, InputError, from_uint8, read_images
 
 SPEC = ImageSpec(shape=(1, 12, 10), fit="crop", resample="bilinear")

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
-
-from vae_runtime.cli import main
 from vae_train.config import PRESETS
-from vae_train.fit.lock import trained_alone
-from vae_train.metrics import read_metrics
 from vae_train.data.recipe import for_count, for_shape
 from vae_train.data.survey import Survey, survey
+from vae_train.fit.lock import trained_alone
+from vae_train.metrics import read_metrics
+
 from vae_runtime import InputError
+from vae_runtime.cli import main
 
 
 def write(folder, number, size, *, colour):
@@ -63,10 +63,10 @@ def test_folders_without_pictures_are_refused(tmp_path):
 
 def test_fewer_pictures_get_fewer_latents_and_smaller_batches():
     config = for_shape(PRESETS["conv"](), (3, 64, 64))
-    found = [for_count(config, count) for count in (50, 300, 1200, 50_000)]
-    assert [each.latent_size for each in found] == [24, 144, 256, 256]
-    assert [each.batch_size for each in found] == [16, 16, 16, 64]
-    assert [each.validation_images for each in found] == [5, 30, 120, 500]
+    chosen = [for_count(config, count) for count in (50, 300, 1200, 50_000)]
+    assert [each.latent_size for each in chosen] == [24, 144, 256, 256]
+    assert [each.batch_size for each in chosen] == [16, 16, 16, 64]
+    assert [each.validation_images for each in chosen] == [5, 30, 120, 500]
     assert for_count(config, 2).validation_images == 0 and for_count(config, 3).latent_size == 8
     assert for_count(config, 3).validation_images == 1
     assert for_count(config, 40 * 600, at_once=600).validation_images == 600  # a picture at least

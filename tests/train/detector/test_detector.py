@@ -191,14 +191,14 @@ def test_the_exported_detector_is_torchs_and_of_any_batch_and_thread_count(train
     images = textures(70, (1, 34, 45), seed=5).astype(np.float32) / 255
     with torch.inference_mode():
         expected = load_detector(run, (1, 34, 45)).detector(torch.from_numpy(images)).numpy()
-    found = vae.anomaly_map(images, method="faults")
-    np.testing.assert_allclose(found, expected, atol=1e-4)
-    np.testing.assert_array_equal(vae.score(images, method="faults"), found.max(axis=(1, 2)))
+    faults_map = vae.anomaly_map(images, method="faults")
+    np.testing.assert_allclose(faults_map, expected, atol=1e-4)
+    np.testing.assert_array_equal(vae.score(images, method="faults"), faults_map.max(axis=(1, 2)))
     two = VAE.load(model, threads=2)
     for batch_size in (1, 3, 64):
-        np.testing.assert_array_equal(two.anomaly_map(images, method="faults", batch_size=batch_size), found)
+        np.testing.assert_array_equal(two.anomaly_map(images, method="faults", batch_size=batch_size), faults_map)
     wide = vae.anomaly_map(images[:1], method="faults", window=3)
-    assert wide[0, 1, 1] == pytest.approx(found[0, :3, :3].mean(), rel=1e-5)
+    assert wide[0, 1, 1] == pytest.approx(faults_map[0, :3, :3].mean(), rel=1e-5)
     assert vae.score(images[:0], method="faults").shape == (0,)
 
 
@@ -240,9 +240,9 @@ def test_golden_vectors_with_and_without_faults_are_not_mixed(trained):
 
     _, model = trained
     golden = golden_files.read_golden(model, manifests.read(model), "float32")
-    found = checks.replay(VAE.load(model), golden)
-    assert checks._differences(found, golden)["nats"] < 1e-2
-    assert checks._differences(found, golden._replace(faults=golden.faults + 1))["nats"] == pytest.approx(1, abs=1e-3)
+    replayed = checks.replay(VAE.load(model), golden)
+    assert checks.differences(replayed, golden)["nats"] < 1e-2
+    assert checks.differences(replayed, golden._replace(faults=golden.faults + 1))["nats"] == pytest.approx(1, abs=1e-3)
     for manifest, vectors in (
         (manifests.read(model), golden._replace(faults=None)),
         (dataclasses.replace(manifests.read(model), graphs={}), golden),

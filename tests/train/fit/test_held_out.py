@@ -30,10 +30,10 @@ def dataset():
 def test_sigma_is_the_best_one_for_held_out_images(dataset):
     trainer = Trainer(small("mlp", validation_images=20, **GAUSSIAN), dataset, CPU)
     model, images = trainer.model, trainer.batches.held_out
-    found = measure(model, trainer.config, images, draws=1, device=CPU)
+    measured = measure(model, trainer.config, images, draws=1, device=CPU)
     bounds = {}
     for factor in (0.9, 1.0, 1.1):
-        model.likelihood.log_sigma.data.fill_(math.log(factor * found.sigma))
+        model.likelihood.log_sigma.data.fill_(math.log(factor * measured.sigma))
         generator = torch.Generator().manual_seed(trainer.config.seed)
         eps = torch.randn(1, len(images), trainer.config.latent_size, generator=generator)
         x = images.float() / 255
@@ -42,7 +42,7 @@ def test_sigma_is_the_best_one_for_held_out_images(dataset):
         bound = model.likelihood.log_prob(x, model.decode(z)) - model.prior.kl(z, mean, logvar)
         bounds[factor] = float(bound.detach().mean())
     assert max(bounds, key=bounds.get) == 1.0
-    assert bounds[1.0] == pytest.approx(found.bound, rel=1e-5)
+    assert bounds[1.0] == pytest.approx(measured.bound, rel=1e-5)
 
 
 def test_bernoulli_models_and_several_draws_have_no_sigma_to_fit(dataset):

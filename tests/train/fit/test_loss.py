@@ -57,11 +57,11 @@ def test_the_bernoulli_term_is_the_runtimes_at_any_logit():
 def test_the_gaussian_term_is_torchs_and_the_runtimes():
     likelihood, random = Gaussian(), torch.Generator().manual_seed(1)
     images, logits = torch.rand(5, 3, 4, 2, generator=random), torch.randn(5, 3, 4, 2, generator=random)
-    found = likelihood.log_prob(images, logits)
+    log_probs = likelihood.log_prob(images, logits)
     expected = Independent(Normal(logits.sigmoid(), likelihood.sigma), 3).log_prob(images)
-    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(log_probs, expected)
     runtime = likelihood.to_runtime().log_prob(images.numpy(), logits.sigmoid().numpy())
-    np.testing.assert_allclose(found.detach().numpy(), runtime, rtol=1e-6)
+    np.testing.assert_allclose(log_probs.detach().numpy(), runtime, rtol=1e-6)
 
 
 def test_sigma_is_learned_to_be_the_root_mean_square_error():

@@ -45,10 +45,10 @@ def test_a_measurement_that_was_stopped_goes_on(tmp_path, monkeypatch):
     first, second, third = CountingEngine(), CountingEngine(), CountingEngine()
     with pytest.raises(KeyboardInterrupt):
         dataset_bounds(first, images, draws=1, kept_in=kept)
-    found = dataset_bounds(second, images[:1200], draws=1, kept_in=kept)
+    bounds = dataset_bounds(second, images[:1200], draws=1, kept_in=kept)
     assert first.measured == list(range(1000))
     assert second.measured == list(range(1000, 1200))
-    np.testing.assert_array_equal(found[:, 0], np.arange(1200))
+    np.testing.assert_array_equal(bounds[:, 0], np.arange(1200))
     assert dataset_bounds(third, images[:1000], draws=2, kept_in=kept)[0, 2] == 2  # other draws: measured anew
     assert len(third.measured) == 1000
     third.measured.clear()
@@ -161,8 +161,8 @@ def test_runs_are_compared_side_by_side(root):
     line = next(line for line in result.output.splitlines() if line.startswith("NLL "))
     assert line.split() == ["NLL", *(f"{figure['nll_nats']:.2f}" for figure in figures)]
     assert len({len(line) for line in result.output.splitlines()}) == 1
-    found = json.loads(CliRunner().invoke(main, ["compare", "--json", *runs]).output)
-    assert [found[run]["nll_nats"] for run in runs] == [figure["nll_nats"] for figure in figures]
+    table = json.loads(CliRunner().invoke(main, ["compare", "--json", *runs]).output)
+    assert [table[run]["nll_nats"] for run in runs] == [figure["nll_nats"] for figure in figures]
 
 
 def test_the_curve_is_drawn(root, tmp_path):

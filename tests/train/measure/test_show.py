@@ -32,9 +32,9 @@ def test_an_evaluation_is_a_table_for_people_and_json_for_programs(run):
     shown = CliRunner().invoke(main, ["evaluate", str(run), "-k", "2"])
     assert shown.exit_code == 0, shown.output
     assert "{" not in shown.stdout and any(line.startswith("ELBO  ") for line in shown.stdout.splitlines())
-    found = json.loads(CliRunner().invoke(main, ["evaluate", str(run), "-k", "2", "--json"]).stdout)
-    assert found == json.loads((run / "evaluation.json").read_text())
-    assert f"{found['elbo_nats']:.2f}" in shown.stdout
+    figures = json.loads(CliRunner().invoke(main, ["evaluate", str(run), "-k", "2", "--json"]).stdout)
+    assert figures == json.loads((run / "evaluation.json").read_text())
+    assert f"{figures['elbo_nats']:.2f}" in shown.stdout
 
 
 def test_what_cannot_be_measured_is_said_with_its_reason(run):

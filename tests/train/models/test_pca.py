@@ -44,21 +44,23 @@ def test_components_are_those_of_probabilistic_pca(shape):
     x = random.standard_normal((shape[0], 4)) @ random.standard_normal((4, shape[1])) + 0.1 * random.standard_normal(
         shape
     )
-    found = components(torch.from_numpy(x), torch.empty(0), most=4)
+    principal = components(torch.from_numpy(x), torch.empty(0), most=4)
     expected = PCA(4, svd_solver="full").fit(x)
-    cosines = np.abs((found.directions.numpy() * expected.components_).sum(1))
+    cosines = np.abs((principal.directions.numpy() * expected.components_).sum(1))
     np.testing.assert_allclose(cosines, 1, atol=1e-6)
-    np.testing.assert_allclose(found.variances, expected.explained_variance_ * (len(x) - 1) / len(x), rtol=1e-6)
+    np.testing.assert_allclose(principal.variances, expected.explained_variance_ * (len(x) - 1) / len(x), rtol=1e-6)
 
 
 def test_the_density_of_components_is_the_gaussian_with_their_covariance():
     random = np.random.default_rng(0)
     x = random.standard_normal((50, 3)) @ random.standard_normal((3, 7)) + 0.3 * random.standard_normal((50, 7))
-    found = components(torch.from_numpy(x), torch.from_numpy(x), most=3)
-    directions = found.directions.numpy()
-    covariance = found.noise * np.eye(7) + directions.T @ np.diag(found.variances.numpy() - found.noise) @ directions
-    expected = multivariate_normal(found.mean.numpy(), covariance).logpdf(x)
-    np.testing.assert_allclose(found.log_prob(torch.from_numpy(x)).numpy(), expected, rtol=1e-9)
+    principal = components(torch.from_numpy(x), torch.from_numpy(x), most=3)
+    directions = principal.directions.numpy()
+    covariance = (
+        principal.noise * np.eye(7) + directions.T @ np.diag(principal.variances.numpy() - principal.noise) @ directions
+    )
+    expected = multivariate_normal(principal.mean.numpy(), covariance).logpdf(x)
+    np.testing.assert_allclose(principal.log_prob(torch.from_numpy(x)).numpy(), expected, rtol=1e-9)
 
 
 def test_noise_is_what_held_out_images_leave():
@@ -77,18 +79,18 @@ def test_the_encoder_begins_as_the_posterior_of_the_linear_model():
     model = build(config, CPU)
     begin_as_components(model, images, held_out)
     x = (images.float() / 255).flatten(1).double()
-    found = components(x, (held_out.float() / 255).flatten(1), most=3)
-    loadings = found.directions.T * (found.variances - found.noise).sqrt()
-    inverse = torch.linalg.inv(loadings.T @ loadings + found.noise * torch.eye(3, dtype=torch.float64))
-    expected = (x - found.mean) @ loadings @ inverse
+    principal = components(x, (held_out.float() / 255).flatten(1), most=3)
+    loadings = principal.directions.T * (principal.variances - principal.noise).sqrt()
+    inverse = torch.linalg.inv(loadings.T @ loadings + principal.noise * torch.eye(3, dtype=torch.float64))
+    expected = (x - principal.mean) @ loadings @ inverse
     assert torch.allclose(
         model.encoder.linear(model.encoder.pool(images.float() / 255)).double() - expected,
-        (found.mean @ loadings @ inverse).expand_as(expected),
+        (principal.mean @ loadings @ inverse).expand_as(expected),
         atol=1e-3,
     )
     bias = model.encoder.head.bias.detach().chunk(2)
-    assert torch.allclose(bias[0].double(), -found.mean @ loadings @ inverse, atol=1e-3)
-    assert torch.allclose(bias[1].exp().double(), found.noise * inverse.diagonal(), rtol=1e-3)
+    assert torch.allclose(bias[0].double(), -principal.mean @ loadings @ inverse, atol=1e-3)
+    assert torch.allclose(bias[1].exp().double(), principal.noise * inverse.diagonal(), rtol=1e-3)
 
 
 @pytest.mark.parametrize("shape", [(3, 64, 64), (1, 37, 53), (3, 28, 120)])

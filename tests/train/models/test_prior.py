@@ -34,8 +34,8 @@ def test_the_log_determinant_is_that_of_automatic_differentiation():
     for eps in torch.randn(5, 5, dtype=torch.float64):
         jacobian = torch.autograd.functional.jacobian(flow.from_noise, eps)
         sign, expected = torch.linalg.slogdet(jacobian)
-        found = flow.to_noise(flow.from_noise(eps))[1]
-        torch.testing.assert_close(found, expected)
+        log_det = flow.to_noise(flow.from_noise(eps))[1]
+        torch.testing.assert_close(log_det, expected)
         assert sign == 1
 
 

@@ -13,8 +13,8 @@ from vae_runtime.errors import InputError
 from vae_runtime.files import write_file
 from vae_runtime.spec import MODES
 
-from . import datasets as data
 from ..config import Config
+from . import datasets as data
 from .datasets import Dataset
 from .folders import load_folder
 from .recipe import for_shape

@@ -1,6 +1,6 @@
 """Other people's pictures, each folder by the documented commands alone: a model or a sentence, and its figures.
 
-    python -m benchmarks.anomalies.folders pictures/ --minutes 10 --seeds 0,1 --options 'photos=--size 64 --patches 20'
+    python -m benchmarks.pictures.folders pictures/ --minutes 10 --seeds 0,1 --options 'photos=--size 64 --patches 20'
 
 Every subfolder of pictures/ is trained, measured, exported with 8-bit graphs and verified, by one thread. What is done
 is not done again. Writes OUT/folders.md, a table, and OUT/folders.png: of each folder ten held-out pictures, their
@@ -9,7 +9,6 @@ reconstructions, and ten samples.
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 import os
@@ -20,35 +19,38 @@ import time
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 
 COLUMNS = 10  # pictures of a folder on the sheet
 SIDE = 64  # pixels of each there
 
 
-def main() -> None:
+@click.command()
+@click.argument("pictures", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), default=Path("runs/folders"), show_default=True
+)
+@click.option("--minutes", default=10.0, show_default=True, help="Of training, each folder and seed.")
+@click.option("--seeds", default="0", show_default=True, help="With commas.")
+@click.option("--only", default="", help="Names of subfolders, with commas.")
+@click.option("--sheet", default="", help="Names of those to show, with commas.")
+@click.option("--options", multiple=True, help="NAME=options of `vae fit` for one folder; repeatable.")
+def main(
+    pictures: Path, out: Path, minutes: float, seeds: str, only: str, sheet: str, options: tuple[str, ...]
+) -> None:
     """Run what is missing, then write the table and the sheet."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("pictures", type=Path)
-    parser.add_argument("--out", type=Path, default=Path("runs/folders"))
-    parser.add_argument("--minutes", type=float, default=10)
-    parser.add_argument("--seeds", default="0")
-    parser.add_argument("--only", default="", help="names of subfolders, with commas")
-    parser.add_argument("--sheet", default="", help="names of those to show, with commas")
-    parser.add_argument("--options", action="append", default=[], help="NAME=options of `fit` for one folder")
-    arguments = parser.parse_args()
-    options = dict(entry.split("=", 1) for entry in arguments.options)
-    names = arguments.only.split(",") if arguments.only else sorted(p.name for p in arguments.pictures.iterdir())
+    options_of = dict(entry.split("=", 1) for entry in options)
+    names = only.split(",") if only else sorted(path.name for path in pictures.iterdir())
     results = []
-    for seed in arguments.seeds.split(","):
+    for seed in seeds.split(","):
         for name in names:
-            folder = arguments.pictures / name
-            if folder.is_dir():
-                work = arguments.out / f"{name}-{seed}"
-                results.append(_result(folder, work, seed, arguments.minutes, shlex.split(options.get(name, ""))))
-    (arguments.out / "folders.md").write_text(_table(results))
-    shown = arguments.sheet.split(",") if arguments.sheet else names
-    _sheet(arguments.out, [each for each in results if each["seed"] == results[0]["seed"] and each["name"] in shown])
+            if (pictures / name).is_dir():
+                work = out / f"{name}-{seed}"
+                results.append(_result(pictures / name, work, seed, minutes, shlex.split(options_of.get(name, ""))))
+    (out / "folders.md").write_text(_table(results))
+    shown = sheet.split(",") if sheet else names
+    _sheet(out, [each for each in results if each["seed"] == results[0]["seed"] and each["name"] in shown])
 
 
 def _result(folder: Path, work: Path, seed: str, minutes: float, options: list[str]) -> dict[str, Any]:
@@ -58,16 +60,16 @@ def _result(folder: Path, work: Path, seed: str, minutes: float, options: list[s
         return dict(json.loads(path.read_text()))
     work.mkdir(parents=True, exist_ok=True)
     run, model = str(work / "run"), str(work / "model")
-    train = [sys.executable, "-m", "vae_runtime"]
-    fit = [*train, "fit", "--data", str(folder), "--minutes", str(minutes), "--seed", seed, "--out", run, *options]
+    vae = [sys.executable, "-m", "vae_runtime"]
+    fit = [*vae, "fit", "--data", str(folder), "--minutes", str(minutes), "--seed", seed, "--out", run, *options]
     started = time.monotonic()
     steps: dict[str, int] = {}
     for name, command in {
         "fit": [*fit, "--threads", "1"],
-        "evaluate": [*train, "evaluate", run, "--threads", "1"],
-        "plot": [*train, "plot", run, "--threads", "1"],
-        "export": [sys.executable, "-m", "vae_runtime", "export", run, model, "--int8"],
-        "verify": [sys.executable, "-m", "vae_runtime", "verify", "-m", model],
+        "evaluate": [*vae, "evaluate", run, "--threads", "1"],
+        "plot": [*vae, "plot", run, "--threads", "1"],
+        "export": [*vae, "export", run, model, "--int8"],
+        "verify": [*vae, "verify", "-m", model],
     }.items():
         with (work / f"{name}.log").open("w") as log:
             environment = {**os.environ, "OMP_NUM_THREADS": "1"}

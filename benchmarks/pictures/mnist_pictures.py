@@ -1,6 +1,6 @@
 """MNIST's test images as PNG files, a folder for each digit: for `vae web --pictures`, `vae calibrate`, `vae score`.
 
-    python -m benchmarks.anomalies.mnist_pictures digits/ -n 1200
+    python -m benchmarks.pictures.mnist_pictures digits/ -n 1200
 
 The idx files are those of $VAE_DATA_DIR, or downloaded.
 """

@@ -1,9 +1,9 @@
-"""How well each score tells good parts from parts with a defect, by kind of defect.
+"""How well each score tells good parts from parts with a fault, by kind of fault.
 
-    python -m benchmarks.anomalies.defects MODEL GOOD DEFECTS
+    python -m benchmarks.anomalies.faults MODEL GOOD FAULTY
 
-GOOD holds pictures of good parts that the model was not trained on; every folder in DEFECTS pictures of one kind of
-defect. Pictures are cut into windows (`vae score --tile`), or with --whole fitted as they are.
+GOOD holds pictures of good parts that the model was not trained on; every folder in FAULTY pictures of one kind of
+fault. Pictures are cut into windows (`vae score --tile`), or with --whole fitted as they are.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy.typing as npt
 from vae_runtime import VAE, read_images, score_tiled
 from vae_runtime.pictures.walking import pictures_in
 
-from .strangers import area
+from .other_data_sets import area
 
 Scores = dict[str, npt.NDArray[np.float64]]
 _folder = click.Path(path_type=Path, exists=True, file_okay=False)
@@ -26,19 +26,19 @@ _folder = click.Path(path_type=Path, exists=True, file_okay=False)
 @click.command()
 @click.argument("model", type=_folder)
 @click.argument("good", type=_folder)
-@click.argument("defects", type=_folder)
+@click.argument("faulty", type=_folder)
 @click.option("--whole", is_flag=True, help="Fit each picture, instead of cutting it into windows.")
-def main(model: Path, good: Path, defects: Path, whole: bool) -> None:
+def main(model: Path, good: Path, faulty: Path, whole: bool) -> None:
     """Print AUROC as Markdown."""
     vae = VAE.load(model)
     normal = scores(vae, good, whole=whole)
-    kinds = {kind.name: scores(vae, kind, whole=whole) for kind in sorted(defects.iterdir()) if kind.is_dir()}
-    counts = [f"{name} ({len(found['elbo'])})" for name, found in kinds.items()]
+    kinds = {kind.name: scores(vae, kind, whole=whole) for kind in sorted(faulty.iterdir()) if kind.is_dir()}
+    counts = [f"{name} ({len(of_kind['elbo'])})" for name, of_kind in kinds.items()]
     click.echo(f"{len(normal['elbo'])} good pictures against:\n")
     click.echo(f"| | all | {' | '.join(counts)} |\n|---|---|{'---|' * len(kinds)}")
     for method, of_good in normal.items():
-        of_all = np.concatenate([found[method] for found in kinds.values()])
-        areas = [area(of_good, found) for found in (of_all, *(found[method] for found in kinds.values()))]
+        of_kinds = [of_kind[method] for of_kind in kinds.values()]
+        areas = [area(of_good, of_faulty) for of_faulty in (np.concatenate(of_kinds), *of_kinds)]
         click.echo(f"| `{method}` | {' | '.join(f'{value:.3f}' for value in areas)} |")
 
 

@@ -1,0 +1,1 @@
+"""Folders of pictures: made for the documents, and what the documented commands make of other people's."""

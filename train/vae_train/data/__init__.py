@@ -1,0 +1,1 @@
+"""What is learnt from: data sets, folders of pictures, and how many of them make which recipe."""
