@@ -18,12 +18,12 @@ from vae_runtime.pictures.writing import encode_image
 from .card import card
 from .checks.anomalies import tell_anomalies
 from .checks.calibration import score_folder, score_quartiles
+from .checks.golden import TOLERANCE, golden_size, golden_vectors, tensor_sizes, tolerance_of
+from .checks.parity import compare, require_parity
 from .draft import Draft, Request
 from .errors import ExportError
-from .golden import TOLERANCE, golden_size, golden_vectors, tensor_sizes, tolerance_of
-from .graphs import MIN_ONNXRUNTIME, export_graphs
+from .graphs.making import MIN_ONNXRUNTIME, export_graphs
 from .int8.graphs import measured, quantised, with_figures
-from .parity import compare, require_parity
 from .publishing import check_checkpoint, earlier_model
 from .source import Source
 

@@ -21,7 +21,8 @@ from vae_runtime.model.limits import GOLDEN_BYTES, MOST_REPLAY
 from vae_runtime.model.memory import Footprint
 from vae_runtime.model.names import SCORES
 
-from .parity import USUAL_NATS, Parity, likely_images, torch_numbers
+from .parity import USUAL_NATS, Parity
+from .torch_numbers import likely_images, torch_numbers
 
 SIZES = ((8, 4), (4, 4), (4, 2), (2, 2), (2, 1), (1, 1))  # images and draws: the first that a check has the time for
 # What another processor, library version or provider may differ by: a tenth of a grey level, a hundredth of a nat.
