@@ -15,8 +15,8 @@ DATE = "2026-11-23"  # of this version; not today's, for the page is the same wh
 EXIT_CODES = {
     "0": "Done.",
     "1": "Some inputs failed, and the rest is written; or a run or an export cannot go on.",
-    "2": "Usage, or an input that cannot be taken.",
-    "3": "A package, backend or execution provider is missing.",
+    "2": "Usage, an input that cannot be taken, or too little memory.",
+    "3": "An extra, the engine or a provider is missing, or it failed.",
     "4": "The model is invalid.",
     "10": "Something is anomalous (vae score --exit-code).",
     "129, 130, 143": "Ended by SIGHUP, Ctrl-C or SIGTERM.",

@@ -22,7 +22,7 @@ from vae_runtime.model import manifest as manifests
 from vae_runtime.web import engine
 
 ROLES = {  # what a name in a command stands for
-    r"(photos|good|good-parts|new|other-photos|more-good|today-good|digits)/|FOLDER|TRAIN|FRESH": "pictures",
+    r"(photos|good|good-parts|new|other-photos|more-good|today-good|digits)/|FOLDER|DATA|TRAIN|FRESH": "pictures",
     r"(a|b|photo|three|seven|eight|digit-[01])\.png": "picture.png",
     r"latents\.npz": "encoded.npz",
     r"(my-model|my-photos|parts-model|tiles-model|MODEL|artifacts/mnist)": "model",

@@ -16,6 +16,8 @@ PLACEHOLDERS = {
     "{shlex.quote(str(self._folder))}": "RUN",
     "{quoted}": "RUN",
     "{pictures}": "FOLDER",
+    "{data}": "FOLDER",
+    "{minutes}": "60",
     "{model}": "-m MODEL",
     "{' --tile' if tiled else ''}": " --tile",
     "{_new_folder(place)}": "MODEL --replace",

@@ -7,7 +7,6 @@ import click
 from ..console import say
 from ..errors import InputError
 from ..model.names import SCORES
-from ..model.scores import require_score
 from .inputs import Inputs
 from .maps import score_batches, score_windows
 from .options import Many, ModelChoice, images_argument, many_options, model_options
@@ -55,6 +54,8 @@ def score(
     Example:
       vae score photos/ --format csv > scores.csv
     """
+
+    from ..model.scores import require_score
 
     require_stdout("the scores go there: leave it open, or send it to a file with >")
     _check_flags(images, rate, two_sided, exit_code, maps, skip_existing)

@@ -50,25 +50,29 @@ def next_section(given: Facts) -> Markup:
 
 
 def _commands(given: Facts) -> Iterator[Markup]:
-    model, run = shlex.quote(str(given.model)), shlex.quote(str(given.run))
+    folder, run = shlex.quote(str(given.model)), shlex.quote(str(given.run))
     data = shlex.quote(given.data) if given.config.picture_sizes else "photos/"
+    minutes = 2 * given.config.minutes
     for purpose, command in (
-        ("New pictures, from the model alone:", f"vae sample -n 25 -m {model} -o samples.png"),
+        ("New pictures, from the model alone:", f"vae sample -n 25 -m {folder} -o samples.png"),
         (
             "How strange are other pictures, at one false alarm in twenty?",
-            f"vae score new/ -m {model} --false-alarm-rate 0.05",
+            f"vae score new/ -m {folder} --false-alarm-rate 0.05",
         ),
-        ("What does the model keep of pictures?", f"vae reconstruct {data} -m {model} -o grid.png"),
+        ("What does the model keep of pictures?", f"vae reconstruct {data} -m {folder} -o grid.png"),
         (
-            "The same in a browser, or as one file to send:",
-            f"vae web page.html --single-file -m {model}"
+            "The model as a page, for any browser:",
+            f"vae web page.html --single-file -m {folder}"
             if given.config.network == "mlp"
-            else f"vae web page/ --ort node_modules/onnxruntime-web -m {model}",
+            else f"vae web page/ --ort node_modules/onnxruntime-web -m {folder}",
         ),
-        ("More normal pictures, for rarer false alarms:", f"vae calibrate more-good/ -m {model}"),
-        ("Is the copy on another machine still the same model?", f"vae verify -m {model}"),
-        ("Longer training:", f"vae fit --resume {run} --minutes {2 * (given.config.minutes or 15):g}"),
-        ("And the model of that, in place of this one:", f"vae export {run} {model} --replace"),
+        (
+            "Calibrated with other normal pictures, more of them for rarer false alarms:",
+            f"vae calibrate more-good/ -m {folder}",
+        ),
+        ("Is the copy on another machine still the same model?", f"vae verify -m {folder}"),
+        ("Longer training:", f"vae fit --resume {run} --minutes {minutes:g}"),
+        ("And the model of that, in place of this one:", f"vae export {run} {folder} --replace"),
     ):
         yield tag("p", purpose)
         yield tag("pre", tag("code", command))

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
+from vae_train.models.likelihood import likelihood_of
 
 from .facts import EXAMPLES, Facts
 from .html import Markup, facts, join, tag, text
@@ -91,15 +92,7 @@ def _choices(given: Facts) -> Iterator[tuple[str, Markup]]:
         ),
     )
     yield "Prior", _because(config.prior.replace("_", " "), "what samples are drawn from")
-    yield (
-        "Likelihood",
-        _because(
-            config.likelihood,
-            "a pixel is a measurement with noise, whose size is learnt"
-            if config.likelihood == "gaussian"
-            else "a pixel is the probability of ink",
-        ),
-    )
+    yield "Likelihood", _because(config.likelihood, likelihood_of(config).pixels)
     if pictures:
         yield (
             "Mirroring",

@@ -23,10 +23,15 @@ def learning_section(given: Facts) -> Markup:
         costs = [unit.cost(row["validation_bound"], numbers) for row in held]
         curves.append(Line("not fitted", [row["epoch"] for row in held], costs))
     kl = Line("distance of the latents from the prior (KL)", epochs, [row["kl"] for row in rows])
-    charts = [
-        lines(curves, across="epoch", down=unit.axis, describes="What an image costs, minus the ELBO, over the epochs"),
-        lines([kl], across="epoch", down="nats an image", describes="The KL of the latents over the epochs"),
-    ]
+    if len(rows) < 2:
+        return _learning(given, tag("p", "There was one epoch at most, and no curve to draw."))
+    title = "What an image costs, minus the ELBO, over the epochs"
+    cost = lines(curves, across="epoch", down=unit.axis, describes=title)
+    carried = lines([kl], across="epoch", down="nats an image", describes="The KL of the latents over the epochs")
+    return _learning(given, tag("div", cost, carried, class_="charts"))
+
+
+def _learning(given: Facts, curves: Markup) -> Markup:
     return tag(
         "section",
         tag("h2", "Learning"),
@@ -35,9 +40,7 @@ def learning_section(given: Facts) -> Markup:
             "Left, what it costs to describe a picture: lower is better, and a gap that opens between the curves is "
             "learning by heart. Right, how much of it the latents carry.",
         ),
-        tag("div", *charts, class_="charts")
-        if len(rows) > 1
-        else tag("p", "There was one epoch, and no curve to draw."),
+        curves,
         *(_sentence(sentence) for sentence in given.noted.get("fit", {}).get("verdict", ())),
         id="learning",
     )
