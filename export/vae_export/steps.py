@@ -71,19 +71,12 @@ def add_golden_vectors(draft: Draft) -> Draft:
     """What torch gives for some images, of as many as a device has the time to check."""
     source, manifest = draft.source, draft.manifest
     footprints = {
-        role: check_role(
-            draft.contents[f"{role}.onnx"],
-            f"{role}.onnx",
-            role,
-            manifest.image.shape,
-            manifest.latent_size,
-            manifest.pair_id,
-            decoded=manifest.likelihood.decoded,
-        )
-        for role in manifest.graphs
+        role: check_role(draft.contents[f"{role}.onnx"], f"{role}.onnx", role, manifest) for role in manifest.graphs
     }
     count, draws = golden_size(source.config, footprints)
-    golden = golden_vectors(source.model, source.config, source.detector, count=count, draws=draws)
+    golden = golden_vectors(
+        source.model, source.config, source.detector, methods=manifest.scores, count=count, draws=draws
+    )
     content, sizes = golden.to_bytes(), tensor_sizes(golden)
     entry = Golden(file=describe("golden.npz", content), tolerance={name: TOLERANCE[name] for name in sizes})
     return dataclasses.replace(draft, sizes=sizes).extended({"golden.npz": content}, golden={"float32": entry})
@@ -101,17 +94,17 @@ def compare_with_torch(draft: Draft) -> Draft:
 
 def calibrate_scores(draft: Draft) -> Draft:
     """Scores of normal pictures, where they were given, and those that the folder's model has if it is the same."""
-    request, found = draft.request, None
+    request, new = draft.request, None
     same = draft.earlier and draft.earlier.pair_id == draft.manifest.pair_id  # the same graphs give the same scores
     scores = dict(draft.earlier.calibration) if draft.earlier and same else {}
     if request.calibrate:
         trained_on = request.dataset.trained_on if request.dataset else frozenset()
         with draft.opened() as vae:
-            found = score_folder(vae, request.calibrate, tiled=draft.source.config.patches > 0, trained_on=trained_on)
-        scores |= found.scores
+            new = score_folder(vae, request.calibrate, tiled=draft.source.config.patches > 0, trained_on=trained_on)
+        scores |= new.scores
     manifest = calibrated(draft.manifest, scores)
     draft = dataclasses.replace(draft, manifest=manifest)
-    return draft.noted(calibrated=found, thinning=thinning(scores, manifest.calibration))
+    return draft.noted(calibrated=new, thinning=thinning(scores, manifest.calibration))
 
 
 def ask_for_anomalies(draft: Draft) -> Draft:

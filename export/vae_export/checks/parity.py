@@ -18,13 +18,13 @@ from torch import Tensor
 from vae_train.config import Config
 from vae_train.detector.network import Detector
 from vae_train.models.networks import VAE as TorchVAE
-from vae_train.models.prior import Flow
 
 from vae_runtime import VAE
 from vae_runtime.maths.noise import standard_normal
+from vae_runtime.passes import score_all
 
 from ..errors import ExportError
-from .torch_numbers import likely_images, torch_numbers
+from .torch_numbers import Array, likely_images, torch_numbers
 
 BATCHES = (0, 1, 2, 7, 64)
 DRAWS, MOST_SCORED = 4, 16  # draws of an image, and images of a probe, whose nats are compared
@@ -38,8 +38,6 @@ GREATEST = 1e-2  # share of its size that float32 may leave open at all
 FAR = 5.0  # standard deviations of noise: beyond is not where models live
 
 PICTURES, DRAWS_OF_PRIOR = "pictures drawn from the model", "draws from the prior"
-
-Array = npt.NDArray[np.floating]
 
 
 class Parity(NamedTuple):
@@ -77,13 +75,11 @@ def compare(model: TorchVAE, config: Config, vae: VAE, detector: Detector | None
         z = model.prior.from_noise(noise)
         errors.note("z", DRAWS_OF_PRIOR, ours_z, z, exact.prior.from_noise(noise.double()))
         _compare_prior(errors, model, exact, vae, z)
-        decoded = ("images", *vae.manifest.likelihood.decoded)
-        torchs, truth = model.decode(z), exact.decode(z.double())
-        for name, mine in zip(decoded, vae._decoder.run(z.numpy(), decoded, batch_size=64), strict=True):
-            if name == "images":
-                errors.note(name, DRAWS_OF_PRIOR, mine, torchs.sigmoid(), truth.sigmoid())
-            else:
-                errors.note(name, DRAWS_OF_PRIOR, mine, torchs, truth)
+        torch_decoded, true_decoded = (
+            each.likelihood.decoded(each.decode(at)) for each, at in ((model, z), (exact, z.double()))
+        )
+        for name, mine in vae._model.decode_all(z.numpy(), batch_size=64).items():
+            errors.note(name, DRAWS_OF_PRIOR, mine, torch_decoded[name], true_decoded[name])
     for probe, images in _probes(model, config, MOST_SCORED):
         _compare_nats(errors, model, exact, vae, probe, images, (detector, exact_detector))
     _require_finite_far_out(config, vae)
@@ -101,24 +97,22 @@ def _compare_nats(
 ) -> None:
     """Bounds and scores, also of images that no model would draw."""
     torchs, truths = (
-        torch_numbers(each, images, draws=DRAWS, detector=detector)
+        torch_numbers(each, images, draws=DRAWS, methods=vae.manifest.scores, detector=detector)
         for each, detector in zip((model, exact), detectors, strict=True)
     )
-    elbo = vae.elbo(images, samples=DRAWS)
+    elbo, scores = vae.elbo(images, samples=DRAWS), score_all(vae, images, vae.manifest.scores).scores
     for name in ("log_likelihood", "kl", "iwae"):
         of = f"the {name.replace('_', '-')} of {probe}"
         errors.note_nats(of, getattr(elbo, name), getattr(torchs, name), getattr(truths, name))
     for method, truth in truths.scores.items():
-        errors.note_nats(
-            f"the score {method} of {probe}", vae.score(images, method=method), torchs.scores[method], truth
-        )
+        errors.note_nats(f"the score {method} of {probe}", scores[method], torchs.scores[method], truth)
 
 
 def _compare_prior(errors: _Errors, model: TorchVAE, exact: TorchVAE, vae: VAE, z: Tensor) -> None:
     """The density of latents, and the noise that a flow finds for them: small beside the nats of an image's pixels."""
     ours, truth = vae.prior.log_prob(z.numpy(), batch_size=64), exact.prior.log_prob(z.double())
     errors.note_nats(f"the density of {DRAWS_OF_PRIOR}", ours, model.prior.log_prob(z), truth)
-    if isinstance(model.prior, Flow) and isinstance(exact.prior, Flow):
+    if model.prior.is_learned:
         noise = vae.prior.to_noise(z.numpy(), batch_size=64)
         errors.note(
             "z",

@@ -41,9 +41,8 @@ class DecoderGraph(nn.Module):
 
     def __init__(self, model: VAE, names: Sequence[str]) -> None:
         super().__init__()
-        self.body, self.names = model.decoder, names
+        self.body, self.decoded, self.names = model.decoder, model.likelihood.decoded, names
 
     def forward(self, z: Tensor) -> tuple[Tensor, ...]:
-        logits = self.body(z)
-        outputs = {"images": logits.sigmoid(), "logits": logits}
+        outputs = self.decoded(self.body(z))
         return tuple(outputs[name] for name in self.names)

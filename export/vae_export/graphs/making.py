@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import logging
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import onnx
 import torch
@@ -15,16 +15,16 @@ from torch import Tensor, nn
 from vae_train.config import Config
 from vae_train.detector.network import Detector
 from vae_train.models.networks import VAE
-from vae_train.models.prior import Flow, StandardNormal
 
-from vae_runtime.maths.likelihood import LIKELIHOODS
 from vae_runtime.model.folder import stamps
 from vae_runtime.model.gate import OPSET
 from vae_runtime.model.manifest import DETECTOR
+from vae_runtime.model.prior import PRIORS
+from vae_runtime.model.values import Shape
 
 from .coders import DecoderGraph, EncoderGraph
 from .finishing import finish, tidy
-from .flow import PriorLogProbGraph, PriorSampleGraph
+from .flow import PRIOR_MODULES
 
 MIN_ONNXRUNTIME = "1.15"  # reads the opset and IR version of the format; the exporter itself writes IR 10
 
@@ -34,17 +34,7 @@ class Function(NamedTuple):
 
     module: nn.Module
     input: str
-    outputs: list[str]
-
-
-def _flow(prior: Any) -> dict[str, Function]:
-    return {
-        "prior_sample": Function(PriorSampleGraph(prior), "eps", ["z"]),
-        "prior_log_prob": Function(PriorLogProbGraph(prior), "z", ["eps", "log_prob"]),
-    }
-
-
-PRIORS: Mapping[type, Callable[[Any], dict[str, Function]]] = {StandardNormal: lambda prior: {}, Flow: _flow}
+    outputs: Sequence[str]
 
 
 def export_graphs(
@@ -64,13 +54,21 @@ def export_graphs(
 
 def _functions(model: VAE, config: Config, detector: Detector | None) -> dict[str, Function]:
     """What becomes a graph, by role."""
-    decoded = ["images", *LIKELIHOODS[config.likelihood].decoded]
+    decoded = ["images", *model.likelihood.to_runtime().decoded]
+    signatures = PRIORS[model.prior.name].graphs(config.latent_size)
+    prior = PRIOR_MODULES[model.prior.name](model.prior)
     return {
         "encoder": Function(EncoderGraph(model), "images", ["mean", "logvar"]),
         "decoder": Function(DecoderGraph(model, decoded), "z", decoded),
-        **PRIORS[type(model.prior)](model.prior),
+        **{role: Function(module, *_names(signatures[role])) for role, module in prior.items()},
         **({DETECTOR: Function(detector, "images", ["faults"])} if detector else {}),
     }
+
+
+def _names(signature: tuple[Mapping[str, Shape], Mapping[str, Shape]]) -> tuple[str, list[str]]:
+    """The one input and the outputs of a graph."""
+    (taken,), given = signature
+    return taken, list(given)
 
 
 def _export(function: Function, example: Tensor) -> onnx.ModelProto:
@@ -80,7 +78,7 @@ def _export(function: Function, example: Tensor) -> onnx.ModelProto:
             function.module.eval().to(memory_format=torch.contiguous_format),  # type: ignore[call-overload]
             (example,),
             input_names=[function.input],
-            output_names=function.outputs,
+            output_names=list(function.outputs),
             opset_version=OPSET,
             dynamic_shapes=({0: batch},),
             dynamo=True,
