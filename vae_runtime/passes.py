@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .maths.complexity import code_length
 from .maths.posterior import Posterior
 from .maths.smoothing import window_means
+from .model.opened import Model
+from .model.scores import SCORES
 
 if TYPE_CHECKING:
     from .vae import VAE
@@ -20,7 +21,57 @@ Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 
 BATCH_SIZE = 64
-MAP_WINDOW = 5  # pixels, of maps of the reconstruction; those of faults are smooth as they are
+
+
+class Pass:
+    """What a model says of some images at z = their posterior mean, each part computed once, when it is asked for.
+
+    Deterministic. What it has is what a score of `model/scores.py` may be computed from (`Said` there).
+    """
+
+    def __init__(self, model: Model, images: Float32, *, batch_size: int = BATCH_SIZE) -> None:
+        self._model, self.images, self._batch_size = model, images, batch_size
+
+    def score(self, method: str) -> Float64:
+        """As `VAE.score`: float64 [batch], nats."""
+        return SCORES[method].compute(self)
+
+    def map(self, method: str, window: int | None = None) -> Float32:
+        """As `VAE.anomaly_map`: float32 [batch, height, width], nats a pixel."""
+        of_score = SCORES[method].map
+        assert of_score
+        window = window or of_score.window
+        strangeness = of_score.compute(self)
+        return strangeness if window == 1 else window_means(strangeness, window)
+
+    @cached_property
+    def posterior(self) -> Posterior:
+        """q(z|x)."""
+        return self._model.encode(self.images, batch_size=self._batch_size)
+
+    @cached_property
+    def log_likelihood(self) -> Float64:
+        """log p(x|z), nats: float64 [batch]."""
+        return self._model.manifest.likelihood.log_prob(self.images, *self._decoded)
+
+    @cached_property
+    def log_likelihood_map(self) -> Float32:
+        """The same by pixels: float32 [batch, height, width]."""
+        return self._model.manifest.likelihood.log_prob_map(self.images, *self._decoded)
+
+    @cached_property
+    def log_ratio(self) -> Float64:
+        """log p(z) - log q(z|x), nats: float64 [batch]."""
+        return self._model.log_ratio(self.posterior.mean, self.posterior, batch_size=self._batch_size)
+
+    @cached_property
+    def faults(self) -> Float32:
+        """Log-odds of a fault by pixels: float32 [batch, height, width]."""
+        return self._model.find_faults(self.images, batch_size=self._batch_size)
+
+    @cached_property
+    def _decoded(self) -> tuple[Float32, ...]:
+        return self._model.decode_for_density(self.posterior.mean, batch_size=self._batch_size)
 
 
 class Scored(NamedTuple):
@@ -30,54 +81,7 @@ class Scored(NamedTuple):
     maps: Float32 | None
 
 
-class Pass:
-    """What the graphs say of some images, each part computed when it is first asked for, and once."""
-
-    def __init__(self, vae: VAE, images: Float32) -> None:
-        self._vae, self._images = vae, images
-
-    def score(self, method: str) -> Float64:
-        """As `VAE.score`: float64 [batch], nats."""
-        if method == "faults":
-            return np.asarray(self._faults.max(axis=(1, 2)), np.float64)
-        score = np.zeros(len(self._images))
-        if method != "kl":
-            score -= self._log_likelihood
-        if method != "reconstruction":
-            score -= self._log_ratio
-        if method == "complexity":
-            score -= code_length(self._images)
-        return score
-
-    def map(self, method: str) -> Float32:
-        """As `VAE.anomaly_map`: float32 [batch, height, width], nats a pixel."""
-        if method == "faults":
-            return self._faults
-        nats = -self._vae.manifest.likelihood.log_prob_map(self._images, *self._decoded)
-        return window_means(nats, MAP_WINDOW)
-
-    @cached_property
-    def _posterior(self) -> Posterior:
-        return self._vae.encode(self._images, batch_size=BATCH_SIZE)
-
-    @cached_property
-    def _decoded(self) -> tuple[Float32, ...]:
-        return self._vae._decode_whole(self._posterior.mean, BATCH_SIZE)
-
-    @cached_property
-    def _log_likelihood(self) -> Float64:
-        return self._vae.manifest.likelihood.log_prob(self._images, *self._decoded)
-
-    @cached_property
-    def _log_ratio(self) -> Float64:
-        return self._vae._log_ratio(self._posterior.mean, self._posterior, BATCH_SIZE)
-
-    @cached_property
-    def _faults(self) -> Float32:
-        return self._vae._faults(self._images, BATCH_SIZE)
-
-
 def score_all(vae: VAE, images: Float32, methods: Iterable[str], *, map_of: str | None = None) -> Scored:
     """Score images by several methods at once, deterministic, with maps of one: as `VAE.score` and `anomaly_map`."""
-    whole = Pass(vae, images)
+    whole = Pass(vae._model, images)
     return Scored({method: whole.score(method) for method in methods}, whole.map(map_of) if map_of else None)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import InputError
-from .model.scores import require_score
+from .model.scores import MAPS, require_score
 from .passes import score_all
 from .pictures.decoded import Picture
 from .pictures.pixels import from_uint8
@@ -18,8 +18,6 @@ from .pictures.reading import open_picture
 from .pictures.sources import Source
 from .pictures.tiling import Mosaic, cut
 from .vae import VAE
-
-MAPS = ("reconstruction", "faults")
 
 
 class TiledScores(NamedTuple):

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,28 +12,23 @@ import numpy.typing as npt
 
 from .coerce import as_number
 from .errors import InputError
+from .importance import estimate_bounds
 from .maths.arrays import check_image, check_images, check_latents
-from .maths.bounds import ELBO, log_mean_exp
-from .maths.complexity import code_length
+from .maths.bounds import ELBO
 from .maths.conformal import conformal_p_values
-from .maths.gaussian import log_normal
-from .maths.labels import LabelledPrior, Labels
 from .maths.noise import standard_normal, whole_number
 from .maths.paths import linear, spherical
 from .maths.posterior import Posterior
-from .maths.prior import Prior, StandardNormal
-from .maths.smoothing import window_means
-from .model.folder import Model, open_model
+from .model.folder import open_model
 from .model.location import locate
 from .model.manifest import Manifest
+from .model.opened import Model
 from .model.providers import full_names
-from .model.scores import Place, calibration, require_score
+from .model.scores import Place, calibration, require_map, require_score
+from .passes import Pass
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
-
-AT_ONCE = 1024  # latents: what a big call holds beside its results,
-NUMBERS_AT_ONCE = 2**20  # as long as they, and their images, have no more numbers
 
 
 class VAE:
@@ -51,12 +45,7 @@ class VAE:
             given = "" if model is None else repr(model)
             raise InputError(f"VAE({given}) opens no model; use VAE.load({given}).")
         self._model, self._reopen, self._place = model, reopen, place
-        self._encoder, self._decoder = model.encoder, model.decoder
-        prior: Prior = model.flow or StandardNormal()
-        self._labels = _noise_labels(model.manifest)
-        widest = max(math.prod(self.image_shape), self.latent_size)
-        self._at_once = min(AT_ONCE, NUMBERS_AT_ONCE // widest) or 1
-        self.prior: Prior = LabelledPrior(prior, self._labels) if self._labels else prior
+        self.prior, self._labels = model.prior, model.labels
 
     @classmethod
     def load(
@@ -98,7 +87,7 @@ class VAE:
     @property
     def providers(self) -> tuple[str, ...]:
         """The execution providers that the opened sessions really have."""
-        return self._decoder.providers
+        return self._model.decoder.providers
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -131,26 +120,26 @@ class VAE:
             raise InputError(f"temperature is {temperature}; expected a number from 0 to 1000; 1 is the model's own.")
         if n >= 2**31:
             raise InputError(f"n is {n}; expected fewer than 2^31 at once. Draw them in parts, with start=.")
-        if n <= self._at_once:
-            return self._sample(n, label, seed, start, temperature, batch_size)
         images = np.empty((n, *self.image_shape), np.float32)
-        for begin in range(0, n, self._at_once):
-            count = min(self._at_once, n - begin)
-            first = (start + begin) % 2**64
-            images[begin : begin + count] = self._sample(count, label, seed, first, temperature, batch_size)
+        for begin in range(0, n, self._model.at_once):
+            count, first = min(self._model.at_once, n - begin), (start + begin) % 2**64
+            eps = standard_normal(count, self.latent_size, seed=seed, start=first)
+            if temperature != 1:
+                eps *= np.float32(temperature)
+            images[begin : begin + count] = self._model.draw(eps, label, seed=seed, start=first, batch_size=batch_size)
         return images
 
     def encode(self, images: npt.ArrayLike, *, batch_size: int = 64) -> Posterior:
         """Give q(z|x) of images, deterministic: mean and log-variance, each float32 [batch, latent_size]."""
-        return self._encode(check_images(images, self.image_shape), batch_size)
+        return self._model.encode(check_images(images, self.image_shape), batch_size=batch_size)
 
     def decode(self, z: npt.ArrayLike, *, batch_size: int = 64) -> Float32:
         """Give the mean of p(x|z), deterministic: z float [batch, latent_size] -> images."""
-        return self._decode(check_latents(z, self.latent_size), batch_size)
+        return self._model.decode(check_latents(z, self.latent_size), batch_size=batch_size)
 
     def reconstruct(self, images: npt.ArrayLike, *, batch_size: int = 64) -> Float32:
         """Decode the posterior mean of images, deterministic: images -> images."""
-        return self._decode(self.encode(images, batch_size=batch_size).mean, batch_size)
+        return self._model.decode(self.encode(images, batch_size=batch_size).mean, batch_size=batch_size)
 
     def interpolate(self, start: npt.ArrayLike, end: npt.ArrayLike, *, steps: int = 8, path: str = "linear") -> Float32:
         """Decode `steps` latents from one image to another, both ends included, deterministic.
@@ -164,12 +153,12 @@ class VAE:
         if whole_number(steps, "steps", below=2**31) < 2:
             raise InputError(f"steps is {steps}; expected 2 or more, for both ends are among them.")
         ends = [check_image(image, self.image_shape, name) for image, name in ((start, "start"), (end, "end"))]
-        mean = self._encode(np.concatenate(ends), 2).mean
+        mean = self._model.encode(np.concatenate(ends), batch_size=2).mean
         if path == "linear":
-            return self._decode(linear(mean[0], mean[1], steps), 64)
+            return self._model.decode(linear(mean[0], mean[1], steps), batch_size=64)
         noise = self.prior.to_noise(mean, batch_size=2)
         arc = spherical(noise[0], noise[1], steps)
-        return self._decode(self.prior.from_noise(arc, batch_size=64), 64)
+        return self._model.decode(self.prior.from_noise(arc, batch_size=64), batch_size=64)
 
     def elbo(
         self, images: npt.ArrayLike, *, samples: int = 1, seed: int = 0, start: int = 0, batch_size: int = 64
@@ -185,34 +174,19 @@ class VAE:
             raise InputError("samples is 0; expected 1 or more.")
         if whole_number(batch_size, "batch_size") < 1:
             raise InputError("batch_size is 0; expected 1 or more.")
-        means, kl, iwae = (np.empty(len(images)) for _ in range(3))
-        for begin in range(0, len(images), batch_size):
-            rows = slice(begin, begin + batch_size)
-            posterior = self._encode(images[rows], batch_size)
-            first = (start + begin) % 2**64
-            likelihoods, ratios = self._importance(images[rows], posterior, samples, seed, first, batch_size)
-            means[rows], iwae[rows] = likelihoods.mean(axis=-1), log_mean_exp(likelihoods + ratios)
-            exact = self.prior.exact_kl(posterior)
-            kl[rows] = -ratios.mean(axis=-1) if exact is None else exact
-        return ELBO(means, kl, iwae, math.prod(self.image_shape), self.manifest.likelihood.family)
+        return estimate_bounds(self._model, images, samples=samples, seed=seed, start=start, batch_size=batch_size)
 
     def score(self, images: npt.ArrayLike, *, method: str = "elbo", batch_size: int = 64) -> Float64:
-        """Score how strange images are, deterministic: float64 [batch], nats, higher is stranger.
+        """Score how strange images are, deterministic: float64 [batch], nats, higher is stranger; z = posterior mean.
 
-        All at z = posterior mean. "elbo": -(log p(x|z) + log p(z) - log q(z|x)), minus the log importance weight;
-        "reconstruction": -log p(x|z) alone; "kl": log q(z|x) - log p(z) alone, their difference; "complexity": "elbo"
-        less the nats that a simple code takes for the image (`maths/complexity.py`), of Bernoulli models; "faults": the
-        highest log-odds of a fault at any place, of models with a detector.
+        method: one of `manifest.scores`. "elbo" is -(log p(x|z) + log p(z) - log q(z|x)), minus the log importance
+        weight; `vae score --help` has a line for each.
         """
         require_score(self.manifest, method, self._place)
         images = check_images(images, self.image_shape)
         scores = np.empty(len(images))
-        for begin in range(0, len(images), self._at_once):
-            rows = slice(begin, begin + self._at_once)
-            if method == "faults":
-                scores[rows] = self._faults(images[rows], batch_size).max(axis=(1, 2))
-            else:
-                scores[rows] = self._score(images[rows], method, batch_size)
+        for rows, part in self._passes(images, batch_size):
+            scores[rows] = part.score(method)
         return scores
 
     def anomaly_map(
@@ -224,23 +198,14 @@ class VAE:
         there, of models with a detector. Then the mean over a square of `window` pixels; None is 5 for the first, and 1
         for the second, which is smooth as it is.
         """
-        if method not in ("reconstruction", "faults"):
-            raise InputError(f"method is {method!r}; expected 'reconstruction' or 'faults'.")
-        require_score(self.manifest, method, self._place)
-        if window is None:
-            window = 1 if method == "faults" else 5
+        usual = require_map(self.manifest, method, self._place).window
+        window = usual if window is None else window
         if whole_number(window, "window") % 2 == 0:
             raise InputError(f"window is {window}; expected an odd number of pixels, for it has a middle.")
         images = check_images(images, self.image_shape)
         maps = np.empty((len(images), *self.image_shape[1:]), np.float32)
-        for begin in range(0, len(images), self._at_once):
-            rows = slice(begin, begin + self._at_once)
-            if method == "faults":
-                nats = self._faults(images[rows], batch_size)
-            else:
-                decoded = self._decode_whole(self._encode(images[rows], batch_size).mean, batch_size)
-                nats = -self.manifest.likelihood.log_prob_map(images[rows], *decoded)
-            maps[rows] = nats if window == 1 else window_means(nats, window)
+        for rows, part in self._passes(images, batch_size):
+            maps[rows] = part.map(method, window)
         return maps
 
     def p_value(self, scores: npt.ArrayLike, *, method: str = "elbo", two_sided: bool = False) -> Float64:
@@ -262,61 +227,11 @@ class VAE:
         mean = self.encode(images, batch_size=batch_size).mean
         return self._labels.probabilities(self.prior.to_noise(mean, batch_size=batch_size))
 
-    def _sample(
-        self, n: int, label: str | int | None, seed: int, start: int, temperature: float, batch_size: int
-    ) -> Float32:
-        eps = standard_normal(n, self.latent_size, seed=seed, start=start)
-        if temperature != 1:
-            eps *= np.float32(temperature)
-        if self._labels:
-            eps = self._labels.place(eps, self._labels.draw(n, label, seed=seed, start=start))
-        return self._decode(self.prior.from_noise(eps, batch_size=batch_size), batch_size)
-
-    def _encode(self, images: Float32, batch_size: int) -> Posterior:
-        return Posterior(*self._encoder.run(images, ("mean", "logvar"), batch_size=batch_size))
-
-    def _decode(self, z: Float32, batch_size: int) -> Float32:
-        return self._decoder.run(z, ("images",), batch_size=batch_size)[0]
-
-    def _decode_whole(self, z: Float32, batch_size: int) -> tuple[Float32, ...]:
-        """What the decoder says that the likelihood needs: float32 [batch, channels, height, width] each."""
-        return self._decoder.run(z, self.manifest.likelihood.needs, batch_size=batch_size)
-
-    def _faults(self, images: Float32, batch_size: int) -> Float32:
-        assert self._model.detector
-        return self._model.detector.run(images, ("faults",), batch_size=batch_size)[0]
-
-    def _score(self, images: Float32, method: str, batch_size: int) -> Float64:
-        posterior = self._encode(images, batch_size)
-        score = np.zeros(len(images))
-        if method != "kl":
-            score -= self.manifest.likelihood.log_prob(images, *self._decode_whole(posterior.mean, batch_size))
-        if method != "reconstruction":
-            score -= self._log_ratio(posterior.mean, posterior, batch_size)
-        if method == "complexity":
-            score -= code_length(images)
-        return score
-
-    def _importance(
-        self, images: Float32, posterior: Posterior, samples: int, seed: int, start: int, batch_size: int
-    ) -> tuple[Float64, Float64]:
-        """log p(x|z) and log p(z)/q(z|x) of every draw, each [batch, samples]; few latents at a time."""
-        likelihoods, ratios = (np.empty((len(images), samples)) for _ in range(2))
-        at_once = max(1, self._at_once // len(images))
-        for first in range(0, samples, at_once):
-            columns = slice(first, min(first + at_once, samples))
-            z = posterior.draws(first, columns.stop - first, seed=seed, start=start)
-            whole = self._decode_whole(z.reshape(-1, self.latent_size), batch_size)
-            decoded = (each.reshape(*z.shape[:2], *self.image_shape) for each in whole)
-            likelihoods[:, columns] = self.manifest.likelihood.log_prob(images[:, None], *decoded)
-            spread = Posterior(posterior.mean[:, None], posterior.logvar[:, None])
-            ratios[:, columns] = self._log_ratio(z, spread, batch_size)
-        return likelihoods, ratios
-
-    def _log_ratio(self, z: Float32, posterior: Posterior, batch_size: int) -> Float64:
-        """log p(z) - log q(z|x): [..., latent_size] -> [...]."""
-        log_prior = self.prior.log_prob(z.reshape(-1, self.latent_size), batch_size=batch_size)
-        return log_prior.reshape(z.shape[:-1]) - log_normal(z, posterior.mean, posterior.logvar)
+    def _passes(self, images: Float32, batch_size: int) -> Iterator[tuple[slice, Pass]]:
+        """Some images at a time, each part with its rows."""
+        for begin in range(0, len(images), self._model.at_once):
+            rows = slice(begin, begin + self._model.at_once)
+            yield rows, Pass(self._model, images[rows], batch_size=batch_size)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _reopen, self._reopen
@@ -324,16 +239,6 @@ class VAE:
     def __repr__(self) -> str:
         shape = "x".join(map(str, self.image_shape))
         return f"<VAE {self.manifest.name!r}: images {shape}, latent {self.latent_size}, {self.providers[0]}>"
-
-
-def _noise_labels(manifest: Manifest) -> Labels | None:
-    if not manifest.labels:
-        return None
-    return Labels(
-        names=tuple(label.name for label in manifest.labels),
-        mean=np.array([label.mean for label in manifest.labels], np.float32),
-        logvar=np.array([label.logvar for label in manifest.labels], np.float32),
-    )
 
 
 def _reopen(

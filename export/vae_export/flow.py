@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
-from vae_train.models.prior import SCALE_LIMIT, Coupling, Flow
+from vae_train.models.prior import SCALE_LIMIT, Coupling, Flow, Prior, StandardNormal
 
 from .linear import linear
 
@@ -66,6 +67,18 @@ class PriorLogProbGraph(nn.Module):
             z = (z - t) * (-s).exp()
             log_scales = log_scales + s
         return z, self.sum(-0.5 * (z * z) - log_scales).flatten()
+
+
+def _flow_modules(prior: Prior) -> dict[str, nn.Module]:
+    assert isinstance(prior, Flow)
+    return {"prior_sample": PriorSampleGraph(prior), "prior_log_prob": PriorLogProbGraph(prior)}
+
+
+# Of each family, the modules that become its graphs, by role; `vae_runtime/model/prior.py` has their signatures.
+PRIOR_MODULES: Mapping[str, Callable[[Prior], dict[str, nn.Module]]] = {
+    StandardNormal.name: lambda prior: {},
+    Flow.name: _flow_modules,
+}
 
 
 def _folded(flow: Flow) -> nn.ModuleList:

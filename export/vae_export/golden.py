@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -14,14 +14,13 @@ from vae_train.models.networks import VAE as TorchVAE
 
 from vae_runtime import standard_normal
 from vae_runtime.checks.verify import replay_work
-from vae_runtime.maths.likelihood import LIKELIHOODS
 from vae_runtime.maths.posterior import Posterior, reparameterise
 from vae_runtime.model.golden import GoldenVectors
 from vae_runtime.model.limits import GOLDEN_BYTES, MOST_REPLAY
 from vae_runtime.model.memory import Footprint
-from vae_runtime.model.names import SCORES
 
-from .parity import USUAL_NATS, Parity, likely_images, torch_numbers
+from .parity import USUAL_NATS, Parity
+from .torch_numbers import likely_images, torch_numbers
 
 SIZES = ((8, 4), (4, 4), (4, 2), (2, 2), (2, 1), (1, 1))  # images and draws: the first that a check has the time for
 # What another processor, library version or provider may differ by: a tenth of a grey level, a hundredth of a nat.
@@ -35,22 +34,28 @@ INT8_TOLERANCE = {"mean": 0.05, "logvar": 0.05, "z": 1e-4, "images": 0.1, "logit
 def golden_size(config: Config, footprints: Mapping[str, Footprint]) -> tuple[int, int]:
     """Images and draws of the golden vectors of these graphs; int8 graphs, which take longer, may follow them."""
     for images, draws in SIZES:
-        work = replay_work(footprints, config.image_shape, config.latent_size, images, draws, len(SCORES))
+        work = replay_work(footprints, config.image_shape, config.latent_size, images, draws)
         if 2 * work <= MOST_REPLAY and 3 * images * 4 * math.prod(config.image_shape) <= GOLDEN_BYTES:
             break
     return images, draws
 
 
 def golden_vectors(
-    model: TorchVAE, config: Config, detector: Detector | None = None, *, count: int = 8, draws: int = 4
+    model: TorchVAE,
+    config: Config,
+    detector: Detector | None,
+    *,
+    methods: Sequence[str],
+    count: int = 8,
+    draws: int = 4,
 ) -> GoldenVectors:
     """What torch gives for `count` images, so that any device can check itself without torch."""
     images = likely_images(model, config, count)
-    numbers = torch_numbers(model, images, draws=draws, detector=detector)
+    numbers = torch_numbers(model, images, draws=draws, methods=methods, detector=detector)
     eps = standard_normal(count, config.latent_size, seed=0)
     z = reparameterise(Posterior(numbers.mean, numbers.logvar), eps)
     with torch.inference_mode():
-        logits = model.decode(torch.from_numpy(z))
+        decoded = model.likelihood.decoded(model.decode(torch.from_numpy(z)))
         prior_z = model.prior.from_noise(torch.from_numpy(eps)).numpy()
         faults = detector(torch.from_numpy(images)).numpy() if detector else None
         prior_log_prob = model.prior.log_prob(torch.from_numpy(z)).double().numpy()
@@ -62,13 +67,13 @@ def golden_vectors(
         z=z,
         prior_z=prior_z,
         prior_log_prob=prior_log_prob,
-        decoded=logits.sigmoid().numpy(),
+        decoded=decoded["images"].numpy(),
         log_likelihood=numbers.log_likelihood,
         kl=numbers.kl,
         iwae=numbers.iwae,
         scores=numbers.scores,
         draws=np.array(draws, np.int64),
-        logits=logits.numpy() if "logits" in LIKELIHOODS[config.likelihood].decoded else None,
+        logits=decoded["logits"].numpy() if "logits" in decoded else None,
         faults=faults,
     )
 

@@ -19,17 +19,16 @@ from torch import Tensor, nn
 from vae_train.config import Config
 from vae_train.detector.network import Detector
 from vae_train.models.networks import LOGVAR_LIMITS, VAE
-from vae_train.models.prior import Flow
 from vae_train.models.shortcut import ShortcutEncoder
 
-from vae_runtime.maths.likelihood import LIKELIHOODS
 from vae_runtime.model.folder import stamps
 from vae_runtime.model.gate import IR_VERSION, OPSET
 from vae_runtime.model.manifest import DETECTOR
+from vae_runtime.model.prior import PRIORS
 from vae_runtime.model.shapes import OPERATORS
 
 from .errors import ExportError
-from .flow import PriorLogProbGraph, PriorSampleGraph
+from .flow import PRIOR_MODULES
 from .linear import linear
 
 MIN_ONNXRUNTIME = "1.15"  # reads the opset and IR version of the format; the exporter itself writes IR 10
@@ -65,11 +64,10 @@ class DecoderGraph(nn.Module):
 
     def __init__(self, model: VAE, names: Sequence[str]) -> None:
         super().__init__()
-        self.body, self.names = model.decoder, names
+        self.body, self.decoded, self.names = model.decoder, model.likelihood.decoded, names
 
     def forward(self, z: Tensor) -> tuple[Tensor, ...]:
-        logits = self.body(z)
-        outputs = {"images": logits.sigmoid(), "logits": logits}
+        outputs = self.decoded(self.body(z))
         return tuple(outputs[name] for name in self.names)
 
 
@@ -79,14 +77,15 @@ def export_graphs(
     """The graphs as bytes, by role, and the id that they share: two to four, and a detector's."""
     images = torch.zeros(2, *config.image_shape)  # a batch of 0 or 1 would be taken for a constant
     z = torch.zeros(2, config.latent_size)
-    decoded = ["images", *LIKELIHOODS[config.likelihood].decoded]
+    decoded = ["images", *model.likelihood.to_runtime().decoded]
     graphs = {
         "encoder": _export(EncoderGraph(model), images, "images", ["mean", "logvar"]),
         "decoder": _export(DecoderGraph(model, decoded), z, "z", decoded),
     }
-    if isinstance(model.prior, Flow):
-        graphs["prior_sample"] = _export(PriorSampleGraph(model.prior), z, "eps", ["z"])
-        graphs["prior_log_prob"] = _export(PriorLogProbGraph(model.prior), z, "z", ["eps", "log_prob"])
+    signatures = PRIORS[model.prior.name].graphs(config.latent_size)
+    for role, module in PRIOR_MODULES[model.prior.name](model.prior).items():
+        (input_name,), outputs = signatures[role]
+        graphs[role] = _export(module, z, input_name, list(outputs))
     if detector:
         graphs[DETECTOR] = _export(detector, images, "images", ["faults"])
     pair_id = hashlib.sha256(b"".join(graph.SerializeToString(deterministic=True) for graph in graphs.values()))

@@ -8,7 +8,6 @@ latents where models live; latents far outside must only give finite numbers.
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -18,18 +17,14 @@ import torch
 from torch import Tensor
 from vae_train.config import Config
 from vae_train.detector.network import Detector
-from vae_train.models.densities import gaussian_kl, log_normal
-from vae_train.models.likelihood import Bernoulli
 from vae_train.models.networks import VAE as TorchVAE
-from vae_train.models.prior import Flow, StandardNormal
-from vae_train.models.sampling import prior_latents
 
-from vae_runtime import VAE, from_uint8, to_uint8
-from vae_runtime.maths.complexity import code_length
+from vae_runtime import VAE
 from vae_runtime.maths.noise import standard_normal
-from vae_runtime.maths.posterior import Posterior
+from vae_runtime.passes import score_all
 
 from .errors import ExportError
+from .torch_numbers import Array, likely_images, torch_numbers
 
 BATCHES = (0, 1, 2, 7, 64)
 DRAWS, MOST_SCORED = 4, 16  # draws of an image, and images of a probe, whose nats are compared
@@ -43,19 +38,6 @@ GREATEST = 1e-2  # share of its size that float32 may leave open at all
 FAR = 5.0  # standard deviations of noise: beyond is not where models live
 
 PICTURES, DRAWS_OF_PRIOR = "pictures drawn from the model", "draws from the prior"
-
-Array = npt.NDArray[np.floating]
-
-
-class TorchNumbers(NamedTuple):
-    """What torch says of images with noise of seed 0: the golden vectors' outputs, and the subject of parity."""
-
-    mean: Array  # [batch, latent_size], of the model's own precision
-    logvar: Array
-    log_likelihood: npt.NDArray[np.float64]  # [batch], as all below
-    kl: npt.NDArray[np.float64]
-    iwae: npt.NDArray[np.float64]
-    scores: dict[str, npt.NDArray[np.float64]]  # by method of `VAE.score`, all that the model has
 
 
 class Parity(NamedTuple):
@@ -93,13 +75,11 @@ def compare(model: TorchVAE, config: Config, vae: VAE, detector: Detector | None
         z = model.prior.from_noise(noise)
         errors.note("z", DRAWS_OF_PRIOR, ours_z, z, exact.prior.from_noise(noise.double()))
         _compare_prior(errors, model, exact, vae, z)
-        decoded = ("images", *vae.manifest.likelihood.decoded)
-        torchs, truth = model.decode(z), exact.decode(z.double())
-        for name, mine in zip(decoded, vae._decoder.run(z.numpy(), decoded, batch_size=64), strict=True):
-            if name == "images":
-                errors.note(name, DRAWS_OF_PRIOR, mine, torchs.sigmoid(), truth.sigmoid())
-            else:
-                errors.note(name, DRAWS_OF_PRIOR, mine, torchs, truth)
+        torch_decoded, true_decoded = (
+            each.likelihood.decoded(each.decode(at)) for each, at in ((model, z), (exact, z.double()))
+        )
+        for name, mine in vae._model.decode_all(z.numpy(), batch_size=64).items():
+            errors.note(name, DRAWS_OF_PRIOR, mine, torch_decoded[name], true_decoded[name])
     for probe, images in _probes(model, config, MOST_SCORED):
         _compare_nats(errors, model, exact, vae, probe, images, (detector, exact_detector))
     _require_finite_far_out(config, vae)
@@ -117,24 +97,22 @@ def _compare_nats(
 ) -> None:
     """Bounds and scores, also of images that no model would draw."""
     torchs, truths = (
-        torch_numbers(each, images, draws=DRAWS, detector=detector)
+        torch_numbers(each, images, draws=DRAWS, methods=vae.manifest.scores, detector=detector)
         for each, detector in zip((model, exact), detectors, strict=True)
     )
-    elbo = vae.elbo(images, samples=DRAWS)
+    elbo, scores = vae.elbo(images, samples=DRAWS), score_all(vae, images, vae.manifest.scores).scores
     for name in ("log_likelihood", "kl", "iwae"):
         of = f"the {name.replace('_', '-')} of {probe}"
         errors.note_nats(of, getattr(elbo, name), getattr(torchs, name), getattr(truths, name))
     for method, truth in truths.scores.items():
-        errors.note_nats(
-            f"the score {method} of {probe}", vae.score(images, method=method), torchs.scores[method], truth
-        )
+        errors.note_nats(f"the score {method} of {probe}", scores[method], torchs.scores[method], truth)
 
 
 def _compare_prior(errors: _Errors, model: TorchVAE, exact: TorchVAE, vae: VAE, z: Tensor) -> None:
     """The density of latents, and the noise that a flow finds for them: small beside the nats of an image's pixels."""
     ours, truth = vae.prior.log_prob(z.numpy(), batch_size=64), exact.prior.log_prob(z.double())
     errors.note_nats(f"the density of {DRAWS_OF_PRIOR}", ours, model.prior.log_prob(z), truth)
-    if isinstance(model.prior, Flow) and isinstance(exact.prior, Flow):
+    if model.prior.is_learned:
         noise = vae.prior.to_noise(z.numpy(), batch_size=64)
         errors.note(
             "z",
@@ -167,45 +145,6 @@ def largest(parity: list[Parity]) -> dict[str, Parity]:
     """Of each tensor the probe that lies farthest from float64."""
     each = {name: [item for item in parity if item.tensor == name] for name in TENSORS}
     return {name: max(items, key=lambda item: item.ours) for name, items in each.items() if items}
-
-
-@torch.inference_mode()
-def torch_numbers(
-    model: TorchVAE, images: npt.NDArray[np.float32], *, draws: int, detector: Detector | None = None
-) -> TorchNumbers:
-    """Posterior, bounds and scores by torch; densities from logits and in float64, whatever the model computes in."""
-    x = torch.from_numpy(images).to(next(model.parameters()).dtype)
-    mean, logvar = model.encode(x)
-    z = torch.from_numpy(Posterior(mean.numpy(), logvar.numpy()).draws(0, draws, seed=0))
-    logits = [model.decode(z[:, draw]).double() for draw in range(draws)]
-    likelihoods = torch.stack([model.likelihood.log_prob(x.double(), each) for each in logits], dim=1)
-    spread = (mean[:, None].double(), logvar[:, None].double())
-    log_priors = model.prior.log_prob(z).double()
-    ratios = log_priors - log_normal(z.double(), *spread)
-    kl = gaussian_kl(mean.double(), logvar.double()) if isinstance(model.prior, StandardNormal) else -ratios.mean(1)
-    at_mean = mean.double()
-    ratio = model.prior.log_prob(mean).double() - log_normal(at_mean, at_mean, logvar.double())
-    reconstruction = -model.likelihood.log_prob(x.double(), model.decode(mean).double())
-    scores = {"elbo": reconstruction - ratio, "reconstruction": reconstruction, "kl": -ratio}
-    if isinstance(model.likelihood, Bernoulli):
-        scores["complexity"] = scores["elbo"] - torch.from_numpy(code_length(images))
-    if detector:
-        scores["faults"] = detector(x).flatten(1).amax(1).double()
-    return TorchNumbers(
-        mean.numpy(),
-        logvar.numpy(),
-        likelihoods.mean(1).numpy(),
-        kl.numpy(),
-        ((likelihoods + ratios).logsumexp(1) - math.log(draws)).numpy(),
-        {method: score.numpy() for method, score in scores.items()},
-    )
-
-
-@torch.inference_mode()
-def likely_images(model: TorchVAE, config: Config, n: int) -> npt.NDArray[np.float32]:
-    """Images that the model knows, without its data: its own samples at 8 bits."""
-    z = prior_latents(model, n, config.latent_size, torch.device("cpu"), seed=1)
-    return from_uint8(to_uint8(model.decode(z).sigmoid().numpy()))
 
 
 class _Errors:

@@ -71,19 +71,12 @@ def add_golden_vectors(draft: Draft) -> Draft:
     """What torch gives for some images, of as many as a device has the time to check."""
     source, manifest = draft.source, draft.manifest
     footprints = {
-        role: check_role(
-            draft.contents[f"{role}.onnx"],
-            f"{role}.onnx",
-            role,
-            manifest.image.shape,
-            manifest.latent_size,
-            manifest.pair_id,
-            decoded=manifest.likelihood.decoded,
-        )
-        for role in manifest.graphs
+        role: check_role(draft.contents[f"{role}.onnx"], f"{role}.onnx", role, manifest) for role in manifest.graphs
     }
     count, draws = golden_size(source.config, footprints)
-    golden = golden_vectors(source.model, source.config, source.detector, count=count, draws=draws)
+    golden = golden_vectors(
+        source.model, source.config, source.detector, methods=manifest.scores, count=count, draws=draws
+    )
     content, sizes = golden.to_bytes(), tensor_sizes(golden)
     entry = Golden(file=describe("golden.npz", content), tolerance={name: TOLERANCE[name] for name in sizes})
     return dataclasses.replace(draft, sizes=sizes).extended({"golden.npz": content}, golden={"float32": entry})

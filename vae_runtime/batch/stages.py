@@ -12,7 +12,7 @@ from ..coerce import as_array
 from ..errors import InputError
 from ..maths.arrays import check_latents
 from ..maths.noise import whole_number
-from ..model.names import SCORES
+from ..model.scores import SCORES
 from ..pictures.pixels import to_uint8
 from .base import Batch, Stage, one_of
 from .rows import LAYOUTS, read_row
@@ -58,7 +58,7 @@ class Scorer(_OfImages):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        one_of(self.method, SCORES, "method")
+        one_of(self.method, tuple(SCORES), "method")
 
     def _types(self) -> dict[str, str]:
         return {"score": "double", "p_value": "double"} if self.p_value else {"score": "double"}

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..model.golden import GoldenVectors
+from ..model.manifest import DETECTOR
 from ..threads import available_processors
 from ..vae import VAE
 
@@ -70,8 +71,8 @@ def _numbers(vae: VAE, golden: GoldenVectors, batch_size: int) -> list[Array]:
         prior.from_noise(golden.eps, batch_size=batch_size),
         prior.log_prob(golden.z, batch_size=batch_size),
     ]
-    if "faults" in vae.manifest.scores:
-        numbers.append(vae.score(golden.images, method="faults", batch_size=batch_size))
+    if DETECTOR in vae.manifest.graphs:
+        numbers.append(vae.anomaly_map(golden.images, method="faults", batch_size=batch_size))
     return numbers
 
 

@@ -19,6 +19,7 @@ from ..model.lock import held_alone
 from ..model.manifest import DETECTOR, Manifest
 from ..model.memory import Footprint
 from ..model.steady import again_if_replaced
+from ..passes import Pass
 from ..vae import VAE
 from .equality import Equality, equality, runs
 
@@ -79,7 +80,7 @@ def _checked(
     vae = load(threads, manifest)
     expected = manifest.golden[precision]
     golden = read_golden(folder, manifest, precision)
-    work = replay_work(vae._model.footprints, vae.image_shape, vae.latent_size, *golden.size, len(golden.scores))
+    work = replay_work(vae._model.footprints, vae.image_shape, vae.latent_size, *golden.size)
     if work > MOST_REPLAY:
         raise IntegrityError(
             f"{expected.file.file} takes {work:,} multiplications to check, more than {MOST_REPLAY:,}; export the "
@@ -101,20 +102,21 @@ def replay(vae: VAE, golden: GoldenVectors) -> GoldenVectors:
     """What this machine gives for the inputs of golden vectors: images, z and the count of draws, deterministic."""
     posterior = vae.encode(golden.images)
     elbo = vae.elbo(golden.images, samples=int(golden.draws))
-    decoded = vae._decoder.run(golden.z, ("images", *vae.manifest.likelihood.decoded), batch_size=64)
+    asked = Pass(vae._model, golden.images)
+    decoded = vae._model.decode_all(golden.z, batch_size=64)
     return golden._replace(
         mean=posterior.mean,
         logvar=posterior.logvar,
         eps=standard_normal(*golden.eps.shape, seed=0),
         prior_z=vae.prior.from_noise(golden.eps, batch_size=64),
         prior_log_prob=vae.prior.log_prob(golden.z, batch_size=64),
-        decoded=decoded[0],
-        logits=decoded[1] if golden.logits is not None else None,
+        decoded=decoded["images"],
+        logits=decoded.get("logits"),
         log_likelihood=elbo.log_likelihood,
         kl=elbo.kl,
         iwae=elbo.iwae,
-        scores={method: vae.score(golden.images, method=method) for method in _known_scores(vae, golden)},
-        faults=vae.anomaly_map(golden.images, method="faults") if "faults" in vae.manifest.scores else None,
+        scores={method: asked.score(method) for method in _known_scores(vae, golden)},
+        faults=asked.faults if DETECTOR in vae.manifest.graphs else None,
     )
 
 
@@ -154,12 +156,10 @@ def replay_work(
     latent_size: int,
     images: int,
     draws: int,
-    scores: int,
 ) -> int:
-    """How many multiplications `replay` and `equality` take at most, for so many images, draws each, and scores."""
+    """How many multiplications `replay` and `equality` take at most, for so many images with so many draws each."""
     work = {role: footprint.work for role, footprint in footprints.items()}
     decoded, encoded = work["decoder"] + _PIXEL * math.prod(shape), work["encoder"]
     prior = work.get("prior_log_prob", 0) + work.get("prior_sample", 0) + _LATENT * latent_size
     faults, again = work.get(DETECTOR, 0), runs(images)
-    once = (2 + scores + again) * encoded + (1 + again) * faults
-    return images * (once + (draws + 1 + scores + again) * (decoded + prior))
+    return images * ((3 + again) * encoded + (1 + again) * faults + (draws + 2 + again) * (decoded + prior))

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..model.scores import SCORES
 from .inputs import Inputs
 from .trees import write_rows_below
 
@@ -28,7 +29,7 @@ def score_batches(vae: VAE, inputs: Inputs, method: str, places: Places) -> Scor
     from ..passes import score_all
     from ..pictures.reading import open_picture
 
-    kind = _kind(method) if places else None
+    kind = SCORES[method].shown_by if places else None
     for paths, images in inputs.batches():
         scored = score_all(vae, images, [method], map_of=kind)
         for path, strangeness in [] if scored.maps is None else zip(paths, scored.maps, strict=True):
@@ -43,7 +44,7 @@ def score_windows(vae: VAE, inputs: Inputs, method: str, places: Places) -> Scor
 
     from ..tiled import score_tiled
 
-    kind = _kind(method) if places else None
+    kind = SCORES[method].shown_by if places else None
     for path, picture in inputs.opened():
         tiled = score_tiled(vae, picture, methods=[method], map_of=kind)
         if tiled.map is not None:
@@ -51,24 +52,18 @@ def score_windows(vae: VAE, inputs: Inputs, method: str, places: Places) -> Scor
         yield [path], np.array([tiled.scores[method]])
 
 
-def _kind(method: str) -> str:
-    """Which map shows best what a score has found."""
-    return "faults" if method == "faults" else "reconstruction"
-
-
 def _write_map(
     place: Path, picture: Picture, strangeness: npt.NDArray[np.float32], spec: ImageSpec, kind: str | None
 ) -> None:
-    """Red begins where a pixel is as strange as the picture's middle one, and is full at 2 nats a channel above it.
+    """Red begins and is full where the map's `scale` says.
 
-    Of faults it begins at even odds, and is full at e^4 to 1. A map that is larger than the model's images is of
-    windows, and covers the whole picture.
+    A map that is larger than the model's images is of windows, and covers the whole picture.
     """
-    import numpy as np
-
     from ..pictures.overlay import overlay
 
-    low, reach = (0.0, 4.0) if kind == "faults" else (float(np.median(strangeness)), 2.0 * spec.shape[0])
+    shown = SCORES[kind or ""].map
+    assert shown
+    low, high = shown.scale(strangeness, spec.shape[0])
     if strangeness.shape != spec.shape[1:]:
         spec = replace(spec, shape=(spec.shape[0], *strangeness.shape), fit="stretch")
-    write_rows_below(place, picture.size, overlay(picture, strangeness, spec, low=low, high=low + reach))
+    write_rows_below(place, picture.size, overlay(picture, strangeness, spec, low=low, high=high))

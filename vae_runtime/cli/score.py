@@ -6,7 +6,7 @@ import click
 
 from ..console import say
 from ..errors import InputError
-from ..model.names import SCORES
+from ..model.scores import SCORES, require_score
 from .inputs import Inputs
 from .maps import score_batches, score_windows
 from .options import Many, ModelChoice, images_argument, many_options, model_options
@@ -16,9 +16,12 @@ from .verdicts import Alarm, write_scores
 ANOMALOUS = 10  # exit code
 
 
+METHODS = "; ".join(f"{name}: {score.help}" for name, score in SCORES.items()) + "."
+
+
 @click.command()
 @images_argument
-@click.option("--method", type=click.Choice(SCORES), default="elbo", show_default=True, help="Which score.")
+@click.option("--method", type=click.Choice(list(SCORES)), default="elbo", show_default=True, help=METHODS)
 @click.option(
     "--false-alarm-rate",
     "rate",
@@ -54,8 +57,6 @@ def score(
     Example:
       vae score photos/ --format csv > scores.csv
     """
-
-    from ..model.scores import require_score
 
     require_stdout("the scores go there: leave it open, or send it to a file with >")
     _check_flags(images, rate, two_sided, exit_code, maps, skip_existing)

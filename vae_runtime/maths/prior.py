@@ -1,8 +1,9 @@
-"""The standard normal prior. `model/prior.py` has the learned one, with the same methods."""
+"""What a prior is, and the standard normal one. `model/prior.py` has the table of families."""
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from collections.abc import Mapping
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -32,8 +33,20 @@ class Prior(Protocol):
         """KL(q(z|x) || p(z)), nats, float64 [batch], where it has a closed form; None where draws must estimate it."""
 
 
-class StandardNormal:
+class StandardNormalPrior:
     """p(z) = N(0, I): the noise is the latent."""
+
+    family: ClassVar[str] = "standard_normal"
+
+    @staticmethod
+    def graphs(latent_size: int) -> dict[str, Any]:
+        """None: there is nothing to compute."""
+        return {}
+
+    @classmethod
+    def opened(cls, sessions: Mapping[str, Any]) -> Prior:
+        """Of no session."""
+        return cls()
 
     def from_noise(self, eps: Float32, *, batch_size: int) -> Float32:
         """eps -> z, the same."""

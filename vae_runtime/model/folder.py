@@ -6,28 +6,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from ..errors import InputError, IntegrityError, ProviderError
+from ..maths.labels import LabelledPrior, Labels
 from . import manifest as manifests
 from .gate import check_graph
 from .integrity import HeldFile, read_file
 from .limits import MOST_MEMORY
 from .manifest import DETECTOR, FORMAT_VERSION, Manifest
 from .memory import Footprint, needed
-from .prior import Flow
+from .opened import Model
+from .prior import PRIORS, Signature
 from .sessions import Session, import_onnxruntime
 from .steady import again_if_replaced
 from .values import BATCH, Shape
-
-
-class Model(NamedTuple):
-    """An open model."""
-
-    manifest: Manifest
-    encoder: Session
-    decoder: Session
-    flow: Flow | None  # the learned prior, where the manifest has one
-    detector: Session | None  # of faults, where the manifest has one
-    footprints: Mapping[str, Footprint]  # role -> what its graph costs
 
 
 def open_model(
@@ -49,8 +42,21 @@ def open_model(
             most=footprint.most,
             reopen=graph.held.read,
         )
-    flow = Flow(sessions["prior_sample"], sessions["prior_log_prob"]) if manifest.prior == "flow" else None
-    return Model(manifest, sessions["encoder"], sessions["decoder"], flow, sessions.get(DETECTOR), footprints)
+    prior, labels = PRIORS[manifest.prior].opened(sessions), _labels(manifest)
+    prior = LabelledPrior(prior, labels) if labels else prior
+    encoder, decoder = sessions["encoder"], sessions["decoder"]
+    return Model(manifest, encoder, decoder, prior, labels, sessions.get(DETECTOR), footprints)
+
+
+def _labels(manifest: Manifest) -> Labels | None:
+    """The Gaussians of a manifest's labels, where it has some."""
+    if not manifest.labels:
+        return None
+    return Labels(
+        names=tuple(label.name for label in manifest.labels),
+        mean=np.array([label.mean for label in manifest.labels], np.float32),
+        logvar=np.array([label.logvar for label in manifest.labels], np.float32),
+    )
 
 
 class _Graph(NamedTuple):
@@ -81,12 +87,9 @@ def memory(folder: Path, precision: str, digest: str) -> int:
 
 def _footprints(folder: Path, manifest: Manifest, graphs: Mapping[str, _Graph]) -> dict[str, Footprint]:
     """What each graph costs, by role; refused as soon as those before and it cost too much."""
-    shape, latent_size, costs = manifest.image.shape, manifest.latent_size, dict[str, Footprint]()
-    version, decoded = manifest.format_version, manifest.likelihood.decoded
+    costs = dict[str, Footprint]()
     for role, graph in graphs.items():
-        costs[role] = check_role(
-            graph.content, graph.name, role, shape, latent_size, manifest.pair_id, decoded=decoded, version=version
-        )
+        costs[role] = check_role(graph.content, graph.name, role, manifest)
         if needed(costs.values()) > MOST_MEMORY:
             raise IntegrityError(
                 f"the graphs of {folder} need up to {needed(costs.values()):,} bytes of memory together, more than "
@@ -95,23 +98,11 @@ def _footprints(folder: Path, manifest: Manifest, graphs: Mapping[str, _Graph]) 
     return costs
 
 
-def check_role(
-    content: bytes,
-    name: str,
-    role: str,
-    shape: tuple[int, int, int],
-    latent_size: int,
-    pair_id: str,
-    *,
-    decoded: tuple[str, ...],
-    version: int = FORMAT_VERSION,
-) -> Footprint:
-    """Check the graph of a role of a model with such images and latents, deterministic; an IntegrityError names it.
-
-    decoded: what its decoder gives beside images (`Likelihood.decoded`).
-    """
-    inputs, outputs = _signature(role, shape, latent_size, decoded)
-    return check_graph(content, name, inputs=inputs, outputs=outputs, stamps=stamps(role, pair_id, version))
+def check_role(content: bytes, name: str, role: str, manifest: Manifest) -> Footprint:
+    """Check the graph of a role of a model that a manifest describes, deterministic; an IntegrityError names it."""
+    inputs, outputs = _signature(role, manifest)
+    expected = stamps(role, manifest.pair_id, manifest.format_version)
+    return check_graph(content, name, inputs=inputs, outputs=outputs, stamps=expected)
 
 
 def stamps(role: str, pair_id: str, version: int = FORMAT_VERSION) -> dict[str, str]:
@@ -131,17 +122,15 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split(".")[:2])
 
 
-def _signature(
-    role: str, shape: tuple[int, int, int], latent_size: int, decoded: tuple[str, ...]
-) -> tuple[dict[str, Shape], dict[str, Shape]]:
+def _signature(role: str, manifest: Manifest) -> Signature:
     """Inputs and outputs of a graph by name."""
+    shape, latent_size = manifest.image.shape, manifest.latent_size
     images: Shape = (BATCH, *shape)
     latents: Shape = (BATCH, latent_size)
-    expected: dict[str, tuple[dict[str, Shape], dict[str, Shape]]] = {
+    expected: dict[str, Signature] = {
         "encoder": ({"images": images}, {"mean": latents, "logvar": latents}),
-        "decoder": ({"z": latents}, dict.fromkeys(("images", *decoded), images)),
+        "decoder": ({"z": latents}, dict.fromkeys(("images", *manifest.likelihood.decoded), images)),
         DETECTOR: ({"images": images}, {"faults": (BATCH, *shape[1:])}),
-        "prior_sample": ({"eps": latents}, {"z": latents}),
-        "prior_log_prob": ({"z": latents}, {"eps": latents, "log_prob": (BATCH,)}),
+        **PRIORS[manifest.prior].graphs(latent_size),
     }
     return expected[role]

@@ -1,148 +1,40 @@
-"""manifest.json: the truth about a model. A closed set of keys, read strictly, written deterministically.
+"""manifest.json: the truth about a model. A closed set of keys, read strictly.
 
-docs/FORMAT.md is the normative description; this module is the only reader and writer of it in this project.
+docs/FORMAT.md is the normative description; this module is the only reader of it in this project, `contents.py` the
+only writer.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 import re
 import shlex
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 from .. import files
 from ..errors import InputError, IntegrityError, ManifestError
-from ..maths.likelihood import Likelihood, read_likelihood, written
+from ..maths.likelihood import read_likelihood
 from ..spec import ImageSpec
+from .contents import FORMAT, FORMAT_VERSION, Golden, Label, Manifest, ModelFile
 from .limits import FILE_BYTES, FILES_BYTES, GOLDEN_BYTES
-from .names import SCORES
+from .prior import PRIORS
+from .scores import DETECTOR
 from .strict_json import Reader, read_object
 
-FORMAT, FORMAT_VERSION = "vae-onnx", 2
-READABLE = (1, 2)
+__all__ = ["DETECTOR", "FORMAT", "FORMAT_VERSION", "Golden", "Label", "Manifest", "ModelFile", "parse", "read"]
+
+READABLE = (1, FORMAT_VERSION)
 FILE_NAME = "manifest.json"
 PRECISIONS = ("float32", "int8")
-ROLES = {  # of each prior family
-    "standard_normal": ("encoder", "decoder"),
-    "flow": ("encoder", "decoder", "prior_sample", "prior_log_prob"),
-}
-DETECTOR = "detector"  # a role that any model may have
 POSTERIORS = ("diagonal_gaussian",)
-TILED = tuple(f"{method}_tiled" for method in SCORES)  # the highest score of a picture's windows
+SCORES_1 = ("elbo", "reconstruction", "kl", "complexity", "faults")  # of version 1, which knows no others
 SCORE_NAME = r"[a-z][a-z0-9_]{0,30}"  # of a score, known to this reader or not
 CALIBRATION_LIMIT = 10_000  # scores of a method
 GOLDEN_TENSORS = ("mean", "logvar", "z", "images")  # then what else the decoder gives, and nats
 LIMIT_BYTES = 2**20
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelFile:
-    """A file of the folder: its plain name, size and sha256."""
-
-    file: str
-    bytes: int
-    sha256: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Golden:
-    """Inputs and expected outputs, and by how much each tensor may differ on another machine."""
-
-    file: ModelFile
-    tolerance: Mapping[str, float]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Label:
-    """A class of images that can be asked for: its name and its diagonal Gaussian in the prior's noise."""
-
-    name: str
-    mean: tuple[float, ...]
-    logvar: tuple[float, ...]
-
-
-@dataclass(frozen=True, kw_only=True, repr=False)
-class Manifest:
-    """The whole probabilistic model and the files it is made of. Fields as in docs/FORMAT.md."""
-
-    name: str
-    license: str
-    created_by: str
-    pair_id: str
-    opset: int
-    min_onnxruntime: str
-    image: ImageSpec
-    latent_size: int
-    prior: str
-    posterior: str
-    likelihood: Likelihood
-    graphs: Mapping[str, Mapping[str, ModelFile]]  # role -> precision -> file
-    golden: Mapping[str, Golden]  # precision -> golden vectors
-    card: tuple[ModelFile, ...]
-    training: Mapping[str, Any]
-    labels: tuple[Label, ...] = ()
-    calibration: Mapping[str, tuple[float, ...]] = field(default_factory=dict)  # method -> sorted scores, nats
-    format_version: int = FORMAT_VERSION
-    digest: str = field(default="", compare=False)  # sha256 of the file it was read from; not written
-
-    def to_json(self) -> str:
-        """The manifest as indented JSON; `parse` reads it back to an equal object."""
-        content = {
-            "format": FORMAT,
-            "format_version": self.format_version,
-            "name": self.name,
-            "license": self.license,
-            "created_by": self.created_by,
-            "pair_id": self.pair_id,
-            "opset": self.opset,
-            "min_onnxruntime": self.min_onnxruntime,
-            "image": asdict(self.image),
-            "latent": {"size": self.latent_size},
-            "prior": {"family": self.prior, **({"labels": list(map(asdict, self.labels))} if self.labels else {})},
-            "posterior": {"family": self.posterior},
-            "likelihood": written(self.likelihood),
-            "graphs": {
-                role: {precision: asdict(file) for precision, file in graph.items()}
-                for role, graph in self.graphs.items()
-            },
-            "golden": {
-                precision: {**asdict(golden.file), "tolerance": dict(golden.tolerance)}
-                for precision, golden in self.golden.items()
-            },
-            **({"calibration": dict(self.calibration)} if self.calibration else {}),
-            "card": [asdict(file) for file in self.card],
-            "training": dict(self.training),
-        }
-        return "{\n" + ",\n".join(f'  "{key}": {_indented(key, value)}' for key, value in content.items()) + "\n}\n"
-
-    @property
-    def files(self) -> tuple[ModelFile, ...]:
-        """Every file that the manifest names."""
-        graphs = (file for graph in self.graphs.values() for file in graph.values())
-        return (*graphs, *(golden.file for golden in self.golden.values()), *self.card)
-
-    @property
-    def scores(self) -> tuple[str, ...]:
-        """The methods of `VAE.score` that the model has: complexity is of binary pixels, faults need a detector."""
-        lacks = {"complexity"} if not self.likelihood.binary else set()
-        lacks |= {"faults"} if DETECTOR not in self.graphs else set()
-        return tuple(method for method in SCORES if method not in lacks)
-
-    @property
-    def precisions(self) -> tuple[str, ...]:
-        """The precisions that the model can be opened in."""
-        return tuple(self.golden)
-
-    def __repr__(self) -> str:
-        shape, graphs = "x".join(map(str, self.image.shape)), ", ".join(self.graphs)
-        families = f"{self.prior} prior, {self.likelihood.family}"
-        return f"<Manifest {self.name!r}: images {shape}, latent {self.latent_size}, {families}; {graphs}>"
 
 
 def read(folder: Path, *, digest: str | None = None) -> Manifest:
@@ -192,14 +84,6 @@ def digest_of(folder: Path) -> str:
         return ""
 
 
-def _indented(key: str, value: Any) -> str:
-    """A value of the outermost object, a key or number a line; the thousands of scores of a calibration on one."""
-    if key != "calibration":
-        return json.dumps(value, indent=2, allow_nan=False).replace("\n", "\n  ")
-    lines = (f'    "{name}": {json.dumps(scores, allow_nan=False)}' for name, scores in value.items())
-    return "{\n" + ",\n".join(lines) + "\n  }"
-
-
 def parse(text: str, where: str = FILE_NAME) -> Manifest:
     """Check every key, type and value of a manifest's text; anything unknown is a ManifestError."""
     return _parse(read_object(text, where))
@@ -215,8 +99,9 @@ def _parse(top: Reader) -> Manifest:
         )
     latent, prior, posterior = top.object("latent"), top.object("prior"), top.object("posterior")
     latent_size = latent.size("size")
-    family, training = prior.choice("family", tuple(ROLES)), top.get("training", dict)
-    graphs = _graphs(top.object("graphs"), ROLES[family])
+    family, training = prior.choice("family", tuple(PRIORS)), top.get("training", dict)
+    roles = ("encoder", "decoder", *PRIORS[family].graphs(latent_size))
+    graphs = _graphs(top.object("graphs"), roles)
     likelihood = read_likelihood(top.object("likelihood"), version)
     manifest = Manifest(
         name=top.matching("name", r"[A-Za-z0-9_.-]{1,100}", "at most 100 letters, digits, '.', '-' and '_'"),
@@ -283,9 +168,9 @@ def _labels(prior: Reader, latent_size: int) -> tuple[Label, ...]:
 
 def _calibration(reader: Reader, version: int) -> Mapping[str, tuple[float, ...]]:
     """Scores by method; also of methods that this reader does not know, from version 2 on."""
-    known = (*SCORES, *TILED)
     if version == 1:
-        names = [name for name in known if name in reader]
+        tiled = tuple(f"{name}_tiled" for name in SCORES_1)  # the highest score of a picture's windows
+        names = [name for name in (*SCORES_1, *tiled) if name in reader]
     else:
         names = [name for name in reader if re.fullmatch(SCORE_NAME, name)]
     scores = {name: reader.sorted_numbers(name, CALIBRATION_LIMIT) for name in names}

@@ -25,7 +25,7 @@ from vae_runtime.maths.conformal import (
     thinned,
 )
 from vae_runtime.model import manifest as manifests
-from vae_runtime.model.names import SCORES
+from vae_runtime.model.scores import SCORES
 
 
 def test_p_values_are_counted():

@@ -165,7 +165,7 @@ def test_results_do_not_depend_on_how_much_a_big_call_holds(folder, monkeypatch)
     whole = *vae.elbo(x, samples=7)[:3], vae.score(x), vae.anomaly_map(x, window=1)
     monkeypatch.setattr(runtime, "NUMBERS_AT_ONCE", 12)
     small = VAE.load(folder, threads=1)
-    assert small._at_once == 2 and vae._at_once == 1024
+    assert small._model.at_once == 2 and vae._model.at_once == 1024
     parts = *small.elbo(x, samples=7)[:3], small.score(x), small.anomaly_map(x, window=1)
     for one, other in zip(whole, parts, strict=True):
         np.testing.assert_array_equal(one, other)

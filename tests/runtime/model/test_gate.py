@@ -29,11 +29,7 @@ SHIPPED = [
 
 def check(folder, role, content):
     manifest = manifests.read(folder)
-    shape, latent_size = manifest.image.shape, manifest.latent_size
-    decoded, version = manifest.likelihood.decoded, manifest.format_version
-    return folders.check_role(
-        content, f"{role}.onnx", role, shape, latent_size, manifest.pair_id, decoded=decoded, version=version
-    )
+    return folders.check_role(content, f"{role}.onnx", role, manifest)
 
 
 def same(read, expected):

@@ -54,13 +54,13 @@ def test_a_check_that_would_take_too_long_is_refused(folder, monkeypatch):
 
 def test_the_work_of_a_check_grows_with_images_draws_and_graphs():
     graphs = {"encoder": Footprint(0, 0, 1000, 1), "decoder": Footprint(0, 0, 10, 1)}
-    one = replay_work(graphs, (1, 2, 3), 2, 1, 1, 1)
+    one = replay_work(graphs, (1, 2, 3), 2, 1, 1)
     dearer = {**graphs, "encoder": Footprint(0, 0, 1001, 1)}
     # Replayed three times, and on one thread and on several in batches of 1, of 2, 3 and 5.
-    assert replay_work(dearer, (1, 2, 3), 2, 1, 1, 1) == one + 3 + 2
-    assert replay_work(dearer, (1, 2, 3), 2, 5, 1, 1) == replay_work(graphs, (1, 2, 3), 2, 5, 1, 1) + 5 * (3 + 2 * 4)
-    assert replay_work({**graphs, "detector": Footprint(0, 0, 7, 1)}, (1, 2, 3), 2, 1, 1, 1) == one + 7 * (1 + 2)
-    assert replay_work(graphs, (1, 2, 3), 2, 1, 2, 1) > one
+    assert replay_work(dearer, (1, 2, 3), 2, 1, 1) == one + 3 + 2
+    assert replay_work(dearer, (1, 2, 3), 2, 5, 1) == replay_work(graphs, (1, 2, 3), 2, 5, 1) + 5 * (3 + 2 * 4)
+    assert replay_work({**graphs, "detector": Footprint(0, 0, 7, 1)}, (1, 2, 3), 2, 1, 1) == one + 7 * (1 + 2)
+    assert replay_work(graphs, (1, 2, 3), 2, 1, 2) > one
 
 
 def bomb(count):

@@ -157,7 +157,7 @@ def test_a_child_of_a_fork_runs_its_model_though_another_took_its_place(folder, 
 def test_files_that_are_held_for_children_are_let_go_with_the_model(folder):
     before = len(os.listdir("/proc/self/fd"))
     vae = VAE.load(folder, threads=1)
-    held = [vae._encoder, vae._decoder]
+    held = [vae._model.encoder, vae._model.decoder]
     assert len(os.listdir("/proc/self/fd")) == before + len(held)
     del vae, held
     assert len(os.listdir("/proc/self/fd")) == before

@@ -9,7 +9,7 @@ from PIL import Image, ImageOps
 
 from tests.support.commands import vae_
 from vae_runtime import VAE, ImageSpec, InputError, from_uint8, read_images, score_tiled, to_uint8, write_image
-from vae_runtime.model.names import SCORES
+from vae_runtime.model.scores import SCORES
 from vae_runtime.pictures import tiling
 from vae_runtime.pictures.reading import open_picture
 from vae_runtime.pictures.tiling import Mosaic

@@ -54,6 +54,10 @@ class Likelihood(nn.Module, ABC):
         """The same family with another sigma."""
         raise TypeError(f"a {self.name} likelihood has no sigma")
 
+    def decoded(self, logits: Tensor) -> dict[str, Tensor]:
+        """What an exported decoder gives, by name: the mean image, and what else `to_runtime` computes from."""
+        return {"images": self.mean_image(logits)}
+
     @abstractmethod
     def to_runtime(self) -> RuntimeLikelihood:
         """The same family with the same parameters, as the runtime computes it and a manifest has it."""
@@ -84,6 +88,9 @@ class Bernoulli(Likelihood):
         For grey x in (0, 1) this is the cross-entropy that texts train on, not a normalised density.
         """
         return (images * logits - F.softplus(logits)).flatten(1).sum(1)
+
+    def decoded(self, logits: Tensor) -> dict[str, Tensor]:
+        return {"images": self.mean_image(logits), "logits": logits}
 
     def to_runtime(self) -> RuntimeLikelihood:
         return RuntimeBernoulli()
