@@ -58,8 +58,6 @@ def score(
       vae score photos/ --format csv > scores.csv
     """
 
-    from ..model.scores import require_score
-
     require_stdout("the scores go there: leave it open, or send it to a file with >")
     _check_flags(images, rate, two_sided, exit_code, maps, skip_existing)
     vae = model.open()

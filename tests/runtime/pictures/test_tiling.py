@@ -109,7 +109,7 @@ def test_tiled_scores_and_the_map_are_those_of_the_windows_in_plain_numpy(root, 
 def test_every_window_is_encoded_and_decoded_once_for_all_scores_and_the_map(root, large, monkeypatch):
     vae, rows = VAE.load(root / "artifacts" / "mnist", threads=1), {"encoder": 0, "decoder": 0}
     for role in rows:
-        session = getattr(vae, f"_{role}")
+        session = getattr(vae._model, role)
 
         def run(array, *arguments, role=role, usual=session.run, **options):
             rows[role] += len(array)
