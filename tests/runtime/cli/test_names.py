@@ -1,4 +1,4 @@
-"""Names and texts that others chose: a terminal gets nothing of them but what can be printed, programs get them whole."""
+"""Names and texts that others chose: a terminal gets of them what can be printed alone, programs get them whole."""
 
 import csv
 import dataclasses

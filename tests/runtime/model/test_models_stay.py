@@ -60,11 +60,14 @@ def test_the_built_in_model_is_copied_and_never_written(good, root, tmp_path):
     assert manifests.read(tmp_path / "copy").calibration and contents(built_in) == before
 
 
-def test_the_built_in_model_does_not_take_the_place_of_ones_own(folder, good):
+def test_the_built_in_model_does_not_take_the_place_of_ones_own(folder, good, root):
     """What README's table and two messages once advised: it replaced one's own model by MNIST."""
     before = contents(folder)
     error = vae_("calibrate", good, "-o", folder, code=2).stderr
-    assert "'ppca' (0123456789abcdef)" in error and f"'mnist' ({manifests.read(root / 'artifacts' / 'mnist').pair_id})" in error and "add --replace" in error
+    built_in = manifests.read(root / "artifacts" / "mnist")
+    assert (
+        "'ppca' (0123456789abcdef)" in error and f"'mnist' ({built_in.pair_id})" in error and "add --replace" in error
+    )
     assert contents(folder) == before
     advised = re.search(r"to calibrate that one, vae (.*);", error)
     vae_(*shlex.split(advised[1]))

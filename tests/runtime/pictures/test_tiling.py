@@ -109,7 +109,7 @@ def test_tiled_scores_and_the_map_are_those_of_the_windows_in_plain_numpy(root, 
 def test_every_window_is_encoded_and_decoded_once_for_all_scores_and_the_map(root, large, monkeypatch):
     vae, rows = VAE.load(root / "artifacts" / "mnist", threads=1), {"encoder": 0, "decoder": 0}
     for role in rows:
-        session = getattr(vae, f"_{role}")
+        session = getattr(vae._model, role)
 
         def run(array, *arguments, role=role, usual=session.run, **options):
             rows[role] += len(array)
@@ -157,11 +157,11 @@ def test_what_cannot_be_tiled_is_an_input_error(root, tmp_path):
 
 
 def test_false_alarms_of_tiled_pictures_have_a_calibration_of_their_own(root, large):
-    model, noise = large / "model", large / "noise.png"
-    write_image(noise, np.random.default_rng(0).integers(0, 2, (1, 84, 112)).astype(np.float32))
+    model, white = large / "model", large / "white.png"
+    write_image(white, np.ones((1, 84, 112), np.float32))
     vae_("calibrate", large / "normal", "-m", root / "artifacts" / "mnist", "-o", model, "--tile")
     assert set(VAE.load(model).manifest.calibration) == {f"{method}_tiled" for method in SCORES if method != "faults"}
-    arguments = ("score", noise, "-m", model, "--false-alarm-rate", 0.1)
+    arguments = ("score", white, "-m", model, "--false-alarm-rate", 0.1)
     result = vae_(*arguments, "--tile", "--exit-code", code=10)
     assert "ANOMALOUS" in result.stdout and "0.0833" in result.stdout  # 1 / 12
     assert "it is for elbo_tiled" in vae_(*arguments, code=2).stderr
