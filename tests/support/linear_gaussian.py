@@ -7,6 +7,7 @@ and the true posterior is one that an encoder can say.
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +19,7 @@ from vae_runtime.maths.likelihood import Gaussian
 from vae_runtime.maths.noise import standard_normal
 from vae_runtime.model.folder import stamps
 from vae_runtime.model.golden import GoldenVectors
-from vae_runtime.model.manifest import Golden, Manifest
+from vae_runtime.model.manifest import FORMAT_VERSION, Golden, Manifest
 from vae_runtime.model.writing import describe, write_model
 from vae_runtime.spec import ImageSpec
 
@@ -105,12 +106,12 @@ class LinearGaussian(NamedTuple):
         prior = _log_normal(z, 0.0, np.zeros(LATENTS))
         return self._log_likelihood(images, z) + prior - _log_normal(z, mean, logvar)
 
-    def write(self, folder: Path, **changes: object) -> Path:
-        """Write it as a model folder; `changes` replace fields of the manifest."""
+    def write(self, folder: Path, *, version: int = FORMAT_VERSION, **changes: object) -> Path:
+        """Write it as a model folder of a format version; `changes` replace fields of the manifest."""
         encode = self.weights / self.precision
         graphs = {
             "encoder": _graph(
-                "encoder",
+                stamps("encoder", PAIR_ID, version),
                 [
                     helper.make_node("Reshape", ["images", "flat"], ["x"]),
                     helper.make_node("Gemm", ["x", "encode", "encode_bias"], ["mean"]),
@@ -127,7 +128,7 @@ class LinearGaussian(NamedTuple):
                 },
             ),
             "decoder": _graph(
-                "decoder",
+                stamps("decoder", PAIR_ID, version),
                 [
                     helper.make_node("Gemm", ["z", "decode", "decode_bias"], ["x"]),
                     helper.make_node("Reshape", ["x", "shape"], ["images"]),
@@ -142,7 +143,7 @@ class LinearGaussian(NamedTuple):
             ),
         }
         contents = {f"{role}.onnx": graph for role, graph in graphs.items()}
-        contents["golden.npz"] = self.golden().to_bytes()
+        contents["golden.npz"] = self.golden().to_bytes() if version > 1 else in_version_1(self.golden())
         fields: dict = {
             "name": "ppca",
             "license": "Apache-2.0",
@@ -164,6 +165,7 @@ class LinearGaussian(NamedTuple):
             },
             "card": (),
             "training": {},
+            "format_version": version,
         }
         write_model(folder, Manifest(**{**fields, **changes}), contents)
         return folder
@@ -175,16 +177,28 @@ def _log_normal(x: np.ndarray, mean: np.ndarray | float, logvar: np.ndarray) -> 
     return -0.5 * (squares + logvar + np.log(2 * np.pi)).sum(axis=1)
 
 
-def _graph(role: str, nodes: list, inputs: dict, outputs: dict, weights: dict) -> bytes:
+def in_version_1(golden: GoldenVectors) -> bytes:
+    """Golden vectors as format version 1 has them: of all scores the elbo's alone, as `score`."""
+    arrays = {name: array for name, array in golden.arrays.items() if not name.startswith("score_")}
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays, score=golden.scores["elbo"])
+    return buffer.getvalue()
+
+
+def _graph(metadata: dict, nodes: list, inputs: dict, outputs: dict, weights: dict) -> bytes:
     def values(tensors: dict) -> list:
         return [
             helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", *shape]) for name, shape in tensors.items()
         ]
 
     graph = helper.make_graph(
-        nodes, role, values(inputs), values(outputs), [numpy_helper.from_array(w, name) for name, w in weights.items()]
+        nodes,
+        "graph",
+        values(inputs),
+        values(outputs),
+        [numpy_helper.from_array(w, name) for name, w in weights.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
-    helper.set_model_props(model, stamps(role, PAIR_ID))
+    helper.set_model_props(model, metadata)
     onnx.checker.check_model(model, full_check=True)
     return model.SerializeToString()

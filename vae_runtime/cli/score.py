@@ -6,7 +6,7 @@ import click
 
 from ..console import say
 from ..errors import InputError
-from ..model.scores import SCORES
+from ..model.scores import SCORES, require_score
 from .inputs import Inputs
 from .maps import score_batches, score_windows
 from .options import Many, ModelChoice, images_argument, many_options, model_options

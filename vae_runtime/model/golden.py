@@ -67,6 +67,8 @@ class GoldenVectors(NamedTuple):
         """Read what `to_bytes` gave, or an archive of version 1; others, or a compressed one, are an ArraysError."""
         arrays = read_npz(content, len(content), stored=True)
         if version == 1:
+            if later := [name for name in arrays if name.startswith(SCORE)]:
+                raise ArraysError(f"{later[0][:100]!a} is no array of version 1")
             arrays = {(SCORE + "elbo" if name == "score" else name): array for name, array in arrays.items()}
         scores = {name: array for name, array in arrays.items() if re.fullmatch(SCORE + SCORE_NAME, name)}
         others = arrays.keys() - scores.keys()
