@@ -30,12 +30,12 @@ NUMBERS = """async ([seeds, samples]) => {
     const { opened } = await import("./main.js");
     const { standardNormal } = await import("./vae/maths/noise.js");
     const vae = await opened;
-    const found = [];
+    const drawn = [];
     for (const seed of seeds) {
         const eps = standardNormal(samples, vae.latentSize, { seed });
-        found.push([Array.from(eps), Array.from(await vae.sample(samples, { seed }))]);
+        drawn.push([Array.from(eps), Array.from(await vae.sample(samples, { seed }))]);
     }
-    return found;
+    return drawn;
 }"""
 TIMES = """async ([decodes]) => {
     const { opened } = await import("./main.js");
@@ -70,7 +70,7 @@ def _measured(chromium: Any, address: str, vae: VAE) -> str:
             ready(page)
             seconds.append(time.perf_counter() - begin)
     with tab(chromium, address) as page:
-        found = ready(page).evaluate(NUMBERS, [list(SEEDS), SAMPLES])
+        drawn = ready(page).evaluate(NUMBERS, [list(SEEDS), SAMPLES])
         script = np.median(page.evaluate(TIMES, [DECODES])[20:])
     z = vae.prior.from_noise(standard_normal(1, vae.latent_size, seed=0), batch_size=1)
     native = []
@@ -78,7 +78,7 @@ def _measured(chromium: Any, address: str, vae: VAE) -> str:
         begin = time.perf_counter()
         vae.decode(z)
         native.append(1e3 * (time.perf_counter() - begin))
-    differences = [_differences(vae, seed, *numbers) for seed, numbers in zip(SEEDS, found, strict=True)]
+    differences = [_differences(vae, seed, *numbers) for seed, numbers in zip(SEEDS, drawn, strict=True)]
     ulp, level = (np.concatenate(part) for part in zip(*differences, strict=True))
     lines = [
         f"first sample on the screen {np.median(seconds):.2f} s after an empty profile opens the page (of {LOADS})",

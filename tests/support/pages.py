@@ -73,8 +73,8 @@ def browser():
 @contextlib.contextmanager
 def tab(opened, address, *, errors=(), **context):
     """A page of a fresh profile, at an address. A request that leaves the host fails, and an error but for `errors`."""
-    found = opened.new_context(**{"viewport": {"width": 1280, "height": 900}, **context})
-    page = found.new_page()
+    profile = opened.new_context(**{"viewport": {"width": 1280, "height": 900}, **context})
+    page = profile.new_page()
     wrong = []
     host = address.split("#")[0]
 
@@ -99,7 +99,7 @@ def tab(opened, address, *, errors=(), **context):
         yield page
         assert not wrong, wrong
     finally:
-        found.close()
+        profile.close()
 
 
 def ready(page):
