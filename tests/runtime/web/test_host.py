@@ -49,41 +49,41 @@ def seed_of(value):
 
 def test_a_seed_gives_the_same_noise_as_in_python():
     cases = [(0, 0, 40), (1, 7, 2), (2**32, 2**40, 3), (2**53 + 1, 5, 64), (2**64 - 1, 2**64 - 4, 1)]
-    found = asked(
+    answers = asked(
         *(
             ("maths/noise", "standardNormal", 50, size, {"seed": seed_of(s), "start": seed_of(i)})
             for s, i, size in cases
         )
     )
-    for (seed, start, size), numbers in zip(cases, found, strict=True):
+    for (seed, start, size), numbers in zip(cases, answers, strict=True):
         expected = standard_normal(50, size, seed=seed, start=start).reshape(-1)
         np.testing.assert_array_max_ulp(np.float32(numbers), expected, maxulp=1)
 
 
 def test_a_seed_gives_the_same_labels_as_in_python():
     starts = (2**63, 2**64 - 2**62 - 100, 2**64 - 100)  # the second crosses the end of elements, the third of samples
-    found = asked(
+    answers = asked(
         *(("maths/noise", "uniformChoice", 200, 10, {"seed": 3, "start": seed_of(start)}) for start in starts)
     )
-    assert found == [uniform_choice(200, 10, seed=3, start=start).tolist() for start in starts]
+    assert answers == [uniform_choice(200, 10, seed=3, start=start).tolist() for start in starts]
 
 
 @pytest.mark.parametrize("seed", [-1, 0.5, 2**53, {"BigInt": str(2**64)}, "1", None, True])
 def test_a_seed_that_is_no_whole_number_is_refused(seed):
-    found, start = asked(
+    seeded, started = asked(
         ("maths/noise", "standardNormal", 1, 2, {"seed": seed}),
         ("maths/noise", "standardNormal", 1, 2, {"seed": 0, "start": seed}),
     )
-    assert found.startswith("InputError: seed is") and start.startswith("InputError: start is")
+    assert seeded.startswith("InputError: seed is") and started.startswith("InputError: start is")
 
 
 @pytest.mark.parametrize("count", [-1, 0.5, 2**31, "1", None, True])
 def test_a_count_that_is_no_whole_number_is_refused(count):
-    found = asked(
+    answers = asked(
         ("maths/noise", "standardNormal", count, 2, {"seed": 0}),
         ("maths/noise", "standardNormal", 1, count, {"seed": 0}),
     )
-    assert found[0].startswith("InputError: n is") and found[1].startswith("InputError: size is")
+    assert answers[0].startswith("InputError: n is") and answers[1].startswith("InputError: size is")
 
 
 def test_densities_are_those_of_python():
@@ -111,16 +111,16 @@ def test_likelihoods_are_those_of_python_also_where_the_decoder_is_sure(name):
     parameters = {"Gaussian": [0.08]}.get(name, [])
     needs = {"Bernoulli": {"logits": logits}}.get(name, {"images": p})
     made = {"new": ["maths/likelihood", name, *parameters]}
-    (found,) = asked(("maths/likelihood", "logLikelihood", made, x, 0, needs, 0, x.size))
+    (nats,) = asked(("maths/likelihood", "logLikelihood", made, x, 0, needs, 0, x.size))
     expected = getattr(likelihood, name)(*parameters).log_prob(x, *needs.values())
-    assert found == pytest.approx(float(expected), rel=1e-7)
+    assert nats == pytest.approx(float(expected), rel=1e-7)
 
 
 def test_a_bernoulli_is_exact_where_a_probability_would_be_0_or_1():
     x, logits = np.float32([0, 1, 1, 0]), np.float32([30, -300, 300, -30])
     made = {"new": ["maths/likelihood", "Bernoulli"]}
-    found = asked(*(("maths/likelihood", "logLikelihood", made, x, i, {"logits": logits}, i, 1) for i in range(4)))
-    assert found == pytest.approx([-30 - math.exp(-30), -300, 0, -math.exp(-30)], rel=1e-12)
+    answers = asked(*(("maths/likelihood", "logLikelihood", made, x, i, {"logits": logits}, i, 1) for i in range(4)))
+    assert answers == pytest.approx([-30 - math.exp(-30), -300, 0, -math.exp(-30)], rel=1e-12)
 
 
 def test_the_code_length_and_the_p_values_are_those_of_python():
@@ -140,20 +140,20 @@ def test_the_code_length_and_the_p_values_are_those_of_python():
 def test_p_values_are_the_same_doubles_so_that_verdicts_are():
     asks = [(n, k) for n in (6, 99, 331, 332, 999, 1999) for k in (0, n // 3, (n + 1) * 29 // 100 - 1, n)]
     known = {n: np.arange(n).astype(float).tolist() for n, _ in asks}
-    found = asked(*(("maths/conformal", "conformalPValue", n - k - 0.5, known[n]) for n, k in asks))
-    assert found == [(1 + k) / (1 + n) for n, k in asks]
-    assert found == [float(conformal.conformal_p_values(n - k - 0.5, known[n])) for n, k in asks]
+    answers = asked(*(("maths/conformal", "conformalPValue", n - k - 0.5, known[n]) for n, k in asks))
+    assert answers == [(1 + k) / (1 + n) for n, k in asks]
+    assert answers == [float(conformal.conformal_p_values(n - k - 0.5, known[n])) for n, k in asks]
 
 
 def test_paths_and_smoothed_maps_are_those_of_python():
     a, b = standard_normal(2, 6, seed=2)
     for name, path in (("linear", paths.linear), ("spherical", paths.spherical)):
-        found = asked(*(("maths/paths", name, a, end, t) for end in (b, -a, a * 2) for t in (0, 0.25, 1)))
+        answers = asked(*(("maths/paths", name, a, end, t) for end in (b, -a, a * 2) for t in (0, 0.25, 1)))
         expected = np.concatenate([path(a, end, 5)[[0, 1, 4]] for end in (b, -a, a * 2)])
-        np.testing.assert_array_max_ulp(np.float32(found), expected, maxulp=1)
+        np.testing.assert_array_max_ulp(np.float32(answers), expected, maxulp=1)
     maps = standard_normal(2, 7 * 9, seed=3).reshape(2, 7, 9)
-    (found,) = asked(("maths/smoothing", "windowMeans", maps, 7, 9, 5))
-    np.testing.assert_allclose(np.float32(found).reshape(maps.shape), smoothing.window_means(maps, 5), atol=1e-6)
+    (smoothed,) = asked(("maths/smoothing", "windowMeans", maps, 7, 9, 5))
+    np.testing.assert_allclose(np.float32(smoothed).reshape(maps.shape), smoothing.window_means(maps, 5), atol=1e-6)
 
 
 def test_the_pixel_map_is_that_of_python_both_ways():
@@ -188,14 +188,14 @@ def test_a_picture_is_fitted_to_the_last_bit_as_in_python(mode, tmp_path):
         picture = read_picture(tmp_path / "x.png")
         expected.append(fit_picture(picture, ImageSpec(**{**spec, "shape": tuple(spec["shape"])})))
         calls.append(("pictures/fitting", "fitPicture", {"width": size[0], "height": size[1], "data": colours}, spec))
-    for spec, found, wanted in zip(specs, asked(*calls), expected, strict=True):
-        assert found == wanted.reshape(-1).tolist(), spec
+    for spec, pixels, wanted in zip(specs, asked(*calls), expected, strict=True):
+        assert pixels == wanted.reshape(-1).tolist(), spec
 
 
 def test_sha256_needs_no_help_of_the_browser():
     contents = [_random_bytes((n,)) for n in (0, 1, 55, 56, 63, 64, 65, 1000)]
-    found = asked(*(("model/integrity", "digestOf", content) for content in contents))
-    assert [bytes(digest) for digest in found] == [hashlib.sha256(content.tobytes()).digest() for content in contents]
+    answers = asked(*(("model/integrity", "digestOf", content) for content in contents))
+    assert [bytes(digest) for digest in answers] == [hashlib.sha256(content.tobytes()).digest() for content in contents]
 
 
 def _random_bytes(shape, seed=0):
@@ -207,8 +207,8 @@ MANIFEST = (ROOT / "artifacts" / "mnist-conditional" / "manifest.json").read_tex
 
 def test_the_shipped_manifests_are_read():
     for folder in (ROOT / "artifacts").iterdir():
-        (found,) = asked(("model/manifest", "parseManifest", (folder / "manifest.json").read_text()))
-        assert found["scores"] == ["elbo", "reconstruction", "kl", "complexity"]
+        (manifest,) = asked(("model/manifest", "parseManifest", (folder / "manifest.json").read_text()))
+        assert manifest["scores"] == ["elbo", "reconstruction", "kl", "complexity"]
 
 
 DAMAGE = [
@@ -255,14 +255,14 @@ def test_a_manifest_that_is_not_of_the_format_is_refused():
         inner[last] = value
         texts.append(json.dumps(manifest))
     answers = asked(*(("model/manifest", "parseManifest", text) for text in texts))
-    for found, (place, value) in zip(answers, DAMAGE, strict=True):
-        assert isinstance(found, str) and found.startswith("ManifestError: "), (place, value, found)
+    for said, (place, value) in zip(answers, DAMAGE, strict=True):
+        assert isinstance(said, str) and said.startswith("ManifestError: "), (place, value, said)
 
 
 def test_calibrations_of_scores_that_this_reader_does_not_know_are_none_of_its_business():
     manifest = {**json.loads(MANIFEST), "calibration": {"elbo": [1, 2], "typicality_tiled": [0.5]}}
-    (found,) = asked(("model/manifest", "parseManifest", json.dumps(manifest)))
-    assert found["scores"] == ["elbo", "reconstruction", "kl", "complexity"]
+    (manifest,) = asked(("model/manifest", "parseManifest", json.dumps(manifest)))
+    assert manifest["scores"] == ["elbo", "reconstruction", "kl", "complexity"]
 
 
 def test_no_json_and_a_web_page_are_refused_with_a_sentence():
@@ -299,12 +299,12 @@ console.log(JSON.stringify({
     command = [NODE, "--input-type=module", "-e", script, tmp_path / "model", json.dumps(x.reshape(-1).tolist())]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
-    np.testing.assert_allclose(found["score"], vae.score(x), rtol=1e-5)
-    np.testing.assert_allclose(found["map"], vae.anomaly_map(x, window=3).reshape(-1), rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(found["iwae"], vae.elbo(x, samples=5, start=2).iwae, rtol=1e-5)
-    assert found["none"] == 0
+    answers = json.loads(done.stdout)
+    np.testing.assert_allclose(answers["score"], vae.score(x), rtol=1e-5)
+    np.testing.assert_allclose(answers["map"], vae.anomaly_map(x, window=3).reshape(-1), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(answers["iwae"], vae.elbo(x, samples=5, start=2).iwae, rtol=1e-5)
+    assert answers["none"] == 0
     for sentence, part in zip(
-        found["told"], ("n is 2.5", "window is 4", "samples is 0", "outside [0, 1]"), strict=True
+        answers["told"], ("n is 2.5", "window is 4", "samples is 0", "outside [0, 1]"), strict=True
     ):
         assert part in sentence

@@ -44,8 +44,8 @@ def test_the_golden_vectors_pass(name, precision, engine):
 @pytest.mark.parametrize("name", ["mnist-2d", "mnist-mlp"])
 def test_the_small_engine_passes_them_for_models_of_dense_layers(name, precision):
     (report,) = node("verify", ROOT / "artifacts" / name, "--engine", "dense", "--precision", precision)
-    found = {check["tensor"]: check["difference"] for check in report["tensors"]}
-    assert report["passed"] and max(found[name] for name in ("mean", "logvar", "images")) < 2e-6, found
+    differences = {check["tensor"]: check["difference"] for check in report["tensors"]}
+    assert report["passed"] and max(differences[name] for name in ("mean", "logvar", "images")) < 2e-6, differences
 
 
 @pytest.mark.parametrize("name", ["mnist-2d", pytest.param("mnist", marks=packages)])
@@ -128,8 +128,8 @@ def test_samples_codes_and_scores_are_those_of_python(engine, tmp_path):
     codes = node("encode", model, *paths, "--engine", engine)
     np.testing.assert_allclose([line["mean"] for line in codes], vae.encode(expected).mean, atol=1e-5)
     for method in ("elbo", "reconstruction", "kl", "complexity"):
-        found = node("score", model, *paths, "--engine", engine, "--method", method)
-        np.testing.assert_allclose([line["score"] for line in found], vae.score(expected, method=method), atol=1e-4)
+        lines = node("score", model, *paths, "--engine", engine, "--method", method)
+        np.testing.assert_allclose([line["score"] for line in lines], vae.score(expected, method=method), atol=1e-4)
 
 
 @packages

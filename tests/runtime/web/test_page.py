@@ -179,8 +179,8 @@ def test_an_accessibility_checker_finds_nothing_and_nothing_is_wider_than_the_sc
             assert page.evaluate("document.documentElement.scrollWidth") == width
             for scheme in ("light", "dark"):
                 page.emulate_media(color_scheme=scheme)
-                found = page.evaluate("axe.run().then(({ violations }) => violations)")
-                assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in found] == []
+                violations = page.evaluate("axe.run().then(({ violations }) => violations)")
+                assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in violations] == []
 
 
 @pytest.mark.parametrize(

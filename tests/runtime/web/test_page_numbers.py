@@ -21,18 +21,18 @@ def test_every_seed_gives_the_latents_and_the_images_of_python(chromium, address
         const { opened } = await import(`./main.js`);
         const { standardNormal } = await import(`./vae/maths/noise.js`);
         const vae = await opened;
-        const found = [];
+        const drawn = [];
         for (const seed of seeds) {
             const z = await vae.sampleLatents(2, { seed });
             const eps = standardNormal(2, vae.latentSize, { seed });
-            found.push([eps, z, await vae.decode(z)].map((array) => Array.from(array)));
+            drawn.push([eps, z, await vae.decode(z)].map((array) => Array.from(array)));
         }
-        return found;
+        return drawn;
     }"""
     for name, vae in vaes.items():
         with tab(chromium, addresses[name]) as page:
-            found = ready(page).evaluate(code, [name, list(SEEDS)])
-        for seed, (eps, z, images) in zip(SEEDS, found, strict=True):
+            drawn = ready(page).evaluate(code, [name, list(SEEDS)])
+        for seed, (eps, z, images) in zip(SEEDS, drawn, strict=True):
             expected = standard_normal(2, vae.latent_size, seed=seed).reshape(-1)
             np.testing.assert_array_max_ulp(np.float32(eps), expected, maxulp=1)
             if not vae.labels:
@@ -67,13 +67,13 @@ def test_a_picture_gets_the_mean_and_the_scores_of_python(chromium, addresses, v
                 picture.save(tmp_path / file, **options)
                 page.set_input_files("#file", tmp_path / file)
                 page.locator("#picture-says", has_text=file).wait_for()
-                found = json.loads(downloaded(page, "#save-findings"))
+                saved = json.loads(downloaded(page, "#save-findings"))
                 image = read_images(tmp_path / file, vae.manifest.image)
                 posterior = vae.encode(image)
-                np.testing.assert_allclose(found["mean"], posterior.mean[0], atol=1e-4, err_msg=file)
-                np.testing.assert_allclose(found["sigma"], np.exp(posterior.logvar[0] / 2), atol=1e-4)
-                assert list(found["scores"]) == list(vae.manifest.scores)
-                for method, score in found["scores"].items():
+                np.testing.assert_allclose(saved["mean"], posterior.mean[0], atol=1e-4, err_msg=file)
+                np.testing.assert_allclose(saved["sigma"], np.exp(posterior.logvar[0] / 2), atol=1e-4)
+                assert list(saved["scores"]) == list(vae.manifest.scores)
+                for method, score in saved["scores"].items():
                     expected = vae.score(image, method=method)
                     assert score["nats"] == pytest.approx(expected[0], abs=1e-4), (file, method)
                     if vae.manifest.calibration:

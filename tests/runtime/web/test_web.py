@@ -163,14 +163,14 @@ def test_pictures_are_points_with_the_names_of_their_folders(package, tmp_path):
 def test_the_latents_of_a_flat_model_are_its_plane():
     vae = VAE.load(FLAT)
     mean, logvar = standard_normal(500, 2, seed=1) * np.float32([0.1, 2]), np.full((500, 2), -3, np.float32)
-    found = describe_latents(vae, Encoded("", Posterior(mean, logvar), (), np.zeros(500, np.int64)))
-    plane = found["plane"]
+    described = describe_latents(vae, Encoded("", Posterior(mean, logvar), (), np.zeros(500, np.int64)))
+    plane = described["plane"]
     assert plane["axes"] == [[1, 0], [0, 1]] and plane["centre"] == [0, 0] and plane["labels"] == []
     np.testing.assert_allclose(plane["points"], mean, atol=5e-4)
     assert np.abs(mean).max() <= plane["limit"] <= 1.05 * np.abs(mean).max() + 0.1
     kl = 0.5 * (mean.astype(float) ** 2 + np.exp(-3) + 3 - 1).mean(axis=0)
-    assert [slider["latent"] for slider in found["sliders"]] == [1, 0]
-    np.testing.assert_allclose([slider["kl"] for slider in found["sliders"]], kl[::-1], atol=1e-4)
+    assert [slider["latent"] for slider in described["sliders"]] == [1, 0]
+    np.testing.assert_allclose([slider["kl"] for slider in described["sliders"]], kl[::-1], atol=1e-4)
 
 
 def test_the_plane_of_many_latents_has_the_directions_of_most_variance():
@@ -178,13 +178,13 @@ def test_the_plane_of_many_latents_has_the_directions_of_most_variance():
     directions = np.linalg.qr(standard_normal(40, 40, seed=2))[0]
     scales = np.r_[5.0, 3.0, np.full(38, 0.1)]
     mean = np.float32(standard_normal(3500, 40, seed=3) * scales @ directions.T + 7)
-    found = describe_latents(vae, Encoded("", Posterior(mean, np.zeros_like(mean)), (), np.zeros(3500, np.int64)))
-    axes = np.array(found["plane"]["axes"])
+    described = describe_latents(vae, Encoded("", Posterior(mean, np.zeros_like(mean)), (), np.zeros(3500, np.int64)))
+    axes = np.array(described["plane"]["axes"])
     np.testing.assert_allclose(axes @ axes.T, np.eye(2), atol=1e-9)
     np.testing.assert_allclose(np.abs(axes @ directions)[:, :2], np.eye(2), atol=0.05)
-    np.testing.assert_allclose(found["plane"]["centre"], mean.mean(axis=0), atol=1e-4)
-    assert len(found["plane"]["points"]) == 1750  # every second one: more hide each other
-    for slider in found["sliders"]:
+    np.testing.assert_allclose(described["plane"]["centre"], mean.mean(axis=0), atol=1e-4)
+    assert len(described["plane"]["points"]) == 1750  # every second one: more hide each other
+    for slider in described["sliders"]:
         values = mean[:, slider["latent"]]
         assert slider["low"] <= values.min() + 0.01 and slider["high"] >= values.max() - 0.01
 

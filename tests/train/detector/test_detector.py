@@ -9,6 +9,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from click.testing import CliRunner
+from PIL import Image
 from scipy.ndimage import correlate1d
 from vae_export.pipeline import export
 from vae_train import checkpoint as checkpoints
@@ -22,6 +23,7 @@ from vae_train.detector.training import fit_detector
 from vae_train.models.networks import build
 
 from tests.project.test_end_to_end import small
+from tests.runtime.web.test_node import node, packages
 from tests.support.commands import vae_
 from vae_runtime import VAE, InputError, read_images, write_image
 from vae_runtime.cli import main
@@ -216,6 +218,19 @@ def test_the_command_scores_by_faults_and_draws_them(trained, tmp_path):
     assert [json.loads(row)["score_nats"] for row in rows.splitlines()] == expected.tolist()
     assert len(list((tmp_path / "maps").iterdir())) == 2
     assert "nats" in vae_("verify", "-m", model).stdout
+
+
+@packages
+def test_node_finds_the_same_faults(trained, tmp_path):
+    _, model = trained
+    (report,) = node("verify", model)
+    assert report["passed"]
+    image = Image.fromarray(textures(1, (1, 34, 45), seed=6)[0, 0])
+    image.save(tmp_path / "x.pgm")
+    (line,) = node("score", model, tmp_path / "x.pgm", "--method", "faults")
+    vae = VAE.load(model)
+    expected = vae.score(read_images(image, vae.manifest.image), method="faults")[0]
+    assert line["score"] == pytest.approx(expected, abs=1e-4)
 
 
 def test_a_shipped_model_carries_its_detector_and_is_exported_again(trained, tmp_path):

@@ -49,11 +49,10 @@ export function showPicture(vae, page, latent, walk) {
     paint($("rebuilt"), toBytes(rebuilt), vae.imageShape);
     const [low, high] = paintMap($("map"), map.values, vae.imageShape);
     $("map-caption").textContent = `Strange: ${low.toFixed(1)} to ${high.toFixed(1)} ${map.unit}`;
-    const rows = Object.entries(scores).map(([name, { nats, p }]) => [
-      `${name}: ${SCORES[name].says}`,
-      nats.toFixed(2),
-      p?.toPrecision(2) ?? "–",
-    ]);
+    const rows = Object.entries(scores).map(([name, { nats, p }]) => {
+      const { says, unit } = SCORES[name];
+      return [`${name}: ${says}${unit === "nats" ? "" : `, ${unit}`}`, nats.toFixed(2), p?.toPrecision(2) ?? "–"];
+    });
     fillTable($("scores"), rows);
     const { mean, sigma } = posterior;
     fillTable($("posterior"), page.sliders.map(({ latent: j }) => [`z ${j}`, mean[j].toFixed(3), sigma[j].toFixed(3)]));

@@ -84,6 +84,7 @@ export class Evidence {
  * images are strange, Float32Array [n * height * width]; window: over how many pixels it is smoothed.
  * @typedef {object} Score
  * @property {string} says what it measures, for people
+ * @property {string} unit of the number
  * @property {(manifest: { likelihood: { family: string }, graphs: object }) => boolean} isFor
  * @property {(evidence: Evidence) => Promise<Float64Array>} compute
  * @property {{ unit: string, window: number, compute(evidence: Evidence): Promise<Float32Array> }} [map]
@@ -92,6 +93,7 @@ export class Evidence {
 /** @type {Score} */
 const elbo = {
   says: "all of it",
+  unit: "nats",
   isFor: () => true,
   async compute(evidence) {
     const [likelihood, ratio] = [await evidence.logLikelihood(), await evidence.logRatio()];
@@ -102,6 +104,7 @@ const elbo = {
 /** @type {Score} */
 const reconstruction = {
   says: "what was not rebuilt",
+  unit: "nats",
   isFor: () => true,
   compute: async (evidence) => (await evidence.logLikelihood()).map((nats) => -nats),
   map: {
@@ -130,6 +133,7 @@ const reconstruction = {
 /** @type {Score} */
 const kl = {
   says: "how far the latent is from the others",
+  unit: "nats",
   isFor: () => true,
   compute: async (evidence) => (await evidence.logRatio()).map((nats) => -nats),
 };
@@ -137,6 +141,7 @@ const kl = {
 /** @type {Score} */
 const complexity = {
   says: "elbo less what any picture so complex takes",
+  unit: "nats",
   isFor: ({ likelihood }) => LIKELIHOODS[likelihood.family].binary,
   async compute(evidence) {
     const { images, model } = evidence;
@@ -146,7 +151,8 @@ const complexity = {
 
 /** @type {Score} */
 const faults = {
-  says: "the likeliest fault, log-odds",
+  says: "the likeliest fault",
+  unit: "log-odds",
   isFor: ({ graphs }) => "detector" in graphs,
   async compute(evidence) {
     const maps = await evidence.faults();
