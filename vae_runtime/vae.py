@@ -180,7 +180,7 @@ class VAE:
         """Score how strange images are, deterministic: float64 [batch], nats, higher is stranger; z = posterior mean.
 
         method: one of `manifest.scores`. "elbo" is -(log p(x|z) + log p(z) - log q(z|x)), minus the log importance
-        weight; `vae score --help` has a line for each.
+        weight; `vae score -h` has a line for each.
         """
         require_score(self.manifest, method, self._place)
         images = check_images(images, self.image_shape)

@@ -59,7 +59,7 @@ def test_a_shipped_model_equals_its_torch_checkpoint(artifact):
 def test_the_bounds_equal_torchs_with_the_same_noise(artifact):
     model, config = load_model(artifact / "checkpoint")
     images = likely_images(model, config, 40)
-    numbers, bound = torch_numbers(model, images, draws=16), VAE.load(artifact).elbo(images, samples=16)
+    numbers, bound = torch_numbers(model, images, draws=16, methods=()), VAE.load(artifact).elbo(images, samples=16)
     for name in ("log_likelihood", "kl", "iwae"):
         np.testing.assert_allclose(getattr(bound, name), getattr(numbers, name), atol=1e-3, rtol=0)
 

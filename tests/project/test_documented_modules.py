@@ -11,10 +11,12 @@ import pytest
 COMMAND = re.compile(r"python -m ((?:benchmarks|fuzz)(?:\.\w+)*)((?: +(?:-{1,2}\w|'|[\w./])[^\s`|)>#;]*(?:'[^']*')?)*)")
 NEEDS_MORE = {"fuzz.guided": "atheris"}
 
+HISTORY = ("CHANGELOG.md", "DECISIONS.md")  # these keep the names that things had
+
 
 def commands(root):
     """Module and arguments of each, once."""
-    pages = [*root.glob("*.md"), *root.glob("docs/*.md")]
+    pages = [page for page in (*root.glob("*.md"), *root.glob("docs/*.md")) if page.name not in HISTORY]
     code = [path for room in ("benchmarks", "fuzz", "vae_runtime") for path in (root / room).rglob("*.py")]
     texts = [path.read_text(encoding="utf-8") for path in [*pages, *code]]
     return sorted({(module, words.strip()) for text in texts for module, words in COMMAND.findall(text)})

@@ -13,6 +13,7 @@ _END = r"(?=`|$|\n|\. |\.$|; |, |\))"  # what ends a command in the middle of a 
 # Parts of messages that are filled in when they are said.
 PLACEHOLDERS = {
     "{run}": "RUN",
+    "{shlex.quote(str(outcome.folder))}": "RUN",
     "{shlex.quote(str(self._folder))}": "RUN",
     "{quoted}": "RUN",
     "{pictures}": "FOLDER",
