@@ -96,7 +96,7 @@ def test_the_runtimes_bounds_are_torchs(labelled, run):
     model, config = load_model(run)
     require_parity(compare(model, config, labelled))
     images = likely_images(model, config, 20)
-    numbers, elbo = torch_numbers(model, images, draws=8), labelled.elbo(images, samples=8)
+    numbers, elbo = torch_numbers(model, images, draws=8, methods=("elbo",)), labelled.elbo(images, samples=8)
     for name in ("log_likelihood", "kl", "iwae"):
         np.testing.assert_allclose(getattr(elbo, name), getattr(numbers, name), atol=1e-3, rtol=0)
 
