@@ -45,7 +45,7 @@ def card(manifest: Manifest, sizes: dict[str, int], parity: list[Parity]) -> str
     """Markdown with the front matter that model hubs read; sizes: bytes of its files."""
     training = manifest.training
     channels, height, width = manifest.image.shape
-    figures = [(label, form.format(training[key])) for key, label, form in _FIGURES if key in training]
+    figures = figures_of(training)
     measured = f"{training['test_images']:,} test images" if "test_images" in training else "no images: not evaluated"
     front = [
         "---",
@@ -95,6 +95,11 @@ def card(manifest: Manifest, sizes: dict[str, int], parity: list[Parity]) -> str
         "",
     ]
     return "\n".join([*front, *body])
+
+
+def figures_of(training: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What was measured, in the card's order: what it is, and the figure as text."""
+    return [(label, form.format(training[key])) for key, label, form in _FIGURES if key in training]
 
 
 def _code(name: object) -> str:

@@ -34,6 +34,7 @@ ROLES = {  # what a name in a command stands for
 }
 WRITTEN = ("-o", "--out")  # options whose value is a new name, unless it is the model's
 SHORTER = {  # so that a command takes a second
+    "train": ["--preset", "mlp-2d", "--minutes", "0.001", "--replace"],
     "fit": ["--dry-run"],
     "detector": ["--steps", "2"],
     "bench": ["--seconds", "0.001", "--threads", "1"],
@@ -52,6 +53,8 @@ def normal(command):
     for number in draws:
         arguments[number + 1] = "2"
     arguments = [_role(word, before) for before, word in itertools.pairwise(["", *arguments])]
+    if arguments[0] == "train" and "-o" in arguments:
+        arguments[arguments.index("-o") + 1] = "not/yet/there"
     if arguments[0] == "export" and "--replace" not in arguments and len(arguments) > 2:
         arguments[2] = "not/yet/there"
     return tuple(arguments)

@@ -107,7 +107,7 @@ def test_a_folder_is_trained_resumed_measured_exported_and_scored(parts):
     options = ("--size", "32x28", "--mode", "RGB", "--blocks", 1, "--widths", 4, "--widths", 6, "--latent-size", 4)
     options += ("--prior", "standard_normal", "--importance-share", 0, "--augment", "flip", "--batch-size", 16)
     result = train_("fit", "--preset", "conv", "--data", parts / "parts", *options, "--epochs", 3, "--out", run)
-    assert "60 pictures: 60 colour; 1 sizes, 50x40 to 50x40; 0 duplicates; 2 folders." in result.output
+    assert "60 pictures: 60 colour; 1 size, 50x40; 0 duplicates; 2 folders." in result.output
     assert str(parts) not in (run / "config.json").read_text() and str(parts) in (run / "data.json").read_text()
     train_("fit", "--resume", run, "--epochs", 4)
     figures = json.loads(train_("evaluate", run, "-k", 5, "--json").stdout)

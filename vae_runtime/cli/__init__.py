@@ -19,10 +19,10 @@ from .. import __version__
 from ..console import say
 from ..errors import VAEError
 from ..stopping import is_stopping, reader_left
-from . import verbs
+from . import extras, verbs
 from .usage import Group
 
-SOME_FAILED, BAD_INPUT, NO_BACKEND = 1, 2, 3
+SOME_FAILED, BAD_INPUT = 1, 2
 
 
 class _Group(Group):
@@ -41,6 +41,14 @@ class _Group(Group):
             with formatter.section(title):
                 formatter.write_dl([(name, item.get_short_help_str(limit)) for name, item in commands.items()])
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name, command, rest = super().resolve_command(ctx, args)
+        if name in verbs.EXTRAS and not (ctx.resilient_parsing or {*ctx.help_option_names} & {*rest}):
+            extras.require(verbs.EXTRAS[name], name)
+        return name, command, rest
+
     def invoke(self, ctx: click.Context) -> Any:
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(errors="backslashreplace")  # letters that the terminal's encoding has not
@@ -51,12 +59,11 @@ class _Group(Group):
                 return super().invoke(ctx)
         except BrokenPipeError:
             reader_left()
-        except ModuleNotFoundError as error:
-            extra = verbs.extra(ctx.invoked_subcommand or "")
-            if not extra:
+        except ModuleNotFoundError as error:  # of a data set or a device that not every use of a verb has
+            if ctx.invoked_subcommand not in verbs.EXTRAS:
                 raise
-            say(f"vae: error: {error.name} is not installed; install it with: pip install 'vae-runtime[{extra}]'")
-            sys.exit(NO_BACKEND)
+            say(f"vae: error: {error.name} is not installed; try: pip install 'vae-runtime[train]'")
+            sys.exit(extras.MissingExtra.exit_code)
         except (VAEError, OSError, MemoryError) as error:
             if not is_stopping():
                 say(f"vae: error: {_sentence(error)}")
@@ -66,7 +73,7 @@ class _Group(Group):
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="vae")
 def main() -> None:
-    """Sample, encode, reconstruct, interpolate and score images with a variational autoencoder, without torch.
+    """Make variational autoencoders, and run them anywhere.
 
     A folder given as input stands for the pictures in it, recursively; - is standard input or output. Results go to
     stdout, everything else to stderr. A file of results replaces one of an earlier run, and another file with

@@ -38,9 +38,10 @@ def bench(
     seconds: float,
     as_json: bool,
 ) -> None:
-    """Measure latency, throughput, loading and memory of a model here, and say how to run it.
+    """Measure latency, throughput, loading and memory here.
 
-    All lines are measured in turns, so that their ratios hold while the machine does other things too.
+    It ends with the way to run the model. All lines are measured in turns, so that their ratios hold while the machine
+    does other things too.
 
     \b
     Example:

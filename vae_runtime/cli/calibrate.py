@@ -11,7 +11,7 @@ import click
 from ..console import say
 from ..errors import InputError
 from .inputs import Inputs
-from .options import Many, ModelChoice, many_options, model_options
+from .options import Many, ModelChoice, images_argument, many_options, model_options
 
 if TYPE_CHECKING:
     from ..checks.thinning import Calibration
@@ -27,7 +27,7 @@ class _Target(NamedTuple):
 
 
 @click.command()
-@click.argument("images", nargs=-1, required=True)
+@images_argument
 @click.option("--tile", is_flag=True, help="For `vae score --tile`.")
 @click.option("-o", "--output", help="Folder for a calibrated copy.  [default: the model of -m itself]")
 @click.option("--replace", is_flag=True, help="With -o: in place of another model, which is lost.")
@@ -36,10 +36,11 @@ class _Target(NamedTuple):
 def calibrate(
     images: tuple[str, ...], tile: bool, output: str | None, replace: bool, many: Many, model: ModelChoice
 ) -> None:
-    """Score normal pictures that the model was not trained on, and keep their scores in the model.
+    """Give a model its false-alarm rates, from normal pictures.
 
-    `vae score --false-alarm-rate` then knows how rare a score is. n pictures allow rates down to 1 / (n + 1). Of very
-    many scores some are kept, evenly spaced, 5,000 or more of each method: rates hold, small ones may be gone.
+    Pictures that the model was not trained on are scored, and their scores kept in the model. `vae score
+    --false-alarm-rate` then knows how rare a score is. n pictures allow rates down to 1 / (n + 1). Of very many scores
+    some are kept, evenly spaced, 5,000 or more of each method: rates hold, small ones may be gone.
 
     The model of -m is calibrated where it is. The built-in one is not written: give -o for a calibrated copy of it.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from . import completion
 from .keeping import claim
 from .latents import read_latents
 from .making import made, write_pictures
@@ -13,12 +14,14 @@ from .unlike import say_built_in
 
 
 @click.command()
-@click.argument("latents")
+@click.argument("latents", shell_complete=completion.file)
 @output_option("One file an image as DIR/ or img-%04d.png; a grid as FILE.png; - for stdout.")
 @overwrite_option
 @model_options
 def decode(latents: str, output: str, overwrite: bool, model: ModelChoice) -> None:
-    """Decode LATENTS, an .npz as `vae encode` writes it (its `mean`, or `z`) or an .npy [batch, latent_size].
+    """Decode latents to images.
+
+    LATENTS is an .npz as `vae encode` writes it (its `mean`, or `z`) or an .npy [batch, latent_size].
 
     \b
     Example:

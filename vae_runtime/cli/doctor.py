@@ -22,7 +22,9 @@ UNWELL = 3  # exit code
 )
 @model_option
 def doctor(as_json: bool, provider: str | None, path: str | None) -> None:
-    """Say what is installed, and sample on every execution provider that is there: does it run, as the CPU does?
+    """Say what is installed, and which providers really run.
+
+    It samples on every execution provider that is there, and compares with the CPU.
 
     \b
     Example:

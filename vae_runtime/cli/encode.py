@@ -11,7 +11,7 @@ import click
 from ..errors import InputError
 from . import latents
 from .inputs import Inputs
-from .options import Many, ModelChoice, many_options, model_options, output_option, skip_option
+from .options import Many, ModelChoice, images_argument, many_options, model_options, output_option, skip_option
 from .outputs import Output
 from .trees import write_bytes_below
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("images", nargs=-1, required=True)
+@images_argument
 @output_option("FILE, or - for stdout.")
 @click.option("--format", "form", type=click.Choice(["npz", "jsonl", "csv"]), default="npz", show_default=True)
 @skip_option
@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 def encode(
     images: tuple[str, ...], output: str, form: str, skip_existing: bool, many: Many, model: ModelChoice
 ) -> None:
-    """Encode pictures: mean and log-variance of q(z given the image), and the path of each.
+    """Encode pictures to latents.
 
-    One .npz holds all latents in memory first; jsonl and csv lines are written as they come, and so is a folder of one
-    .npz a picture.
+    Mean and log-variance of q(z given the image), and the path of each. One .npz holds all latents in memory first;
+    jsonl and csv lines are written as they come, and so is a folder of one .npz a picture.
 
     \b
     Example:

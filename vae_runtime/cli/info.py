@@ -12,7 +12,9 @@ from .options import model_option
 @click.option("--json", "as_json", is_flag=True, help="The manifest, as it is.")
 @model_option
 def info(as_json: bool, path: str | None) -> None:
-    """Say what the model is, from its manifest, and how much memory it needs at most; opens no graph.
+    """Say what a model is, and how much memory it needs.
+
+    It reads the manifest and the shapes in the graphs, and runs none.
 
     \b
     Example:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from ..progress import watched
+from . import completion
 from .arguments import read_each
 from .keeping import claim
 from .options import COUNT, ModelChoice, model_options, output_option, overwrite_option
@@ -12,8 +13,8 @@ from .outputs import Output
 
 
 @click.command()
-@click.argument("start")
-@click.argument("end")
+@click.argument("start", shell_complete=completion.file)
+@click.argument("end", shell_complete=completion.file)
 @click.option(
     "--steps", type=click.IntRange(2, COUNT.max), default=8, show_default=True, help="Images, both ends included."
 )
@@ -22,7 +23,7 @@ from .outputs import Output
 @overwrite_option
 @model_options
 def interpolate(start: str, end: str, steps: int, way: str, output: str, overwrite: bool, model: ModelChoice) -> None:
-    """Go from the picture START to the picture END through the latent space.
+    """Go from one picture to another through the latent space.
 
     \b
     Example:

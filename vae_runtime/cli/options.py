@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import click
 
 from ..files import check_output
+from . import completion
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,8 +93,15 @@ class _File(click.Path):
 
 PROVIDER = _Provider()
 
+images_argument = click.argument("images", nargs=-1, required=True, shell_complete=completion.file)
 model_option = click.option(
-    "-m", "--model", "path", envvar="VAE_MODEL", show_envvar=True, help="Model folder.  [default: built in]"
+    "-m",
+    "--model",
+    "path",
+    envvar="VAE_MODEL",
+    show_envvar=True,
+    shell_complete=completion.folder,
+    help="Model folder.  [default: built in]",
 )
 seed_option = click.option("--seed", type=NUMBER, default=0, show_default=True)
 overwrite_option = click.option(
@@ -104,7 +112,7 @@ skip_option = click.option("--skip-existing", is_flag=True, help="With -o DIR/: 
 
 def output_option(help: str) -> Callable[[Command], Command]:
     """The option -o, where `-` is standard output."""
-    return click.option("-o", "--output", required=True, help=help)
+    return click.option("-o", "--output", required=True, shell_complete=completion.file, help=help)
 
 
 def model_options(command: Command) -> Command:

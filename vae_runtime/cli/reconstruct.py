@@ -8,7 +8,7 @@ import click
 
 from ..errors import InputError
 from .inputs import Inputs
-from .options import Many, ModelChoice, many_options, model_options, output_option, skip_option
+from .options import Many, ModelChoice, images_argument, many_options, model_options, output_option, skip_option
 from .outputs import Output
 from .trees import write_image_below
 
@@ -19,13 +19,15 @@ WIDEST = 16  # pictures in a row
 
 
 @click.command()
-@click.argument("images", nargs=-1, required=True)
+@images_argument
 @output_option("A grid as FILE.png; the same tree as DIR/, or img-%04d.png; - for stdout.")
 @skip_option
 @many_options
 @model_options
 def reconstruct(images: tuple[str, ...], output: str, skip_existing: bool, many: Many, model: ModelChoice) -> None:
-    """Show what the model keeps of pictures: originals over their reconstructions, or a folder of reconstructions.
+    """Show what the model keeps of pictures.
+
+    Originals over their reconstructions, or a folder of reconstructions.
 
     \b
     Example:

@@ -45,7 +45,9 @@ def sample(
     overwrite: bool,
     model: ModelChoice,
 ) -> None:
-    """Draw new images from the prior. Sample i of a seed is the same whatever -n, --start and the machine.
+    """Draw new images.
+
+    Sample i of a seed is the same whatever -n, --start and the machine.
 
     \b
     Example:

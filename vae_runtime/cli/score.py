@@ -9,7 +9,7 @@ from ..errors import InputError
 from ..model.scores import SCORES, require_score
 from .inputs import Inputs
 from .maps import score_batches, score_windows
-from .options import Many, ModelChoice, many_options, model_options
+from .options import Many, ModelChoice, images_argument, many_options, model_options
 from .outputs import require_stdout
 from .verdicts import Alarm, write_scores
 
@@ -20,7 +20,7 @@ METHODS = "; ".join(f"{name}: {score.help}" for name, score in SCORES.items()) +
 
 
 @click.command()
-@click.argument("images", nargs=-1, required=True)
+@images_argument
 @click.option("--method", type=click.Choice(list(SCORES)), default="elbo", show_default=True, help=METHODS)
 @click.option(
     "--false-alarm-rate",
@@ -57,6 +57,7 @@ def score(
     Example:
       vae score photos/ --format csv > scores.csv
     """
+
     require_stdout("the scores go there: leave it open, or send it to a file with >")
     _check_flags(images, rate, two_sided, exit_code, maps, skip_existing)
     vae = model.open()

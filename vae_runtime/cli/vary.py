@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from . import completion
 from .arguments import read_each
 from .keeping import claim
 from .making import made, write_pictures
@@ -12,14 +13,16 @@ from .outputs import Output
 
 
 @click.command()
-@click.argument("image")
+@click.argument("image", shell_complete=completion.file)
 @click.option("-n", "count", type=COUNT, default=8, show_default=True, help="How many.")
 @seed_option
 @output_option("A grid as FILE.png, IMAGE first; one file each as DIR/ or img-%04d.png; - for stdout.")
 @overwrite_option
 @model_options
 def vary(image: str, count: int, seed: int, output: str, overwrite: bool, model: ModelChoice) -> None:
-    """Make images like IMAGE: draws from the posterior q(z given the image), decoded.
+    """Make new images like a picture.
+
+    Draws from the posterior q(z given the image), decoded.
 
     \b
     Example:

@@ -18,6 +18,7 @@ GROUPS = {
         "web": "vae_runtime.cli.web",
     },
     "Make a model": {
+        "train": "vae_export.cli.train",
         "fit": "vae_train.cli.fit",
         "evaluate": "vae_train.cli.evaluate",
         "plot": "vae_train.cli.plot",
@@ -34,7 +35,8 @@ GROUPS = {
     },
 }
 MODULES = {name: module for verbs in GROUPS.values() for name, module in verbs.items()}
-EXTRAS = {"vae_train": "train", "vae_export": "export"}  # what the verbs of a package need, beside the package itself
+EXTRAS = {name: "train" for name, module in MODULES.items() if not module.startswith("vae_runtime.")}
+EXTRAS["export"] = "export"  # which takes in models that others trained, and trains none
 
 
 def load(name: str) -> click.Command:
@@ -42,8 +44,3 @@ def load(name: str) -> click.Command:
     command = getattr(importlib.import_module(MODULES[name]), name)
     assert isinstance(command, click.Command)
     return command
-
-
-def extra(name: str) -> str | None:
-    """The extra that a verb needs beyond the light package; none if it needs none."""
-    return EXTRAS.get(MODULES.get(name, "").split(".")[0])

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..console import show
 from ..errors import InputError
-from ..model.scores import Place, calibrate_command, calibration
 from .rows import print_rows
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from ..model.scores import Place
     from ..vae import VAE
 
     Scores = Iterable[tuple[list[str], npt.NDArray[np.float64]]]
@@ -67,6 +67,7 @@ def require_calibration(vae: VAE, method: str, rate: float, place: Place, *, two
     """Refuse a rate that the model has too few scores for, and say what gives it more."""
     from ..checks.thinning import most_scores
     from ..maths.conformal import fewest_scores
+    from ..model.scores import calibrate_command, calibration
 
     known, fewest = len(calibration(vae.manifest, method, place)), fewest_scores(rate, two_sided=two_sided)
     if known >= fewest:

@@ -30,10 +30,11 @@ if TYPE_CHECKING:
 @click.option("--digest", help="The sha256 that manifest.json must have, as `vae info` prints it.")
 @model_options
 def verify(as_json: bool, seconds: float, digest: str | None, model: ModelChoice) -> None:
-    """Check every hash and replay the golden vectors on this machine: PASS or FAIL, with each tensor's largest error.
+    """Check every hash, and replay the golden vectors here.
 
-    It also says whether batch sizes and numbers of threads give the same bits here. All is done in a process of its
-    own, within 2 GiB and the time of --timeout. A file that the manifest does not name is a FAIL.
+    PASS or FAIL, with each tensor's largest error. It also says whether batch sizes and numbers of threads give the
+    same bits here. All is done in a process of its own, within 2 GiB and the time of --timeout. A file that the
+    manifest does not name is a FAIL.
 
     \b
     Example:

@@ -55,10 +55,11 @@ def web(
     overwrite: bool,
     model: ModelChoice,
 ) -> None:
-    """Write a page that runs the model in the browser, for any static host; it needs no network but the host.
+    """Write a web page that runs the model in the browser.
 
-    Samples by seed, latents, pictures of the visitor's own, ways between them: the same numbers as here. To look at it:
-    python -m http.server -d OUTPUT. With --single-file, OUTPUT is one file that opens from a disk.
+    For any static host; it needs no network but the host. Samples by seed, latents, pictures of the visitor's own, ways
+    between them: the same numbers as here. To look at it: python -m http.server -d OUTPUT. With --single-file, OUTPUT
+    is one file that opens from a disk.
 
     \b
     Example:

@@ -17,9 +17,6 @@ from vae_runtime.printable import printable
 if TYPE_CHECKING:
     from vae_train.data.datasets import Dataset
 
-    from ..draft import Draft, FindRecipe
-    from ..int8.recipe import Recipe
-
 
 @click.command(cls=Command)
 @click.argument("run", type=click.Path(path_type=Path, exists=True, file_okay=False))
@@ -64,10 +61,11 @@ def export(
     replace: bool,
     storage_uri: str | None,
 ) -> None:
-    """Export RUN, or an artifact's checkpoint folder, to the model FOLDER.
+    """Make a checked model of a run.
 
-    The graphs are compared with torch and read back by the runtime first; if a check fails, nothing is written. The
-    same weights may be exported to their FOLDER again; another model's place is taken with --replace alone.
+    RUN may also be the checkpoint folder of an artifact. The graphs are compared with torch and read back by the
+    runtime first; if a check fails, nothing is written. The same weights may be exported to their FOLDER again; another
+    model's place is taken with --replace alone.
 
     \b
     Example:
@@ -80,11 +78,12 @@ def export(
         return
     if storage_uri is not None:
         raise click.UsageError("--storage-uri is of --layout triton.")
+    from ..int8.asked import search_on
     from ..pipeline import export as export_run
     from .summary import summary
 
     dataset = _dataset(run, data_dir, needed=int8)
-    search = _search(dataset, int8_loss) if int8 and dataset else None
+    search = search_on(dataset, int8_loss, partial(_say, err=True)) if int8 and dataset else None
     exported = export_run(
         run, folder, license=license, int8=search, calibrate=calibrate, dataset=dataset, replace=replace
     )
@@ -130,21 +129,6 @@ def _dataset(run: Path, data_dir: Path | None, *, needed: bool) -> Dataset | Non
         if needed or data_dir:
             raise
         return None  # as on a disk that is not there any more
-
-
-def _search(dataset: Dataset, nats: float | None) -> FindRecipe:
-    from ..errors import ExportError
-    from ..int8.limits import limits_for
-    from ..int8.search import find_recipe
-
-    def search(draft: Draft) -> Recipe | None:
-        try:
-            return find_recipe(draft, dataset, limits=limits_for(draft.manifest, nats), say=partial(_say, err=True))
-        except ExportError as error:
-            _say(f"No 8-bit graphs: {error} The float32 ones are exported.", err=True)
-            return None
-
-    return search
 
 
 def _say(text: str, *, err: bool = False) -> None:

@@ -182,6 +182,7 @@ def on_a_terminal(arguments, folder, cwd, *, quiet_seconds=None, with_stdout=Fal
     begin = "import vae_runtime.progress as p; from vae_runtime.__main__ import main; "
     if quiet_seconds is not None:
         begin += f"p.QUIET_SECONDS = p.TERMINAL_SECONDS = {quiet_seconds}; "
+        begin += "import vae_runtime.checks.child as c; c._TICK = 0.01; "
     command = [sys.executable, "-c", f"{begin}main()", *arguments, "-m", str(folder)]
     with (
         open(cwd / "printed", "w+b") as printed,

@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from tests.support.commands import vae_
 from vae_runtime import VAE, ImageSpec, InputError, from_uint8, read_images, score_tiled, to_uint8, write_image
@@ -157,11 +157,12 @@ def test_what_cannot_be_tiled_is_an_input_error(root, tmp_path):
 
 
 def test_false_alarms_of_tiled_pictures_have_a_calibration_of_their_own(root, large):
-    model, white = large / "model", large / "white.png"
-    write_image(white, np.ones((1, 84, 112), np.float32))
+    model, negative = large / "model", large / "negative.png"
+    with Image.open(large / "normal" / "00.png") as page:
+        ImageOps.invert(page.convert("L")).save(negative)
     vae_("calibrate", large / "normal", "-m", root / "artifacts" / "mnist", "-o", model, "--tile")
     assert set(VAE.load(model).manifest.calibration) == {f"{method}_tiled" for method in SCORES if method != "faults"}
-    arguments = ("score", white, "-m", model, "--false-alarm-rate", 0.1)
+    arguments = ("score", negative, "-m", model, "--false-alarm-rate", 0.1)
     result = vae_(*arguments, "--tile", "--exit-code", code=10)
     assert "ANOMALOUS" in result.stdout and "0.0833" in result.stdout  # 1 / 12
     assert "it is for elbo_tiled" in vae_(*arguments, code=2).stderr

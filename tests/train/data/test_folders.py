@@ -68,7 +68,7 @@ def test_pictures_are_decoded_once_and_again_when_a_file_changes(folder, load, t
     said = []
     load(folder, say=said.append)
     assert any("Decoding 42 pictures" in line for line in said)
-    assert any("41 pictures" in line and "1 duplicates; 2 folders" in line for line in said)
+    assert any("41 pictures" in line and "1 duplicate; 2 folders" in line for line in said)
     assert any("skipped good/page.png" in line and "web page" in line for line in said)
     said.clear()
     load(folder, say=said.append)

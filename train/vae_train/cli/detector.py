@@ -25,9 +25,10 @@ from .options import data_dir_option, device_option, given, run_argument, seed_o
 def detector(
     run: Path, data_dir: Path | None, device: str | None, threads: int | None, replace: bool, **changes: Any
 ) -> None:
-    """Train a network that finds faults, beside a run: on its normal pictures, with faults drawn into them.
+    """Train a network that finds small faults, beside a run.
 
-    It is exported with the run, and scores by the method "faults". Stopped, the same command goes on.
+    It learns from the run's normal pictures, with faults drawn into them. It is exported with the run, and scores by
+    the method "faults". Stopped, the same command goes on.
 
     \b
     Example:

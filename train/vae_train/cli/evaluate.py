@@ -38,11 +38,12 @@ def evaluate(
     device: str | None,
     threads: int | None,
 ) -> None:
-    """Measure a run on its test set: a table on stdout, and JSON in RUN/evaluation.json if it is of all images.
+    """Measure a run on its test set.
 
-    ELBO with its two terms, NLL by importance weighting, bits per dimension, active units, KL of each latent, how far
-    the posteriors lie from the prior, the quality of samples, and the accuracy of a linear probe on latent means with
-    100, 1000 and all labels. Bounds are kept in RUN/bounds.npz: stopped, the same command goes on.
+    A table on stdout, and JSON in RUN/evaluation.json if it is of all images: ELBO with its two terms, NLL by
+    importance weighting, bits per dimension, active units, KL of each latent, how far the posteriors lie from the
+    prior, the quality of samples, and the accuracy of a linear probe on latent means with 100, 1000 and all labels.
+    Bounds are kept in RUN/bounds.npz: stopped, the same command goes on.
 
     \b
     Examples:

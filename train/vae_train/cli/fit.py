@@ -86,7 +86,7 @@ NOT_AUGMENTED = "none"
 @threads_option
 @click.option("--dry-run", is_flag=True, help="Print the resolved config as JSON and stop.")
 def fit(*, dry_run: bool, **options: Any) -> None:
-    """Train on a folder of pictures or a data set, or go on with a run.
+    """Train a run on pictures or a data set, or go on with one.
 
     Ctrl-C saves and prints the line that resumes. Under torchrun the processes share each batch, --batch-size images
     each, and the first one writes; a run goes on with any number of processes and threads, bit for bit with as many.

@@ -17,7 +17,9 @@ from .options import data_dir_option, device_option, run_argument, threads_optio
 @device_option
 @threads_option
 def plot(run: Path, data_dir: Path | None, device: str | None, threads: int | None) -> None:
-    """Draw a run's pictures into RUN/plots: samples, reconstructions, interpolation, latent map, loss curves.
+    """Draw the pictures of a run.
+
+    Samples, reconstructions, interpolation, latent map and loss curves, in RUN/plots.
 
     \b
     Example:

@@ -46,6 +46,7 @@ class Dataset(NamedTuple):
     sizes: tuple[int, ...] = ()  # of pictures, before they were fitted: least and greatest width, then height
     digests: tuple[str, ...] = ()  # of the pictures that train (`picture_digest`); none: the images are the pictures
     about: tuple[str, ...] = ()  # what they are, in sentences for people
+    names: tuple[str, ...] = ()  # of the images, those that train first: paths in their folders, where they have some
 
     @property
     def trained_on(self) -> frozenset[str]:

@@ -34,7 +34,7 @@ from vae_runtime.spec import ImageSpec
 from .datasets import Dataset, picture_digest, split_sentence
 
 UNUSED_DAYS = 30  # after which a decoded folder is removed
-REPORT = 4  # version of what is kept of a decoded folder
+REPORT = 5  # version of what is kept of a decoded folder
 HELD_OUT = 0.1  # share of the pictures that test, where no other folder does
 SHOWN_ERRORS = 5
 
@@ -79,11 +79,13 @@ def load_folder(
     images = np.memmap(place.with_suffix(".bytes"), np.uint8, "c", shape=(count, *spec.shape))
     labels = np.array(report["labels"], np.uint8)
     split = report["train"]
-    classes, extent, digests = (tuple(report[name]) for name in ("classes", "extent", "digests"))
+    classes, extent, digests, names = (tuple(report[name]) for name in ("classes", "extent", "digests", "names"))
     about = _about(report, spec)
     for sentence in about:
         say(sentence)
-    return Dataset(images[:split], labels[:split], images[split:], labels[split:], classes, extent, digests, about)
+    return Dataset(
+        images[:split], labels[:split], images[split:], labels[split:], classes, extent, digests, about, names
+    )
 
 
 def _paths(folder: Path) -> list[str]:
@@ -122,7 +124,15 @@ def _decode(
     each = max(1, patches)
     size = len(parts) * each * int(np.prod(spec.shape))
     say(f"Decoding {len(parts):,} pictures once into {place.parent}: {size / 2**20:,.1f} MB.")
-    report: dict[str, Any] = {"train": 0, "test": 0, "files": 0, "labels": [], "digests": [], "unreadable": []}
+    report: dict[str, Any] = {
+        "train": 0,
+        "test": 0,
+        "files": 0,
+        "labels": [],
+        "names": [],
+        "digests": [],
+        "unreadable": [],
+    }
     sizes: Counter[tuple[int, int]] = Counter()
     modes: Counter[str] = Counter()
     digests: Counter[str] = Counter()
@@ -136,6 +146,7 @@ def _decode(
             report["files"] += 1
             report["train" if number < train else "test"] += len(read.images)
             report["labels"] += [min(names[_top(read.path)], 255)] * len(read.images)
+            report["names"] += [read.path] * len(read.images)
             sizes[read.size] += 1
             modes[read.mode] += 1
             digests[read.digest] += 1
@@ -205,12 +216,18 @@ def _about(report: dict[str, Any], spec: ImageSpec) -> tuple[str, ...]:
     skipped = [f"  skipped {path}: {error}" for path, error in report["unreadable"][:SHOWN_ERRORS]]
     if len(report["unreadable"]) > SHOWN_ERRORS:
         skipped.append(f"  and {len(report['unreadable']) - SHOWN_ERRORS} more that cannot be read.")
+    extent = smallest if report["sizes"] == 1 else f"{smallest} to {largest}"
+    counts = {name: _counted(report[f"{name}s"], name) for name in ("size", "duplicate", "folder")}
     return (
-        f"{report['files']:,} pictures: {modes}; {report['sizes']} sizes, {smallest} to {largest}; "
-        f"{report['duplicates']} duplicates; {report['folders']} folders.",
+        f"{report['files']:,} pictures: {modes}; {counts['size']}, {extent}; {counts['duplicate']}; "
+        f"{counts['folder']}.",
         *skipped,
         split_sentence(report["train"], report["test"], spec),
     )
+
+
+def _counted(count: int, thing: str) -> str:
+    return f"{count:,} {thing}{'s' * (count != 1)}"
 
 
 def _key(parts: list[tuple[Path, str]], train: int, spec: ImageSpec, patches: int) -> str:

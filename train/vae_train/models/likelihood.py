@@ -33,6 +33,7 @@ class Likelihood(nn.Module, ABC):
     """A family of p(x|z); images and logits are [batch, channels, height, width], images in [0, 1]."""
 
     name: ClassVar[str]  # in a config and in a manifest
+    pixels: ClassVar[str]  # what it takes a pixel to be, for people
     unit: ClassVar[Unit]  # that its bounds are shown in
     draws: ClassVar[tuple[int, ...]]  # that `vae evaluate` measures bounds with where nothing else is said
     fits_sigma: ClassVar[bool] = False  # whether held-out images tell its best sigma in closed form
@@ -80,7 +81,8 @@ class Likelihood(nn.Module, ABC):
 class Bernoulli(Likelihood):
     """Each pixel is white with probability sigmoid(logit)."""
 
-    name, unit, draws = "bernoulli", Nats(), (1, 64, 1000)
+    name, pixels = "bernoulli", "a pixel is the probability of ink"
+    unit, draws = Nats(), (1, 64, 1000)
 
     def log_prob(self, images: Tensor, logits: Tensor) -> Tensor:
         """Sum over pixels of x log p + (1 - x) log(1 - p): [batch], nats.
@@ -112,7 +114,8 @@ class Gaussian(Likelihood):
     weighs likelihood against KL as the data asks, where a fixed one is a hidden beta.
     """
 
-    name, unit, draws, fits_sigma = "gaussian", BitsPerDim(), (1, 16), True
+    name, pixels = "gaussian", "a pixel is a measurement with noise, whose size is learnt"
+    unit, draws, fits_sigma = BitsPerDim(), (1, 16), True
 
     def __init__(self, sigma: float = 0.1) -> None:
         super().__init__()
