@@ -225,7 +225,7 @@ def test_scores_that_are_no_numbers_are_refused_and_nothing_is_written(folder):
 
 
 @pytest.mark.parametrize(
-    "bad", [{"elbo": []}, {"elbo": [2.0, 1.0]}, {"elbo": [1, "2"]}, {"Other": [1.0]}, {"elbo": [True]}, [1.0]]
+    "bad", [{"elbo": []}, {"elbo": [2.0, 1.0]}, {"elbo": [1, "2"]}, {"no name": [1.0]}, {"elbo": [True]}, [1.0]]
 )
 def test_a_bad_calibration_is_a_bad_manifest(folder, bad):
     edit(folder, lambda manifest: manifest.update(calibration=bad))
