@@ -11,7 +11,7 @@ from vae_runtime.model.manifest import Manifest
 from vae_runtime.printable import printable
 
 from .checks.anomalies import AUC, PICTURES
-from .parity import Parity, largest
+from .checks.parity import Parity, largest
 
 _FIGURES = (
     ("elbo_nats", "ELBO (nats an image; higher is better)", "{:.2f}"),

@@ -21,8 +21,8 @@ from vae_runtime.model.writing import write_model
 
 from .checks.anomalies import Anomalies
 from .checks.calibration import Calibrated
+from .checks.parity import Parity
 from .int8.recipe import Recipe
-from .parity import Parity
 from .source import Source
 
 

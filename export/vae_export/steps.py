@@ -18,12 +18,12 @@ from vae_runtime.pictures.writing import encode_image
 from .card import card
 from .checks.anomalies import tell_anomalies
 from .checks.calibration import score_folder, score_quartiles
+from .checks.golden import TOLERANCE, golden_size, golden_vectors, tensor_sizes, tolerance_of
+from .checks.parity import compare, require_parity
 from .draft import Draft, Request
 from .errors import ExportError
-from .golden import TOLERANCE, golden_size, golden_vectors, tensor_sizes, tolerance_of
-from .graphs import MIN_ONNXRUNTIME, export_graphs
+from .graphs.making import MIN_ONNXRUNTIME, export_graphs
 from .int8.graphs import measured, quantised, with_figures
-from .parity import compare, require_parity
 from .publishing import check_checkpoint, earlier_model
 from .source import Source
 
@@ -94,17 +94,17 @@ def compare_with_torch(draft: Draft) -> Draft:
 
 def calibrate_scores(draft: Draft) -> Draft:
     """Scores of normal pictures, where they were given, and those that the folder's model has if it is the same."""
-    request, found = draft.request, None
+    request, new = draft.request, None
     same = draft.earlier and draft.earlier.pair_id == draft.manifest.pair_id  # the same graphs give the same scores
     scores = dict(draft.earlier.calibration) if draft.earlier and same else {}
     if request.calibrate:
         trained_on = request.dataset.trained_on if request.dataset else frozenset()
         with draft.opened() as vae:
-            found = score_folder(vae, request.calibrate, tiled=draft.source.config.patches > 0, trained_on=trained_on)
-        scores |= found.scores
+            new = score_folder(vae, request.calibrate, tiled=draft.source.config.patches > 0, trained_on=trained_on)
+        scores |= new.scores
     manifest = calibrated(draft.manifest, scores)
     draft = dataclasses.replace(draft, manifest=manifest)
-    return draft.noted(calibrated=found, thinning=thinning(scores, manifest.calibration))
+    return draft.noted(calibrated=new, thinning=thinning(scores, manifest.calibration))
 
 
 def ask_for_anomalies(draft: Draft) -> Draft:

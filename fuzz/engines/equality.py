@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 import torch
-from vae_export.graphs import export_graphs, finish, tidy
+from vae_export.graphs.finishing import finish, tidy
+from vae_export.graphs.making import export_graphs
 from vae_export.int8 import quantise as int8
 from vae_train.config import PRESETS, Config
 from vae_train.data.recipe import for_shape

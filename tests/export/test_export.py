@@ -14,11 +14,11 @@ import torch
 from click.testing import CliRunner
 from onnx import TensorProto, helper, numpy_helper
 from vae_export import source, steps
+from vae_export.checks.parity import GREATEST, TENSORS, Parity, compare, largest, require_parity
+from vae_export.checks.torch_numbers import likely_images, torch_numbers
 from vae_export.errors import ExportError
-from vae_export.graphs import check_graph
-from vae_export.parity import GREATEST, TENSORS, Parity, compare, largest, require_parity
+from vae_export.graphs.finishing import check_graph
 from vae_export.pipeline import export
-from vae_export.torch_numbers import likely_images, torch_numbers
 from vae_train.checkpoint import BEST, Checkpoint, load_model, read_config, save
 
 from vae_runtime import VAE, InputError, standard_normal

@@ -6,9 +6,9 @@ import json
 import numpy as np
 import pytest
 import torch
-from vae_export.parity import compare, require_parity
+from vae_export.checks.parity import compare, require_parity
+from vae_export.checks.torch_numbers import likely_images, torch_numbers
 from vae_export.pipeline import export
-from vae_export.torch_numbers import likely_images, torch_numbers
 from vae_train.checkpoint import BEST, Checkpoint, load_model, save
 from vae_train.config import mlp_2d
 from vae_train.models.networks import build

@@ -9,7 +9,7 @@ import torch
 from onnx import numpy_helper
 from vae_export import steps
 from vae_export.errors import ExportError
-from vae_export.graphs import finish
+from vae_export.graphs.finishing import finish
 from vae_export.pipeline import export
 from vae_train import checkpoint as checkpoints
 from vae_train.checkpoint import Checkpoint, load_model

@@ -13,7 +13,7 @@ from onnx import numpy_helper
 from vae_export import pipeline
 from vae_export.draft import Request
 from vae_export.errors import ExportError
-from vae_export.graphs import finish
+from vae_export.graphs.finishing import finish
 from vae_export.pipeline import STEPS, export
 from vae_export.steps import begin, compare_with_torch, verify_all
 from vae_train.data.datasets import digits

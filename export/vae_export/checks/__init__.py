@@ -1,1 +1,1 @@
-"""What is asked of a model before it is kept: how its scores lie, and what they tell apart."""
+"""What a model is held against before it is kept: torch in float64, golden vectors, normal pictures and anomalies."""

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from ..checks.anomalies import table, warnings
 from ..checks.calibration import told
+from ..checks.parity import largest
 from ..draft import Exported
-from ..parity import largest
 
 
 def summary(exported: Exported, *, calibrate: Path | None, checked: bool) -> Iterator[str]:

@@ -12,9 +12,9 @@ from vae_runtime.model.golden import GoldenVectors
 from vae_runtime.model.manifest import Golden
 from vae_runtime.model.writing import describe
 
+from ..checks.golden import INT8_TOLERANCE, scaled
 from ..draft import Draft
-from ..golden import INT8_TOLERANCE, scaled
-from ..graphs import finish, tidy
+from ..graphs.finishing import finish, tidy
 from .quantise import quantise
 from .recipe import Recipe
 

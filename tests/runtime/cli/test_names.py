@@ -10,7 +10,7 @@ import shutil
 import pytest
 from click.testing import CliRunner
 from vae_export.card import card
-from vae_export.parity import TENSORS, Parity
+from vae_export.checks.parity import TENSORS, Parity
 from vae_train.measure.compare import table
 
 from fuzz.disks import names as fuzzer

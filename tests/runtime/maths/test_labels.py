@@ -8,9 +8,9 @@ import pytest
 import torch
 from click.testing import CliRunner
 from scipy.stats import multivariate_normal
-from vae_export.parity import compare, require_parity
+from vae_export.checks.parity import compare, require_parity
+from vae_export.checks.torch_numbers import likely_images, torch_numbers
 from vae_export.pipeline import export
-from vae_export.torch_numbers import likely_images, torch_numbers
 from vae_train.checkpoint import BEST, Checkpoint, load_model, save
 from vae_train.config import mlp_2d
 from vae_train.measure.judge import load_judge

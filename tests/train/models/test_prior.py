@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 import torch
 from torch.distributions import Normal
-from vae_export.flow import PriorLogProbGraph, PriorSampleGraph
+from vae_export.graphs.flow import PriorLogProbGraph, PriorSampleGraph
 from vae_train.config import mlp_2d
 from vae_train.models.densities import gaussian_kl, log_normal
 from vae_train.models.networks import build

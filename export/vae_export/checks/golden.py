@@ -96,10 +96,10 @@ def scaled(tolerance: Mapping[str, float], sizes: Mapping[str, float]) -> dict[s
     return {name: tolerance[name] * max(1.0, size / USUAL_SIZE[name]) for name, size in sizes.items()}
 
 
-def tolerance_of(sizes: Mapping[str, float], found: list[Parity]) -> dict[str, float]:
+def tolerance_of(sizes: Mapping[str, float], parity: list[Parity]) -> dict[str, float]:
     """What another machine may differ by from the golden vectors: never less than float32 leaves open here."""
     allowed = scaled(TOLERANCE, sizes)
-    for item in found:
+    for item in parity:
         least = USUAL_NATS if item.tensor == "nats" else 1.0
         error = max(item.ours, item.torchs) * max(least, sizes[item.tensor])
         allowed[item.tensor] = max(allowed[item.tensor], OTHER_MACHINES * error)

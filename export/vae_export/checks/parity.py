@@ -23,7 +23,7 @@ from vae_runtime import VAE
 from vae_runtime.maths.noise import standard_normal
 from vae_runtime.passes import score_all
 
-from .errors import ExportError
+from ..errors import ExportError
 from .torch_numbers import Array, likely_images, torch_numbers
 
 BATCHES = (0, 1, 2, 7, 64)
