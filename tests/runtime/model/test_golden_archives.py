@@ -38,7 +38,7 @@ def test_golden_vectors_that_are_none_of_the_format_are_refused(folder, name):
 def test_the_page_refuses_the_same_golden_vectors(folder):
     manifest = json.loads((folder / "manifest.json").read_text())
     sent = [np.frombuffer(content, np.uint8) for content in (LinearGaussian.make().golden().to_bytes(), *ODD.values())]
-    sound, *odd = asked(*(("golden", "readGolden", content, manifest) for content in sent))
+    sound, *odd = asked(*(("model/golden", "readGolden", content, manifest, []) for content in sent))
     assert set(sound) == set(LinearGaussian.make().golden().arrays)
     for name, answer in zip(ODD, odd, strict=True):
         # Beyond 1 is for the model to say there; bytes before an archive are not looked for.
