@@ -35,7 +35,7 @@ def golden_size(config: Config, footprints: Mapping[str, Footprint]) -> tuple[in
     """Images and draws of the golden vectors of these graphs; int8 graphs, which take longer, may follow them."""
     for images, draws in SIZES:
         work = replay_work(footprints, config.image_shape, config.latent_size, images, draws)
-        if 2 * work <= MOST_REPLAY and 3 * images * 4 * math.prod(config.image_shape) <= GOLDEN_BYTES:
+        if 2 * work <= MOST_REPLAY and 4 * images * 4 * math.prod(config.image_shape) <= GOLDEN_BYTES:
             break
     return images, draws
 
