@@ -19,6 +19,7 @@ from ..model.integrity import read_file
 from ..model.lock import held_alone
 from ..model.manifest import FILE_NAME, Manifest
 from ..model.ownership import owned
+from .comments import without_comments
 from .engine import MODULE, SERVED, WASM, Engine
 
 SOURCES = Path(__file__).resolve().parent
@@ -39,14 +40,22 @@ def check_target(folder: Path, incoming: Manifest, *, replace: bool = False) -> 
         writing.check_target(folder / name, incoming, replace=replace)
 
 
-def page_files() -> dict[str, bytes]:
-    """The page's own files by their path in it: the parts of `page/`, and the JavaScript host in `vae/`."""
+def page_sources() -> dict[str, Path]:
+    """Where the page's own files come from, by their path in it: `page/`, and the JavaScript host in `vae/`."""
     page = [path for path in sorted((SOURCES / "page").iterdir()) if path.is_file()]
     host = sorted((SOURCES / "vae").rglob("*.js"))
-    return {
-        **{path.name: path.read_bytes() for path in page},
-        **{path.relative_to(SOURCES).as_posix(): path.read_bytes() for path in host},
-    }
+    return {**{path.name: path for path in page}, **{path.relative_to(SOURCES).as_posix(): path for path in host}}
+
+
+def page_files() -> dict[str, bytes]:
+    """The page's own files by their path in it, as visitors get them."""
+    return {name: served(path) for name, path in page_sources().items()}
+
+
+def served(path: Path) -> bytes:
+    """A file of the page, scripts without their comments."""
+    content = path.read_bytes()
+    return without_comments(content) if path.suffix == ".js" else content
 
 
 def model_files(folder: Path, manifest: Manifest, precision: str) -> dict[str, bytes]:

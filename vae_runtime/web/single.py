@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import InputError
 from ..model.wire import read_message
-from .bundle import SOURCES, page_files
+from .bundle import SOURCES, page_files, served
 
 # What `vae/model/dense.js` knows.
 OPERATORS = {"Clip", "DequantizeLinear", "Gemm", "QuantizeLinear", "Relu", "Reshape", "Sigmoid"}
@@ -29,7 +29,7 @@ def single_page(page: Mapping[str, Any], model: Mapping[str, bytes]) -> bytes:
     """
     _check_operators(model)
     files = page_files()
-    files["source.js"] = (SOURCES / "single" / "source.js").read_bytes()
+    files["source.js"] = served(SOURCES / "single" / "source.js")
     modules = {f"page/{name}": _named(name, content) for name, content in files.items() if name.endswith(".js")}
     imports = json.dumps({"imports": {name: _data_url(content) for name, content in modules.items()}})
     style, start = files["style.css"].decode(), 'import "page/main.js";'

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from vae_runtime.web.bundle import SOURCES, page_files
+from vae_runtime.web.bundle import SOURCES, page_files, page_sources
 
 ROOT = Path(__file__).resolve().parents[3]
 TSC = ROOT / "examples" / "browser" / "node_modules" / ".bin" / "tsc"
@@ -28,7 +28,7 @@ _IMPORT = re.compile(r"""(?:\bfrom|\bimport)\s*\(?\s*"(\.[^"]+)\"""")
 
 def imports():
     """By module of the page, the modules whose code or types it imports."""
-    files = {name: content for name, content in page_files().items() if name.endswith(".js")}
+    files = {name: path.read_bytes() for name, path in page_sources().items() if name.endswith(".js")}
     return {
         name: {
             posixpath.normpath(posixpath.join(posixpath.dirname(name), target))
@@ -82,3 +82,33 @@ def test_the_scripts_know_of_which_kind_each_element_of_the_page_is():
         there = set(re.findall(rf'<{tag}\b[^>]*\bid="([^"]+)"', html))
         (typed,) = re.findall(rf"@typedef {{(.+)}} {kind} ", script)
         assert set(re.findall(r'"([^"]+)"', typed)) == there
+
+
+def test_pages_carry_the_code_without_the_comments_of_its_lines():
+    pages = page_files()
+    for name, path in page_sources().items():
+        if name.endswith(".js"):
+            lines = path.read_text().splitlines()
+            assert not _inside_a_text(lines), name
+            code = [line for line, is_comment in zip(lines, _comments(lines), strict=True) if not is_comment]
+            assert pages[name].decode().splitlines() == code, name
+
+
+def _comments(lines):
+    """Which lines are comments and nothing else, line by line."""
+    inside = False
+    for line in lines:
+        begins = line.lstrip().startswith("/**") and (line.rstrip().endswith("*/") or "*/" not in line)
+        yield inside or begins or line.lstrip().startswith("//")
+        inside = (inside or begins) and not line.rstrip().endswith("*/")
+
+
+def _inside_a_text(lines):
+    """Lines of a template literal that look like comments: what a page would lose."""
+    inside = False
+    for line in lines:
+        if inside and line.lstrip().startswith(("//", "/*")):
+            return line
+        if not line.lstrip().startswith(("//", "/*", "*")):
+            inside ^= line.count("`") % 2 == 1
+    return None
