@@ -52,7 +52,7 @@ def train(data: str, model: Path, run: Path | None, **options: Any) -> None:
       vae train photos/ -o my-model
       vae train digits -o my-model --minutes 2
     """
-    from ..whole.request import Request
-    from ..whole.steps import go
+    from ..end_to_end.request import Request
+    from ..end_to_end.steps import go
 
     go(Request.of(data, model=model, run=run, **options))

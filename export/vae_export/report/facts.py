@@ -16,7 +16,7 @@ from vae_train.metrics import read_metrics
 
 from vae_runtime import VAE, Manifest, from_uint8
 
-from ..whole.held_out import HeldOut, held_out, p_values, scores
+from ..end_to_end.held_out import HeldOut, held_out, p_values, scores
 
 METHOD = "elbo"  # the score that `vae score` takes where none is named
 SAMPLES, EXAMPLES, REMADE, STRANGEST = 48, 48, 12, 8  # how many are shown

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
+from vae_export.end_to_end.held_out import ENOUGH, held_out, p_values, scores
 from vae_export.report.scores import RATES, thresholds
-from vae_export.whole.held_out import ENOUGH, held_out, p_values, scores
 from vae_train.data.datasets import Dataset
 
 from tests.support.small_runs import small

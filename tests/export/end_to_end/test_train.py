@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from PIL import Image
+from vae_export.end_to_end import steps
 from vae_export.report.write import SECTIONS, write_report
-from vae_export.whole import steps
 from vae_train import checkpoint as checkpoints
 from vae_train.data import sources
 
