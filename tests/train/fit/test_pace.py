@@ -9,6 +9,7 @@ from vae_train.checkpoint import LAST, read, read_config
 from vae_train.data.recipe import EPOCHS, for_length
 from vae_train.fit.budget import divide, epochs_in_time
 from vae_train.fit.pace import Pace
+from vae_train.fit.schedule import bound_draws
 from vae_train.fit.trainer import Trainer
 from vae_train.fit.training import fit
 from vae_train.metrics import read_metrics
@@ -64,12 +65,20 @@ def test_timing_a_step_changes_nothing_of_the_run(dataset):
     assert torch.equal(timed.sums, plain.sums)
 
 
+def pace_of(seconds):
+    """Steps that take so long, by number of draws."""
+    pace = Pace()
+    for draws, step in seconds.items():
+        pace.note_step(draws, step)
+    return pace
+
+
 def test_minutes_become_epochs_of_equal_length_with_a_warm_up_and_patience_of_their_size():
-    config = dataclasses.replace(small("conv"), minutes=10.0)
-    divided = divide(config, 0.1)
+    config = dataclasses.replace(small("conv", importance_share=0.0), minutes=10.0)
+    divided = divide(config, pace_of({1: 0.1}))
     steps = divided.epochs * divided.epoch_steps
     assert divided.epochs == EPOCHS and 0.9 * 6000 < steps <= 6000
-    short = divide(config, 30.0)
+    short = divide(config, pace_of({1: 30.0}))
     assert short.epochs == 1 and short.epoch_steps == 20
     ready = for_length(divided, steps)
     assert ready.learning_rate_warmup_steps == steps // 20 and 0 < ready.patience < divided.epochs
@@ -80,7 +89,7 @@ def test_minutes_become_epochs_of_equal_length_with_a_warm_up_and_patience_of_th
 def test_a_slower_machine_leaves_fewer_epochs():
     pace = Pace()
     pace.note_step(1, 1.0)
-    config = dataclasses.replace(small("conv"), minutes=10.0)
+    config = dataclasses.replace(small("conv", importance_share=0.0), minutes=10.0)
     left = {"steps_per_epoch": 20, "pace": pace, "config": config}
     assert epochs_in_time(**left, step=0, seconds=0.0) == 30
     assert epochs_in_time(**left, step=200, seconds=400.0) == 20
@@ -88,10 +97,24 @@ def test_a_slower_machine_leaves_fewer_epochs():
     assert epochs_in_time(**left, step=0, seconds=700.0) == 1
 
 
+def test_the_last_epochs_on_several_draws_have_their_part_of_the_minutes():
+    """A quarter on the bound of five draws: with one pace for all, a run of 3 minutes took 5."""
+    pace = pace_of({1: 1.0, 5: 4.0})
+    config = dataclasses.replace(small("conv", importance_share=0.25), minutes=10.0)
+    assert config.importance_draws == 5
+    divided = divide(config, pace)
+    assert 540 < divided.epochs * divided.epoch_steps * (0.75 * 1.0 + 0.25 * 4.0) <= 600
+    for done, seconds in ((0, 0.0), (5, 100.0), (10, 200.0), (14, 360.0), (16, 500.0)):
+        epochs = epochs_in_time(config, pace, step=20 * done, steps_per_epoch=20, seconds=seconds)
+        planned = dataclasses.replace(config, epochs=epochs)
+        rest = sum(20 * {1: 1.0, 5: 4.0}[bound_draws(planned, epoch)] for epoch in range(done, epochs))
+        assert abs(rest - (600 - seconds)) <= 80, (done, epochs)  # an epoch of the last ones
+
+
 def test_an_epoch_that_is_begun_is_ended():
     pace = Pace()
     pace.note_step(1, 1.0)
-    left = {"steps_per_epoch": 20, "pace": pace, "config": dataclasses.replace(small("conv"), minutes=10.0)}
+    left = {"steps_per_epoch": 20, "pace": pace, "config": dataclasses.replace(small("conv", importance_share=0.0), minutes=10.0)}
     assert epochs_in_time(**left, step=205, seconds=205.0) == 30
     assert epochs_in_time(**left, step=205, seconds=585.0) == 11
     assert epochs_in_time(**left, step=205, seconds=900.0) == 11

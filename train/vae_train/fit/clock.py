@@ -64,7 +64,7 @@ class Clock:
         if not config.minutes:
             return
         if is_new:
-            config = divide(config, self.pace.step(1))
+            config = divide(config, self.pace)
             trainer.config = for_length(config, config.epoch_steps * config.epochs)
             return
         steps = trainer.steps_per_epoch
