@@ -114,7 +114,11 @@ def test_the_last_epochs_on_several_draws_have_their_part_of_the_minutes():
 def test_an_epoch_that_is_begun_is_ended():
     pace = Pace()
     pace.note_step(1, 1.0)
-    left = {"steps_per_epoch": 20, "pace": pace, "config": dataclasses.replace(small("conv", importance_share=0.0), minutes=10.0)}
+    left = {
+        "steps_per_epoch": 20,
+        "pace": pace,
+        "config": dataclasses.replace(small("conv", importance_share=0.0), minutes=10.0),
+    }
     assert epochs_in_time(**left, step=205, seconds=205.0) == 30
     assert epochs_in_time(**left, step=205, seconds=585.0) == 11
     assert epochs_in_time(**left, step=205, seconds=900.0) == 11

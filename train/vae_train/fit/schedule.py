@@ -21,7 +21,7 @@ def learning_rate(config: Config, step: int, total_steps: int) -> float:
 def bound_draws(config: Config, epoch: int) -> int:
     """How many draws the bound has that the epoch (from 0) raises: 1, the ELBO, and in the last epochs more."""
     weighted = round(config.epochs * config.importance_share)
-    return config.importance_draws if epoch >= config.epochs - weighted else 1
+    return config.importance_draws if weighted and epoch >= config.epochs - weighted else 1
 
 
 def kl_weight(config: Config, step: int, steps_per_epoch: int) -> float:
