@@ -35,7 +35,12 @@ class HeldOut(NamedTuple):
             if self.chose
             else " and did not choose the weights."
         )
-        return said + (f" {self.copies:,} more are copies of fitted ones, and were left out." if self.copies else "")
+        copies = (
+            "1 more is a copy of a fitted one, and was"
+            if self.copies == 1
+            else f"{self.copies:,} more are copies of fitted ones, and were"
+        )
+        return said + (f" {copies} left out." if self.copies else "")
 
 
 def held_out(config: Config, dataset: Dataset) -> HeldOut:
