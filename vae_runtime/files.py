@@ -11,7 +11,6 @@ import errno
 import os
 import re
 import secrets
-import shutil
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -112,6 +111,8 @@ def new_folder(path: Path) -> Iterator[Path]:
             sync_directory(folder)
         _rename_folder(temporary, path)
     except BaseException as error:
+        import shutil  # which loads four compressors, and every verb loads this module
+
         shutil.rmtree(temporary, ignore_errors=True)
         if isinstance(error, OSError) and str(error.filename or temporary).startswith(str(temporary)):
             error.filename, error.filename2 = str(path), None  # the name that the caller knows

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
-from click.shell_completion import CompletionItem
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 
 def file(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Files and folders, as the shell itself completes them."""
-    return [CompletionItem(incomplete, type="file")]
+    return _path(incomplete, "file")
 
 
 def folder(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Folders, as the shell itself completes them."""
-    return [CompletionItem(incomplete, type="dir")]
+    return _path(incomplete, "dir")
+
+
+def _path(incomplete: str, kind: str) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem  # for a shell that asks; every verb loads this module
+
+    return [CompletionItem(incomplete, type=kind)]
