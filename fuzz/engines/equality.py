@@ -20,7 +20,7 @@ import torch
 from vae_export.graphs.finishing import finish, tidy
 from vae_export.graphs.making import export_graphs
 from vae_export.int8 import quantise as int8
-from vae_train.config import PRESETS, Config
+from vae_train.config import PRESETS, PRIOR_NAMES, Config
 from vae_train.data.recipe import for_shape
 from vae_train.detector.network import Detector, DetectorConfig
 from vae_train.models.networks import build
@@ -93,7 +93,7 @@ def random_config(random: np.random.Generator) -> Config:
         blocks=int(random.integers(3)) if config.network == "conv" else 0,
         latent_size=int(random.integers(1, 65)),
         linear_pool=config.linear_pool if random.integers(2) else 0,
-        prior=str(random.choice(["standard_normal", "flow"])),
+        prior=str(random.choice(PRIOR_NAMES)),
         flow_layers=int(random.integers(1, 7)),
         flow_width=int(random.integers(4, 65)),
         seed=int(random.integers(2**31)),

@@ -30,7 +30,7 @@ from vae_export.graphs.finishing import finish
 from vae_export.pipeline import export
 from vae_train import checkpoint as checkpoints
 from vae_train.checkpoint import Checkpoint
-from vae_train.config import PRESETS, Config
+from vae_train.config import PRESETS, PRIOR_NAMES, Config
 from vae_train.data.datasets import Dataset
 from vae_train.data.recipe import for_shape
 from vae_train.fit.trainer import Trainer
@@ -93,7 +93,7 @@ def random_run(folder: Path, seed: int) -> tuple[Path, Config]:
         blocks=int(random.integers(3)) if config.network == "conv" else 0,
         latent_size=int(random.integers(1, 65)) if config.network == "conv" else config.latent_size,
         linear_pool=config.linear_pool if random.integers(2) else 0,
-        prior=str(random.choice(["standard_normal", "flow"])),
+        prior=str(random.choice(PRIOR_NAMES)),
         flow_layers=int(random.integers(1, 7)),
         flow_width=int(random.integers(4, 65)),
         batch_size=16,

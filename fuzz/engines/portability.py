@@ -89,7 +89,7 @@ def differences(
     yield "mean", _apart(mean, golden.mean)
     yield "logvar", _apart(logvar, golden.logvar)
     yield "images", _apart(run("decoder", {"z": golden.z}, ["images"])[0], golden.decoded)
-    if manifest.prior == "flow":
+    if "prior_sample" in manifest.graphs:
         yield "z", _apart(run("prior_sample", {"eps": golden.eps}, ["z"])[0], golden.prior_z)
     if golden.faults is not None:
         yield "nats", _apart(run("detector", {"images": golden.images}, ["faults"])[0], golden.faults)

@@ -71,7 +71,7 @@ def expected(vae: VAE, rows: int) -> dict[tuple[str, str, str], tuple[Any, Any]]
         ("encoder", "images", "logvar"): (images, posterior.logvar),
         ("decoder", "z", "images"): (z, images),
     }
-    if vae.manifest.prior == "flow":
+    if "prior_sample" in vae.manifest.graphs:
         calls["prior_sample", "eps", "z"] = (eps, z)
         calls["prior_log_prob", "z", "eps"] = (z, vae.prior.to_noise(z, batch_size=rows))
         if not vae.labels:  # with labels, log p(z) is more than the graph's output

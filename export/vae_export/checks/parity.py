@@ -109,18 +109,17 @@ def _compare_nats(
 
 
 def _compare_prior(errors: _Errors, model: TorchVAE, exact: TorchVAE, vae: VAE, z: Tensor) -> None:
-    """The density of latents, and the noise that a flow finds for them: small beside the nats of an image's pixels."""
+    """The density of latents, and the noise found for them: small beside the nats of an image's pixels."""
     ours, truth = vae.prior.log_prob(z.numpy(), batch_size=64), exact.prior.log_prob(z.double())
     errors.note_nats(f"the density of {DRAWS_OF_PRIOR}", ours, model.prior.log_prob(z), truth)
-    if model.prior.is_learned:
-        noise = vae.prior.to_noise(z.numpy(), batch_size=64)
-        errors.note(
-            "z",
-            f"the noise of {DRAWS_OF_PRIOR}",
-            noise,
-            model.prior.to_noise(z)[0],
-            exact.prior.to_noise(z.double())[0],
-        )
+    noise = vae.prior.to_noise(z.numpy(), batch_size=64)
+    errors.note(
+        "z",
+        f"the noise of {DRAWS_OF_PRIOR}",
+        noise,
+        model.prior.to_noise(z)[0],
+        exact.prior.to_noise(z.double())[0],
+    )
 
 
 def require_parity(parity: list[Parity]) -> None:

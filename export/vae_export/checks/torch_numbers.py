@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from vae_train.config import Config
 from vae_train.detector.network import Detector
-from vae_train.models.densities import gaussian_kl, log_normal
+from vae_train.models.densities import log_normal
 from vae_train.models.networks import VAE as TorchVAE
 from vae_train.models.sampling import prior_latents
 
@@ -64,7 +64,8 @@ def torch_numbers(
     spread = (mean[:, None].double(), logvar[:, None].double())
     log_priors = model.prior.log_prob(z).double()
     ratios = log_priors - log_normal(z.double(), *spread)
-    kl = -ratios.mean(1) if model.prior.is_learned else gaussian_kl(mean.double(), logvar.double())
+    exact = model.prior.exact_kl(mean.double(), logvar.double())
+    kl = -ratios.mean(1) if exact is None else exact
     at_mean = mean.double()
     said = TorchSaid(
         images,
@@ -86,4 +87,4 @@ def torch_numbers(
 def likely_images(model: TorchVAE, config: Config, n: int) -> npt.NDArray[np.float32]:
     """Images that the model knows, without its data: its own samples at 8 bits."""
     z = prior_latents(model, n, config.latent_size, torch.device("cpu"), seed=1)
-    return from_uint8(to_uint8(model.decode(z).sigmoid().numpy()))
+    return from_uint8(to_uint8(model.mean_image(z).numpy()))

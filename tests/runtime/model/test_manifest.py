@@ -5,8 +5,10 @@ import pytest
 
 from tests.support.folders import edit
 from vae_runtime import VAE, IntegrityError, ManifestError
+from vae_runtime.maths.likelihood import LIKELIHOODS
 from vae_runtime.model import manifest as manifests
 from vae_runtime.model.integrity import unlisted_files
+from vae_runtime.model.prior import PRIORS
 
 
 @pytest.mark.parametrize("model", ["mnist", "mnist-mlp", "mnist-2d"])
@@ -43,10 +45,10 @@ def test_a_gaussian_manifest_survives_writing_and_reading(folder):
         (lambda m: m.update(format="other"), "format is 'other'"),
         (lambda m: m.update(format_version=3), "format version 3"),
         (lambda m: m.update(format_version=True), "format_version is True"),
-        (lambda m: m["prior"].update(family="mixture"), "one of standard_normal, flow"),
+        (lambda m: m["prior"].update(family="mixture"), f"one of {', '.join(PRIORS)}"),
         (lambda m: m["prior"].update(family="flow"), "lacks the key 'prior_sample'"),
         (lambda m: m["posterior"].update(family="full"), "one of diagonal_gaussian"),
-        (lambda m: m["likelihood"].update(family="laplace"), "one of bernoulli, gaussian"),
+        (lambda m: m["likelihood"].update(family="laplace"), f"one of {', '.join(LIKELIHOODS)}"),
         (lambda m: m["likelihood"].update(sigma=0), "positive"),
         (lambda m: m["likelihood"].pop("sigma"), "lacks the key 'sigma'"),
         (lambda m: m["latent"].update(size=0), "from 1"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import math
@@ -19,6 +20,7 @@ from vae_runtime.maths import complexity, conformal, gaussian, likelihood, paths
 from vae_runtime.maths.bounds import log_mean_exp
 from vae_runtime.maths.noise import uniform_choice
 from vae_runtime.maths.posterior import reparameterise
+from vae_runtime.model import manifest as manifests
 from vae_runtime.pictures.fitting import fit_picture
 from vae_runtime.pictures.reading import read_picture
 
@@ -102,17 +104,17 @@ def test_densities_are_those_of_python():
     assert mean_exp == pytest.approx(float(log_mean_exp(weights)), rel=1e-12)
 
 
-@pytest.mark.parametrize("name", ["Bernoulli", "ClippedBernoulli", "Gaussian"])
-def test_likelihoods_are_those_of_python_also_where_the_decoder_is_sure(name):
+@pytest.mark.parametrize("kind", [*likelihood.LIKELIHOODS.values(), likelihood.ClippedBernoulli])
+def test_likelihoods_are_those_of_python_also_where_the_decoder_is_sure(kind):
     x, p = from_uint8(_random_bytes((2, 3, 4, 5)))
     p.reshape(-1)[:5] = 0.0, 1.0, 0.5, 1e-7, 0.9999999
     logits = standard_normal(1, x.size, seed=1).reshape(x.shape) * np.float32(20)
     logits.reshape(-1)[:5] = 0, 100, -100, 1000, -1000
-    parameters = {"Gaussian": [0.08]}.get(name, [])
-    needs = {"Bernoulli": {"logits": logits}}.get(name, {"images": p})
-    made = {"new": ["maths/likelihood", name, *parameters]}
+    parameters = [0.08] * len(dataclasses.fields(kind))
+    needs = {name: {"images": p, "logits": logits}[name] for name in kind.needs}
+    made = {"new": ["maths/likelihood", kind.__name__, *parameters]}
     (nats,) = asked(("maths/likelihood", "logLikelihood", made, x, 0, needs, 0, x.size))
-    expected = getattr(likelihood, name)(*parameters).log_prob(x, *needs.values())
+    expected = kind(*parameters).log_prob(x, *needs.values())
     assert nats == pytest.approx(float(expected), rel=1e-7)
 
 
@@ -208,7 +210,7 @@ MANIFEST = (ROOT / "artifacts" / "mnist-conditional" / "manifest.json").read_tex
 def test_the_shipped_manifests_are_read():
     for folder in (ROOT / "artifacts").iterdir():
         (manifest,) = asked(("model/manifest", "parseManifest", (folder / "manifest.json").read_text()))
-        assert manifest["scores"] == ["elbo", "reconstruction", "kl", "complexity"]
+        assert manifest["scores"] == list(manifests.read(folder).scores)
 
 
 DAMAGE = [
@@ -262,7 +264,7 @@ def test_a_manifest_that_is_not_of_the_format_is_refused():
 def test_calibrations_of_scores_that_this_reader_does_not_know_are_none_of_its_business():
     manifest = {**json.loads(MANIFEST), "calibration": {"elbo": [1, 2], "typicality_tiled": [0.5]}}
     (manifest,) = asked(("model/manifest", "parseManifest", json.dumps(manifest)))
-    assert manifest["scores"] == ["elbo", "reconstruction", "kl", "complexity"]
+    assert manifest["scores"] == list(manifests.parse(MANIFEST).scores)
 
 
 def test_no_json_and_a_web_page_are_refused_with_a_sentence():

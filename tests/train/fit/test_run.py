@@ -6,6 +6,7 @@ import signal
 import numpy as np
 import pytest
 from vae_train.checkpoint import BEST, LAST, read_config
+from vae_train.config import LIKELIHOOD_NAMES, PRIOR_NAMES
 from vae_train.fit.plan import Request
 from vae_train.fit.run import resolve, run
 from vae_train.fit.trainer import Trainer
@@ -98,8 +99,8 @@ def test_a_config_of_pictures_is_resolved_without_a_run(tmp_path, monkeypatch):
     ("changes", "words"),
     [
         ({"likelihood": "gaussian"}, "a Gaussian has no binary pixels"),
-        ({"likelihood": "cauchy"}, "the likelihood is 'cauchy'; expected bernoulli or gaussian"),
-        ({"prior": "vamp"}, "the prior is 'vamp'; expected standard_normal or flow"),
+        ({"likelihood": "cauchy"}, f"the likelihood is 'cauchy'; expected {' or '.join(LIKELIHOOD_NAMES)}"),
+        ({"prior": "vamp"}, f"the prior is 'vamp'; expected {' or '.join(PRIOR_NAMES)}"),
         ({"labels": 10}, "labels need the prior 'flow'"),
     ],
 )

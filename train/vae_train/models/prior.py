@@ -26,7 +26,7 @@ class Prior(nn.Module, ABC):
     """A family of p(z); z and eps are [..., latent_size]."""
 
     name: ClassVar[str]  # in a config and in a manifest
-    is_learned: ClassVar[bool]  # whether it has weights, and an export graphs of it
+    is_learned: ClassVar[bool]  # whether it has weights, which `--only-prior` trains
     takes_labels: ClassVar[bool]  # whether it can tell classes apart
 
     has_labels = False
@@ -50,9 +50,14 @@ class Prior(nn.Module, ABC):
     def log_prob(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """log p(z), or log p(z | label), nats: [..., latent_size] and labels int64 [...] -> [...]."""
 
+    def exact_kl(self, mean: Tensor, logvar: Tensor) -> Tensor | None:
+        """KL(q(z|x) || p(z)), nats: [batch], where it has a closed form; None where draws must estimate it."""
+        return None
+
     def kl(self, z: Tensor, mean: Tensor, logvar: Tensor, labels: Tensor | None = None) -> Tensor:
-        """KL(q(z|x) || p(z)) estimated from the draw z of q, nats: [...]; its mean over draws is exact."""
-        return log_normal(z, mean, logvar) - self.log_prob(z, labels)
+        """The same estimated from the draw z of q, nats: [...]; its mean over draws is exact."""
+        exact = self.exact_kl(mean, logvar)
+        return log_normal(z, mean, logvar) - self.log_prob(z, labels) if exact is None else exact
 
 
 class StandardNormal(Prior):
@@ -73,8 +78,7 @@ class StandardNormal(Prior):
     def log_prob(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         return log_normal(z, 0.0, 0.0)
 
-    def kl(self, z: Tensor, mean: Tensor, logvar: Tensor, labels: Tensor | None = None) -> Tensor:
-        """KL(q(z|x) || p(z)), exact, nats: [batch]. The draw z is not needed."""
+    def exact_kl(self, mean: Tensor, logvar: Tensor) -> Tensor:
         return gaussian_kl(mean, logvar)
 
 

@@ -14,14 +14,15 @@ import { $ } from "./elements.js";
  */
 export function showFacts(vae, page) {
   const { manifest, digest } = vae;
-  const { image, prior, likelihood, training } = manifest;
-  const sigma = likelihood.sigma === undefined ? "" : `, sigma ${likelihood.sigma.toPrecision(3)}`;
+  const { image, prior, training } = manifest;
+  const { family, ...parameters } = manifest.likelihood;
+  const likelihood = [family, ...Object.entries(parameters).map(([name, value]) => `${name} ${value.toPrecision(3)}`)].join(", ");
   const facts = {
     Name: manifest.name,
     Images: `${image.shape.join(" x ")} (channels, height, width), pictures are made to fit by ${image.fit}, ${image.resample}`,
     Latents: String(vae.latentSize),
     Prior: prior.family.replace("_", " ") + (vae.labels.length ? `, with the labels ${vae.labels.join(", ")}` : ""),
-    Likelihood: likelihood.family + sigma,
+    Likelihood: likelihood,
     "Trained on": [training.data, training.train_images && `${training.train_images} images`].filter(Boolean).join(", "),
     "-ELBO": typeof training.elbo_nats !== "number" ? "" : `${(-training.elbo_nats).toFixed(1)} nats an image`,
     Calibration: manifest.calibration ? `${Object.keys(manifest.calibration).join(", ")}` : "none: no p-values",

@@ -24,7 +24,7 @@ import { SCORES } from "./scores.js";
  * @property {ImageSpec} image
  * @property {{ size: number }} latent
  * @property {{ family: string, labels?: Label[] }} prior
- * @property {{ family: string, sigma?: number }} likelihood
+ * @property {{ family: string, [parameter: string]: any }} likelihood
  * @property {Record<string, Record<string, FileEntry>>} graphs a file for each role and precision
  * @property {Record<string, GoldenEntry>} golden a file for each precision
  * @property {Record<string, number[]>} [calibration] scores of normal images by method, ascending
