@@ -55,7 +55,7 @@ class Prior(nn.Module, ABC):
         return None
 
     def kl(self, z: Tensor, mean: Tensor, logvar: Tensor, labels: Tensor | None = None) -> Tensor:
-        """The same estimated from the draw z of q, nats: [...]; its mean over draws is exact."""
+        """KL(q(z|x) || p(z)), nats: exact where it can be, else estimated from the draw z of q: [...]."""
         exact = self.exact_kl(mean, logvar)
         return log_normal(z, mean, logvar) - self.log_prob(z, labels) if exact is None else exact
 
