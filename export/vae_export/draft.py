@@ -27,7 +27,7 @@ from .source import Source
 
 
 @dataclass(frozen=True)
-class Request:
+class ExportRequest:
     """What is to be exported, and where to; `pipeline.export` says what each field means."""
 
     run: Path
@@ -60,7 +60,7 @@ class Exported(NamedTuple):
 class Draft:
     """A model folder, all of it in memory, and what is known of it so far."""
 
-    request: Request
+    request: ExportRequest
     source: Source
     earlier: Manifest | None  # of the model that lies in the folder
     digest: str  # that of its manifest, "" for none: nobody else may write there meanwhile

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from vae_train.data.datasets import Dataset
 
-from .draft import Exported, FindRecipe, Request
+from .draft import Exported, ExportRequest, FindRecipe
 from .publishing import publish, require_place
 from .steps import (
     add_card,
@@ -52,7 +52,7 @@ def export(
     the calibration, and its test images tell which anomalies the scores see. replace: the model may take the place of
     another one.
     """
-    draft = begin(Request(run, folder, license, int8, calibrate, dataset, replace))
+    draft = begin(ExportRequest(run, folder, license, int8, calibrate, dataset, replace))
     for step in STEPS:
         draft = step(draft)
     return draft.exported

@@ -20,7 +20,7 @@ from .checks.anomalies import tell_anomalies
 from .checks.calibration import score_folder, score_quartiles
 from .checks.golden import TOLERANCE, golden_size, golden_vectors, tensor_sizes, tolerance_of
 from .checks.parity import compare, require_parity
-from .draft import Draft, Request
+from .draft import Draft, ExportRequest
 from .errors import ExportError
 from .graphs.making import MIN_ONNXRUNTIME, export_graphs
 from .int8.graphs import measured, quantised, with_figures
@@ -30,7 +30,7 @@ from .source import Source
 SAMPLES = 64  # on the card
 
 
-def begin(request: Request) -> Draft:
+def begin(request: ExportRequest) -> Draft:
     """Look at the place and read the run: a draft of facts, without a file."""
     check_target(request.folder, replace=request.replace, meant=request.meant)
     check_checkpoint(request.folder / "checkpoint")

@@ -11,7 +11,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 from onnx import numpy_helper
-from vae_export.draft import Request
+from vae_export.draft import ExportRequest
 from vae_export.errors import ExportError
 from vae_export.int8 import search as searching
 from vae_export.int8.cost import Cost, cost, held_out_images
@@ -140,7 +140,7 @@ def test_a_model_without_int8_says_what_it_has(tmp_path):
 @pytest.fixture(scope="module")
 def draft(run, tmp_path_factory):
     """A draft that can be opened: of float32 graphs and their golden vectors."""
-    request = Request(run, tmp_path_factory.mktemp("drafts") / "small", "Apache-2.0")
+    request = ExportRequest(run, tmp_path_factory.mktemp("drafts") / "small", "Apache-2.0")
     return add_golden_vectors(add_graphs(begin(request)))
 
 

@@ -11,7 +11,7 @@ import onnx
 import pytest
 from onnx import numpy_helper
 from vae_export import pipeline
-from vae_export.draft import Request
+from vae_export.draft import ExportRequest
 from vae_export.errors import ExportError
 from vae_export.graphs.finishing import finish
 from vae_export.pipeline import STEPS, export
@@ -29,7 +29,7 @@ def request_(root, tmp_path_factory):
     """An export of the checkpoint that exports fastest, which carries a recipe for int8 graphs, with data."""
     run = root / "artifacts" / "mnist-2d" / "checkpoint"
     few = digits()._replace(train_images=digits().train_images[:50], test_images=digits().test_images[:50])
-    return Request(run, tmp_path_factory.mktemp("models") / "small", "MIT", dataset=few)
+    return ExportRequest(run, tmp_path_factory.mktemp("models") / "small", "MIT", dataset=few)
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..maths.posterior import Posterior
+from ..maths.prior import StandardNormalPrior
 from ..pictures.pixels import from_uint8, to_uint8
 from ..vae import VAE
 
@@ -70,7 +71,7 @@ def describe_latents(vae: VAE, encoded: Encoded) -> dict[str, Any]:
     latent says as many nats of a picture as its posterior differs from that on average; the sliders are in this order.
     """
     mean, variance = encoded.posterior.mean.astype(np.float64), np.exp(encoded.posterior.logvar.astype(np.float64))
-    if vae.manifest.prior == "standard_normal":
+    if isinstance(vae.prior, StandardNormalPrior):
         centre, spread = np.zeros(vae.latent_size), np.ones(vae.latent_size)
     else:
         centre, spread = mean.mean(axis=0), np.sqrt(mean.var(axis=0) + variance.mean(axis=0))

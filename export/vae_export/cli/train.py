@@ -52,7 +52,7 @@ def train(data: str, model: Path, run: Path | None, **options: Any) -> None:
       vae train photos/ -o my-model
       vae train digits -o my-model --minutes 2
     """
-    from ..end_to_end.request import Request
+    from ..end_to_end.request import TrainRequest
     from ..end_to_end.steps import go
 
-    go(Request.of(data, model=model, run=run, **options))
+    go(TrainRequest.of(data, model=model, run=run, **options))

@@ -14,7 +14,7 @@ from vae_runtime.model.writing import check_target
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
+class TrainRequest:
     """A model to be made of data; `run` is the folder of the run beside it."""
 
     data: str
@@ -33,7 +33,7 @@ class Request:
     threads: int | None = None
 
     @classmethod
-    def of(cls, data: str, *, model: Path, run: Path | None, **options: Any) -> Request:
+    def of(cls, data: str, *, model: Path, run: Path | None, **options: Any) -> TrainRequest:
         """The same with the folder of the run that it has where none is given: MODEL-run."""
         beside = model.with_name(f"{model.absolute().name}-run")
         return cls(data=data, model=model, run=beside if run is None else run, **options)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from vae_train import checkpoint as checkpoints
 from vae_train.data import sources
-from vae_train.fit.plan import Request as FitRequest
+from vae_train.fit.plan import FitRequest
 from vae_train.fit.run import run as fit_run
 from vae_train.measure.run import evaluate_run
 
@@ -23,7 +23,7 @@ from ..errors import ExportError
 from ..report.write import write_report
 from .held_out import held_out, scores
 from .notes import Notes
-from .request import Request
+from .request import TrainRequest
 
 CHOOSING = {"mnist": {"validation_images": 500}, "digits": {"validation_images": 144}}  # of pictures, the recipe says
 DRAWS = (1, 16)  # of the bounds that are measured: more sharpen the last digit and take most of the time
@@ -34,10 +34,10 @@ class Step(NamedTuple):
 
     name: str
     says: str
-    do: Callable[[Request, Notes], Any]
+    do: Callable[[TrainRequest, Notes], Any]
 
 
-def go(request: Request) -> None:
+def go(request: TrainRequest) -> None:
     """Do all steps that are not done yet. Errors: those of the steps; what is done by then stays done."""
     notes = Notes.read(request.run, request.asked)
     if "export" in notes.done and manifests.digest_of(request.model) == "":
@@ -52,7 +52,7 @@ def go(request: Request) -> None:
     say(f"Done: the model {request.model}, and what was found on the way in {request.run / 'report.html'}.")
 
 
-def _fit(request: Request, notes: Notes) -> Any:
+def _fit(request: TrainRequest, notes: Notes) -> Any:
     """Train, or go on; the signal that stops it ends this process too, and the same command goes on."""
     asked = FitRequest(
         out=request.run,
@@ -75,7 +75,7 @@ def _fit(request: Request, notes: Notes) -> Any:
     return {"data": outcome.data, "verdict": outcome.verdict}
 
 
-def _evaluate(request: Request, notes: Notes) -> Any:
+def _evaluate(request: TrainRequest, notes: Notes) -> Any:
     """Measure the run on the pictures that were held out."""
     figures = evaluate_run(
         request.run, draws=DRAWS, directory=request.data_dir, device=request.device, threads=request.threads
@@ -83,7 +83,7 @@ def _evaluate(request: Request, notes: Notes) -> Any:
     return {"test_images": figures["test_images"]}
 
 
-def _plot(request: Request, notes: Notes) -> Any:
+def _plot(request: TrainRequest, notes: Notes) -> Any:
     """Draw what `vae plot` draws."""
     from vae_train.devices import choose_device
     from vae_train.measure.plots import plot_run
@@ -93,7 +93,7 @@ def _plot(request: Request, notes: Notes) -> Any:
     return [path.name for path in plot_run(request.run, model, config, _dataset(request), device)]
 
 
-def _export(request: Request, notes: Notes) -> Any:
+def _export(request: TrainRequest, notes: Notes) -> Any:
     """Make the model folder; its pair_id is what the notes keep of it."""
     from ..pipeline import export
 
@@ -108,7 +108,7 @@ def _export(request: Request, notes: Notes) -> Any:
     return manifests.read(request.model).pair_id
 
 
-def _calibrate(request: Request, notes: Notes) -> Any:
+def _calibrate(request: TrainRequest, notes: Notes) -> Any:
     """Score the held-out pictures by every method, and keep the scores in the model."""
     vae = VAE.load(request.model, threads=request.threads)
     pictures = held_out(checkpoints.read_config(request.run), _dataset(request))
@@ -125,7 +125,7 @@ def _calibrate(request: Request, notes: Notes) -> Any:
     return {"pictures": len(pictures.images), "chose": pictures.chose, "copies": pictures.copies}
 
 
-def _verify(request: Request, notes: Notes) -> Any:
+def _verify(request: TrainRequest, notes: Notes) -> Any:
     """Check every byte and every number of the model as it now lies there."""
     checked = verify(request.model, providers="cpu", threads=request.threads, precision="float32")
     if not checked.passed:
@@ -133,18 +133,18 @@ def _verify(request: Request, notes: Notes) -> Any:
     return manifests.digest_of(request.model)
 
 
-def _report(request: Request, notes: Notes) -> Any:
+def _report(request: TrainRequest, notes: Notes) -> Any:
     """Write the page that shows all of it."""
     path = write_report(request.run, request.model, _dataset(request), notes.done, data=request.data)
     return path.name
 
 
-def _dataset(request: Request) -> Any:
+def _dataset(request: TrainRequest) -> Any:
     config = checkpoints.read_config(request.run)
     return sources.load(config, request.run, directory=request.data_dir)
 
 
-def _int8(request: Request) -> Any:
+def _int8(request: TrainRequest) -> Any:
     from ..int8.asked import search_on
 
     return search_on(_dataset(request), None, say)

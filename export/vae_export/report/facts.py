@@ -70,7 +70,7 @@ def gather(run: Path, model: Path, dataset: Dataset, noted: Mapping[str, Any], *
     """Read the run and the model, and ask the model for what is shown; deterministic."""
     vae, config = VAE.load(model), checkpoints.read_config(run)
     pictures = held_out(config, dataset)
-    found = scores(vae, pictures.images, METHOD)
+    held_out_scores = scores(vae, pictures.images, METHOD)
     some = np.linspace(0, len(pictures.images) - 1, _shown(len(pictures.images))).astype(int)
     originals = from_uint8(np.ascontiguousarray(pictures.images[some]))
     return Facts(
@@ -86,8 +86,8 @@ def gather(run: Path, model: Path, dataset: Dataset, noted: Mapping[str, Any], *
         originals=originals,
         remade=vae.reconstruct(originals),
         held_out=pictures,
-        scores=found,
-        strangest=_strangest(vae, pictures, found),
+        scores=held_out_scores,
+        strangest=_strangest(vae, pictures, held_out_scores),
     )
 
 
@@ -96,16 +96,16 @@ def _shown(there: int) -> int:
     return REMADE if there >= REMADE else there // 4 * 4 or there
 
 
-def _strangest(vae: VAE, pictures: HeldOut, found: Float64) -> list[Strangest]:
-    order = np.argsort(-found, kind="stable")[:STRANGEST]
+def _strangest(vae: VAE, pictures: HeldOut, scored: Float64) -> list[Strangest]:
+    order = np.argsort(-scored, kind="stable")[:STRANGEST]
     images = from_uint8(np.ascontiguousarray(pictures.images[order]))
-    rarity = p_values(found)
+    rarity = p_values(scored)
     return [
         Strangest(
             name=pictures.names[number],
             image=image,
             map=where,
-            score=float(found[number]),
+            score=float(scored[number]),
             p_value=float(rarity[number]),
         )
         for number, image, where in zip(order.tolist(), images, vae.anomaly_map(images), strict=True)

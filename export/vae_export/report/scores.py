@@ -23,10 +23,10 @@ RED_AT = 2.0  # nats a channel above the median pixel: there the map is fully re
 
 def scores_section(given: Facts) -> Markup:
     """The histogram of held-out scores with what is an alarm, and the table of anomalies."""
-    found = thresholds(given.scores)
+    limits = thresholds(given.scores)
     chart = histogram(
         given.scores,
-        [Threshold(f"{rate:.0%} false alarms", least) for rate, least in found],
+        [Threshold(f"{rate:.0%} false alarms", least) for rate, least in limits],
         across="score, nats: higher is stranger",
         down="pictures",
         describes=f"Histogram of the scores of {len(given.scores):,} held-out pictures",
@@ -35,7 +35,7 @@ def scores_section(given: Facts) -> Markup:
         "section",
         tag("h2", "How strange is strange?"),
         tag("p", f"The model scores how strange a picture is. It was calibrated with {given.held_out.sentence}"),
-        *(tag("p", sentence) for sentence in _rates(given, found)),
+        *(tag("p", sentence) for sentence in _rates(given, limits)),
         tag("div", chart, class_="single"),
         *_anomalies(given),
         id="scores",
@@ -59,21 +59,21 @@ def strangest_section(given: Facts) -> Markup:
 
 def thresholds(scores: np.ndarray[tuple[int], np.dtype[np.float64]]) -> list[tuple[float, float]]:
     """The score above which an alarm begins at each rate of RATES, of those that so many calibration scores allow."""
-    ordered, found = np.sort(scores)[::-1], []
+    ordered, limits = np.sort(scores)[::-1], []
     for rate in RATES:
         if len(ordered) >= fewest_scores(rate):
-            found.append((rate, float(ordered[alarms(len(ordered), rate) - 1])))
-    return found
+            limits.append((rate, float(ordered[alarms(len(ordered), rate) - 1])))
+    return limits
 
 
-def _rates(given: Facts, found: list[tuple[float, float]]) -> Iterator[str]:
+def _rates(given: Facts, limits: list[tuple[float, float]]) -> Iterator[str]:
     count = len(given.scores)
-    if not found:
+    if not limits:
         yield (
             f"{count:,} calibration pictures allow no false-alarm rate below {1 / (count + 1):.2g}: give the model "
             "more normal pictures with vae calibrate."
         )
-    for rate, least in found:
+    for rate, least in limits:
         yield f"At a false-alarm rate of {rate:.0%} an alarm begins above {least:,.1f} nats."
 
 

@@ -107,7 +107,7 @@ def test_stopped_in_any_step_it_goes_on_there(made, photos, tmp_path, monkeypatc
 
         return do
 
-    monkeypatch.setattr(steps.Request, "check", lambda self, made: None)
+    monkeypatch.setattr(steps.TrainRequest, "check", lambda self, made: None)
     monkeypatch.setattr(steps, "STEPS", tuple(step._replace(do=step_that(step.name)) for step in steps.STEPS))
     vae_("train", photos, "-o", tmp_path / "model", code=1)  # click's own end, where no signal came
     vae_("train", photos, "-o", tmp_path / "model")
@@ -118,7 +118,7 @@ def test_stopped_in_any_step_it_goes_on_there(made, photos, tmp_path, monkeypatc
 
 def test_a_model_that_is_gone_is_made_again_of_the_same_run(made, photos, tmp_path, monkeypatch):
     done = []
-    monkeypatch.setattr(steps.Request, "check", lambda self, made: None)
+    monkeypatch.setattr(steps.TrainRequest, "check", lambda self, made: None)
     nothing = [step._replace(do=lambda request, notes, name=step.name: done.append(name)) for step in steps.STEPS]
     monkeypatch.setattr(steps, "STEPS", tuple(nothing))
     (tmp_path / "model-run").mkdir()

@@ -51,8 +51,8 @@ def test_a_bernoulli_of_version_1_keeps_its_clipping(tmp_path):
     p = vae.decode(z)
     assert p.min() < 0 and p.max() > 1
     expected = [np.log(np.clip(part.astype(float), 1e-6, 1 - 1e-6)) for part in (p, np.float32(1) - p)]
-    found = vae.manifest.likelihood.log_prob(images, p)
-    np.testing.assert_allclose(found, (images * expected[0] + (1 - images) * expected[1]).sum((1, 2, 3)), rtol=1e-5)
+    nats = vae.manifest.likelihood.log_prob(images, p)
+    np.testing.assert_allclose(nats, (images * expected[0] + (1 - images) * expected[1]).sum((1, 2, 3)), rtol=1e-5)
     at_mean = vae.decode(vae.encode(images).mean)
     score = vae.score(images, method="reconstruction")
     np.testing.assert_array_equal(score, -ClippedBernoulli().log_prob(images, at_mean))

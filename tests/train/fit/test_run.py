@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from vae_train.checkpoint import BEST, LAST, read_config
 from vae_train.config import LIKELIHOOD_NAMES, PRIOR_NAMES
-from vae_train.fit.plan import Request
+from vae_train.fit.plan import FitRequest
 from vae_train.fit.run import resolve, run
 from vae_train.fit.trainer import Trainer
 from vae_train.metrics import read_metrics
@@ -20,11 +20,11 @@ SMALL = {"widths": (8,), "latent_size": 2, "epochs": 2, "validation_images": 100
 @pytest.fixture
 def request_(tmp_path):
     """What a program asks for that knows of no earlier run."""
-    return Request(out=tmp_path / "run", go_on=True, preset="mlp", data="digits", device="cpu", changes=SMALL)
+    return FitRequest(out=tmp_path / "run", go_on=True, preset="mlp", data="digits", device="cpu", changes=SMALL)
 
 
 def with_changes(request, **changes):
-    return Request(**{**vars(request), "changes": {**request.changes, **changes}})
+    return FitRequest(**{**vars(request), "changes": {**request.changes, **changes}})
 
 
 def test_an_outcome_says_what_was_trained_on_and_how_it_does(request_):
@@ -46,7 +46,7 @@ def test_a_stopped_run_goes_on_by_the_same_request_to_the_same_bits(request_, tm
         if self.step == 3:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    straight = Request(**{**vars(request_), "out": tmp_path / "straight"})
+    straight = FitRequest(**{**vars(request_), "out": tmp_path / "straight"})
     run(straight)
     monkeypatch.setattr(Trainer, "take_step", take_step)
     stopped = run(request_)
@@ -70,11 +70,11 @@ def test_a_request_for_another_run_does_not_take_this_ones_place(request_, asked
     run(request_)
     changes = {name: chosen for name, chosen in asked.items() if name == "latent_size"}
     fields = {name: chosen for name, chosen in asked.items() if name not in changes}
-    other = Request(**{**vars(with_changes(request_, **changes)), **fields})
+    other = FitRequest(**{**vars(with_changes(request_, **changes)), **fields})
     with pytest.raises(InputError, match=words):
         run(other)
     with pytest.raises(InputError, match="is a run already"):
-        run(Request(**{**vars(request_), "go_on": False}))
+        run(FitRequest(**{**vars(request_), "go_on": False}))
 
 
 def test_a_longer_request_makes_the_run_longer(request_):
@@ -89,7 +89,7 @@ def test_a_config_of_pictures_is_resolved_without_a_run(tmp_path, monkeypatch):
     (tmp_path / "photos").mkdir()
     for number in range(12):
         write_image(tmp_path / "photos" / f"{number}.png", random.random((3, 32, 48), np.float32))
-    request = Request(out=tmp_path / "run", data=str(tmp_path / "photos"), device="cpu", changes={"epochs": 1})
+    request = FitRequest(out=tmp_path / "run", data=str(tmp_path / "photos"), device="cpu", changes={"epochs": 1})
     config = resolve(request)
     assert config.data == "photos" and config.image_shape == (3, 32, 48) and config.minutes == 0
     assert config.likelihood == "gaussian" and not (tmp_path / "run").exists()

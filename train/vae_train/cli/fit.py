@@ -17,7 +17,7 @@ from ..config import AUGMENTATIONS, LIKELIHOOD_NAMES, PRESETS, PRIOR_NAMES
 from .options import data_dir_option, device_option, given, seed_option, threads_option
 
 if TYPE_CHECKING:
-    from ..fit.plan import Request
+    from ..fit.plan import FitRequest
 
 NOT_AUGMENTED = "none"
 
@@ -112,12 +112,12 @@ def fit(*, dry_run: bool, **options: Any) -> None:
             say(sentence)
 
 
-def _request(options: dict[str, Any]) -> Request:
+def _request(options: dict[str, Any]) -> FitRequest:
     """What the command line asks for; options that are no fields of a request are those of a config."""
-    from ..fit.plan import Request
+    from ..fit.plan import FitRequest
 
     chosen = given(options)
     if "augment" in chosen:
         chosen["augment"] = tuple(kind for kind in chosen["augment"] if kind != NOT_AUGMENTED)
-    own = {field.name for field in fields(Request)} & chosen.keys()
-    return Request(**{name: chosen.pop(name) for name in own}, changes=chosen)
+    own = {field.name for field in fields(FitRequest)} & chosen.keys()
+    return FitRequest(**{name: chosen.pop(name) for name in own}, changes=chosen)

@@ -29,7 +29,7 @@ GIVEN_ANEW = {"epochs", "minutes", "patience", "importance_share"}  # with --res
 
 
 @dataclass(frozen=True, kw_only=True)
-class Request:
+class FitRequest:
     """What is to be trained, as the options of `vae fit` say it; None: nothing was said.
 
     go_on: where `out` holds a run already, go on with it; what is asked for must be what that run was asked for.
@@ -66,7 +66,7 @@ class Plan(NamedTuple):
     device: torch.device
 
 
-def plan(request: Request) -> Plan:
+def plan(request: FitRequest) -> Plan:
     """Settle a request, or refuse it with a sentence: an InputError. Of pictures some are looked at."""
     changes = request.chosen
     if "epochs" in changes and "minutes" in changes:
@@ -115,7 +115,7 @@ def complete(plan: Plan, dataset: Dataset, processes: Processes, say: Callable[[
     return config
 
 
-def _resumed(request: Request, folder: Path) -> Config:
+def _resumed(request: FitRequest, folder: Path) -> Config:
     """The config of a run that is gone on with."""
     new = (request.preset, request.out, request.start, request.data, request.validation, request.size, request.mode)
     if any(new) or set(request.chosen) - GIVEN_ANEW:
@@ -126,7 +126,7 @@ def _resumed(request: Request, folder: Path) -> Config:
     return read_config(folder)
 
 
-def _gone_on_with(request: Request, folder: Path) -> Config:
+def _gone_on_with(request: FitRequest, folder: Path) -> Config:
     """The config of a run that the same request has begun; refuses a request that it would not have come of."""
     config = read_config(folder)
     fixed = {name: chosen for name, chosen in request.chosen.items() if name not in GIVEN_ANEW}
@@ -152,7 +152,7 @@ def _gone_on_with(request: Request, folder: Path) -> Config:
     return config
 
 
-def _new(request: Request, folder: Path) -> tuple[Config, PictureFolders | None]:
+def _new(request: FitRequest, folder: Path) -> tuple[Config, PictureFolders | None]:
     """The config of a new run, and its pictures if it has a folder of them."""
     config, pictures = begin(
         PRESETS[request.preset or "conv"](),

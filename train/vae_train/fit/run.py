@@ -16,7 +16,7 @@ from ..data.sources import load
 from ..measure.verdict import verdict
 from .lock import trained_alone
 from .parallel import Processes, join
-from .plan import Plan, Request, complete, plan
+from .plan import FitRequest, Plan, complete, plan
 from .training import fit
 
 
@@ -32,7 +32,7 @@ class Outcome(NamedTuple):
     is_writer: bool  # whether this process is the one of the run that writes and speaks
 
 
-def resolve(request: Request) -> Config:
+def resolve(request: FitRequest) -> Config:
     """The config that a run of this request has. Its pictures are all read for it, and nothing is trained."""
     planned = plan(request)
     if not planned.pictures:
@@ -40,7 +40,7 @@ def resolve(request: Request) -> Config:
     return _with_data(planned, request)[0]
 
 
-def run(request: Request) -> Outcome:
+def run(request: FitRequest) -> Outcome:
     """Train what is asked for, to the end or to a signal, and say on stderr how far it is.
 
     Errors: InputError for what is asked, TrainingError where the run cannot go on. The folder then holds the run:
@@ -71,7 +71,7 @@ def summary(config: Config) -> str:
     )
 
 
-def _with_data(planned: Plan, request: Request) -> tuple[Config, Dataset, Processes]:
+def _with_data(planned: Plan, request: FitRequest) -> tuple[Config, Dataset, Processes]:
     """The whole config of a plan, its data, and the processes that train it."""
     processes = join(planned.device)
     tell = say if processes.rank == 0 else lambda text: None
