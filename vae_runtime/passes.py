@@ -49,15 +49,20 @@ class Pass:
         """q(z|x)."""
         return self._model.encode(self.images, batch_size=self._batch_size)
 
+    @property
+    def mean_image(self) -> Float32:
+        """The mean of p(x|z): float32, as the images."""
+        return self._decoded["images"]
+
     @cached_property
     def log_likelihood(self) -> Float64:
         """log p(x|z), nats: float64 [batch]."""
-        return self._model.manifest.likelihood.log_prob(self.images, *self._decoded)
+        return self._model.manifest.likelihood.log_prob(self.images, *self._of_density)
 
     @cached_property
     def log_likelihood_map(self) -> Float32:
         """The same by pixels: float32 [batch, height, width]."""
-        return self._model.manifest.likelihood.log_prob_map(self.images, *self._decoded)
+        return self._model.manifest.likelihood.log_prob_map(self.images, *self._of_density)
 
     @cached_property
     def log_ratio(self) -> Float64:
@@ -69,9 +74,13 @@ class Pass:
         """Log-odds of a fault by pixels: float32 [batch, height, width]."""
         return self._model.find_faults(self.images, batch_size=self._batch_size)
 
+    @property
+    def _of_density(self) -> tuple[Float32, ...]:
+        return tuple(self._decoded[name] for name in self._model.manifest.likelihood.needs)
+
     @cached_property
-    def _decoded(self) -> tuple[Float32, ...]:
-        return self._model.decode_for_density(self.posterior.mean, batch_size=self._batch_size)
+    def _decoded(self) -> dict[str, Float32]:
+        return self._model.decode_all(self.posterior.mean, batch_size=self._batch_size)
 
 
 class Scored(NamedTuple):

@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # the command line reads the table for its help, and loads no
     import numpy as np
     import numpy.typing as npt
 
+    from ..maths.posterior import Posterior
     from .contents import Manifest
 
     Float32 = npt.NDArray[np.float32]
@@ -32,6 +33,14 @@ class Said(Protocol):
     @property
     def images(self) -> Float32:
         """[batch, channels, height, width]."""
+
+    @property
+    def posterior(self) -> Posterior:
+        """q(z|x)."""
+
+    @property
+    def mean_image(self) -> Float32:
+        """The mean of p(x|z), as the images."""
 
     @property
     def log_likelihood(self) -> Float64:

@@ -37,6 +37,8 @@ class TorchSaid(NamedTuple):
     """What the runtime's scores are computed from, by torch at the posterior mean."""
 
     images: npt.NDArray[np.float32]
+    posterior: Posterior
+    mean_image: npt.NDArray[np.float32]  # as the images
     log_likelihood: npt.NDArray[np.float64]  # [batch]
     log_ratio: npt.NDArray[np.float64]  # [batch]
     faults: Any  # [batch, height, width], of models with a detector
@@ -67,9 +69,12 @@ def torch_numbers(
     exact = model.prior.exact_kl(mean.double(), logvar.double())
     kl = -ratios.mean(1) if exact is None else exact
     at_mean = mean.double()
+    logits_at_mean = model.decode(mean)
     said = TorchSaid(
         images,
-        model.likelihood.log_prob(x.double(), model.decode(mean).double()).numpy(),
+        Posterior(mean.numpy(), logvar.numpy()),
+        model.likelihood.mean_image(logits_at_mean).float().numpy(),
+        model.likelihood.log_prob(x.double(), logits_at_mean.double()).numpy(),
         (model.prior.log_prob(mean).double() - log_normal(at_mean, at_mean, logvar.double())).numpy(),
         detector(x).double().numpy() if detector else None,
     )

@@ -14,6 +14,15 @@ from vae_runtime.model.prior import PRIORS
 from vae_runtime.model.scores import SCORES, Score
 from vae_runtime.model.strict_json import Reader
 
+MIXED = Score(
+    "mixed",
+    "how far the mean image is from the picture, and the latent from the prior's centre",
+    lambda said: (
+        np.abs(said.images - said.mean_image).mean(axis=(1, 2, 3), dtype=float)
+        + np.square(said.posterior.mean).sum(axis=1, dtype=float)
+    ),
+)
+
 
 @pytest.mark.parametrize("kind", LIKELIHOODS.values())
 def test_a_likelihood_is_read_as_it_was_written(kind):
@@ -34,15 +43,26 @@ def test_the_command_line_explains_every_score():
 
 def test_a_score_with_an_entry_is_a_score_everywhere(folder, monkeypatch):
     """What a new one must touch: this table, docs/FORMAT.md and a test."""
-    brightness = Score(
-        "brightness", "the mean of the picture", lambda said: said.images.mean(axis=(1, 2, 3), dtype=float)
-    )
-    monkeypatch.setitem(SCORES, "brightness", brightness)
+    monkeypatch.setitem(SCORES, "mixed", MIXED)
     vae, x = VAE.load(folder), LinearGaussian.make().draw(3, 0)
-    assert "brightness" in vae.manifest.scores
-    np.testing.assert_allclose(vae.score(x, method="brightness"), x.mean((1, 2, 3)), rtol=1e-6)
-    with pytest.raises(InputError, match=r"method is 'brightness'; expected 'reconstruction' or 'faults'"):
-        vae.anomaly_map(x, method="brightness")
+    assert "mixed" in vae.manifest.scores
+    expected = np.abs(x - vae.reconstruct(x)).mean((1, 2, 3)) + np.square(vae.encode(x).mean).sum(1)
+    np.testing.assert_allclose(vae.score(x, method="mixed"), expected, rtol=1e-5)
+    with pytest.raises(InputError, match=r"method is 'mixed'; expected 'reconstruction' or 'faults'"):
+        vae.anomaly_map(x, method="mixed")
+
+
+def test_torch_computes_a_score_with_an_entry_too(root, monkeypatch):
+    """So that an export compares it, and its golden vectors hold it."""
+    from vae_export.checks.torch_numbers import likely_images, torch_numbers
+    from vae_train.checkpoint import load_model
+
+    monkeypatch.setitem(SCORES, "mixed", MIXED)
+    model, config = load_model(root / "artifacts" / "mnist-2d" / "checkpoint")
+    images = likely_images(model, config, 5)
+    ours = VAE.load(root / "artifacts" / "mnist-2d").score(images, method="mixed")
+    numbers = torch_numbers(model, images, draws=1, methods=("mixed",))
+    np.testing.assert_allclose(numbers.scores["mixed"], ours, rtol=1e-5)
 
 
 def test_a_likelihood_says_which_outputs_its_decoder_has_and_which_it_needs():
