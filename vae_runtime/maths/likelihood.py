@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -23,7 +24,7 @@ PROBABILITY_MARGIN = 1e-6  # version 1 clips Bernoulli probabilities to [margin,
 
 
 @dataclass(frozen=True)
-class Likelihood:
+class Likelihood(ABC):
     """p(x|z), given what the decoder says. Fields of a family are its parameters, as the manifest has them."""
 
     family: ClassVar[str]
@@ -54,9 +55,9 @@ class Likelihood:
         """The same, summed over channels alone: float32 [..., height, width], nats a pixel."""
         return np.asarray(self._terms(images, *decoded).sum(axis=-3, dtype=np.float64).astype(np.float32))
 
+    @abstractmethod
     def _terms(self, images: Float32, *decoded: Float32) -> Terms:
         """log p of every number of the images: [..., channels, height, width]."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)

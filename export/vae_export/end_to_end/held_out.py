@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -62,13 +63,15 @@ def held_out(config: Config, dataset: Dataset) -> HeldOut:
     return HeldOut(np.ascontiguousarray(images), tuple(names), chose, copies)
 
 
+def batches(images: UInt8) -> Iterator[npt.NDArray[np.float32]]:
+    """The same images in [0, 1], AT_ONCE at a time."""
+    for first in range(0, len(images), AT_ONCE):
+        yield from_uint8(np.ascontiguousarray(images[first : first + AT_ONCE]))
+
+
 def scores(vae: VAE, images: UInt8, method: str) -> npt.NDArray[np.float64]:
     """Scores of uint8 images by a method of `VAE.score`, in nats: higher is stranger."""
-    parts = []
-    for first in range(0, len(images), AT_ONCE):
-        batch = from_uint8(np.ascontiguousarray(images[first : first + AT_ONCE]))
-        parts.append(vae.score(batch, method=method))
-    return np.concatenate(parts).astype(np.float64)
+    return np.concatenate([vae.score(batch, method=method) for batch in batches(images)])
 
 
 def p_values(scores: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

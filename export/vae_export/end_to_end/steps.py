@@ -12,7 +12,7 @@ from vae_train.fit.run import run as fit_run
 from vae_train.measure.run import evaluate_run
 
 from vae_runtime import VAE
-from vae_runtime.checks.calibrate import write_calibrated
+from vae_runtime.checks.calibrate import calibration, write_calibrated
 from vae_runtime.checks.verify import verify
 from vae_runtime.console import say
 from vae_runtime.model import manifest as manifests
@@ -21,7 +21,7 @@ from vae_runtime.stopping import end_by, is_stopping
 
 from ..errors import ExportError
 from ..report.write import write_report
-from .held_out import held_out, scores
+from .held_out import AT_ONCE, batches, held_out
 from .notes import Notes
 from .request import TrainRequest
 
@@ -115,11 +115,7 @@ def _calibrate(request: TrainRequest, notes: Notes) -> Any:
     if not len(pictures.images):
         say("warning: nothing is left to calibrate with; give the model normal pictures later: vae calibrate")
         return {"pictures": 0, "chose": 0, "copies": pictures.copies}
-    methods = vae.manifest.scores
-    known = {
-        method: tuple(sorted(scores(vae, pictures.images, method).tolist()))
-        for method in watched(methods, len(methods), "scores")
-    }
+    known = calibration(vae, watched(batches(pictures.images), -(-len(pictures.images) // AT_ONCE), "batches"))
     write_calibrated(request.model, request.model, known, scored=vae.manifest)
     say(f"Calibrated with {pictures.sentence}")
     return {"pictures": len(pictures.images), "chose": pictures.chose, "copies": pictures.copies}

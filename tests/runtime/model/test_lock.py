@@ -1,42 +1,21 @@
 """One process writes to a model folder at a time, and none is kept out for ever."""
 
-import dataclasses
 import multiprocessing
 import os
-import shutil
 import signal
 import time
 
 import pytest
 
-from tests.support.linear_gaussian import LinearGaussian
+from tests.support.folders import model_at, replacing
 from vae_runtime import InputError
 from vae_runtime.model import lock
 from vae_runtime.model import manifest as manifests
-from vae_runtime.model.integrity import read_file, unlisted_files
+from vae_runtime.model.integrity import unlisted_files
 from vae_runtime.model.lock import held_alone
 from vae_runtime.model.writing import write_model
 
 fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-
-
-def model_at(path):
-    manifest = manifests.read(path)
-    return manifest, {file.file: read_file(path, file) for file in manifest.files}
-
-
-@pytest.fixture
-def other(tmp_path):
-    """Another model, as `write_model` takes it."""
-    manifest, contents = model_at(LinearGaussian.make(logvar_error=1.0).write(tmp_path / "other"))
-    shutil.rmtree(tmp_path / "other")
-    return dataclasses.replace(manifest, created_by="another"), contents
-
-
-def replacing(path, model, seconds):
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        write_model(path, *model)
 
 
 @fork

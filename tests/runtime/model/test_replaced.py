@@ -10,6 +10,7 @@ import time
 import pytest
 
 from tests.support.commands import vae_
+from tests.support.folders import model_at, replacing
 from tests.support.linear_gaussian import LinearGaussian
 from vae_runtime import VAE, IntegrityError, write_image
 from vae_runtime.checks import calibrate
@@ -23,25 +24,6 @@ from vae_runtime.model.lock import held_alone
 from vae_runtime.model.writing import describe, write_model
 
 fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-
-
-def model_at(path):
-    manifest = manifests.read(path)
-    return manifest, {file.file: read_file(path, file) for file in manifest.files}
-
-
-@pytest.fixture
-def other(tmp_path):
-    """Another model, as `write_model` takes it."""
-    manifest, contents = model_at(LinearGaussian.make(logvar_error=1.0).write(tmp_path / "other"))
-    shutil.rmtree(tmp_path / "other")
-    return dataclasses.replace(manifest, created_by="another"), contents
-
-
-def replacing(path, model, seconds):
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        write_model(path, *model)
 
 
 def meanwhile(monkeypatch, module, name, act):
