@@ -66,9 +66,15 @@ class VAE:
         model is the very one that was meant, or an IntegrityError. large: for a model of someone you trust, up to 16
         GiB of memory and files of 2 GiB, in the place of 1 GiB and 128 MiB.
         """
-        names, place = full_names(providers), locate(path)
-        model = open_model(place, providers=names, threads=threads, precision=precision, digest=digest, large=large)
-        again = path if path is None else Path(path).absolute(), names, threads, precision, digest, large
+        asked: dict[str, Any] = {
+            "providers": full_names(providers),
+            "threads": threads,
+            "precision": precision,
+            "digest": digest,
+            "large": large,
+        }
+        model = open_model(locate(path), **asked)
+        again = path if path is None else Path(path).absolute(), asked
         return cls(model, reopen=again, place=path)
 
     @property
@@ -243,12 +249,5 @@ class VAE:
         return f"<VAE {self.manifest.name!r}: images {shape}, latent {self.latent_size}, {self.providers[0]}>"
 
 
-def _reopen(
-    path: Path | None,
-    providers: tuple[str, ...],
-    threads: int | None,
-    precision: str,
-    digest: str | None,
-    large: bool = False,
-) -> VAE:
-    return VAE.load(path, providers=providers, threads=threads, precision=precision, digest=digest, large=large)
+def _reopen(path: Path | None, asked: dict[str, Any]) -> VAE:
+    return VAE.load(path, **asked)

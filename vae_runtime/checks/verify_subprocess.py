@@ -38,7 +38,7 @@ def verify_in_subprocess(
     seconds: float = SECONDS,
     tick: Callable[[], None] | None = None,
 ) -> Report:
-    """As `verify`, deterministic, but a crash, more than 2 GiB (17 of a large model) or more than `seconds` is an IntegrityError.
+    """As `verify`, deterministic, but a crash, more than `MEMORY` or more than `seconds` is an IntegrityError.
 
     A process that somebody else ended, or that cannot be started, is a ProviderError: it says nothing of the model.
     tick: called now and then while the process works.
@@ -99,7 +99,7 @@ def _signal_name(returncode: int) -> str:
         return ""
 
 
-def _limit_memory(memory: int) -> None:
+def _limit_memory(memory: int = MEMORY) -> None:
     try:
         import resource
     except ImportError:  # Windows has none
