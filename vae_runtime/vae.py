@@ -66,13 +66,9 @@ class VAE:
         model is the very one that was meant, or an IntegrityError. large: for a model of someone you trust, up to 16
         GiB of memory and files of 2 GiB, in the place of 1 GiB and 128 MiB.
         """
-        asked: dict[str, Any] = {
-            "providers": full_names(providers),
-            "threads": threads,
-            "precision": precision,
-            "digest": digest,
-            "large": large,
-        }
+        asked: dict[str, Any] = dict(
+            providers=full_names(providers), threads=threads, precision=precision, digest=digest, large=large
+        )
         model = open_model(locate(path), **asked)
         again = path if path is None else Path(path).absolute(), asked
         return cls(model, reopen=again, place=path)
