@@ -14,8 +14,15 @@ from ..errors import InputError
 from ..model.wire import read_message
 from .bundle import SOURCES, page_files, served
 
-# What `vae/model/dense.js` knows.
-OPERATORS = {"Clip", "DequantizeLinear", "Gemm", "QuantizeLinear", "Relu", "Reshape", "Sigmoid"}
+# What `vae/model/dense.js` knows: all but convolutions and what goes with them.
+OPERATORS = frozenset(
+    """
+    Abs Add Clip Div Elu Erf Exp HardSigmoid HardSwish LeakyRelu Log Max Min Mul Neg PRelu Pow Reciprocal Relu Sigmoid
+    Softplus Sqrt Sub Tanh
+    DequantizeLinear Gemm LayerNormalization MatMul QuantizeLinear ReduceMax ReduceMean ReduceSum Softmax
+    Concat Flatten Reshape Slice Split Squeeze Transpose Unsqueeze
+    """.split()
+)
 _IMPORT = re.compile(r'(\bfrom\s*)"(\.[^"]+)"')
 _LINK, _SCRIPT = '<link rel="stylesheet" href="style.css">', '<script type="module" src="main.js"></script>'
 _POLICY = re.compile(r'(http-equiv="Content-Security-Policy" content=)"[^"]*"')
