@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,6 +23,7 @@ def write_version_1(source: Path, target: Path) -> Path:
     shutil.copytree(source, target)
     manifest = json.loads((target / "manifest.json").read_text())
     manifest["format_version"] = 1
+    manifest["latent"] = {"size": math.prod(manifest["latent"]["shape"])}
     for entry in (entry for precisions in manifest["graphs"].values() for entry in precisions.values()):
         _describe(entry, target, _graph_1(onnx.load(target / entry["file"])))
     goldens = {precision: np.load(target / entry["file"]) for precision, entry in manifest["golden"].items()}
