@@ -130,6 +130,7 @@ def _encoded(vae: VAE, inputs: Inputs | None, golden: bytes) -> Encoded:
     from ..web.latents import OWN_AT_ONCE, OWN_SAMPLES, encode_golden, encode_own_samples, encode_pictures, own_samples
 
     if inputs is None and not vae.manifest.has_prior:
+        say("The model has no prior to sample from: the page shows its golden images; --pictures FOLDER shows yours.")
         return encode_golden(vae, GoldenVectors.from_bytes(golden).images)
     if inputs is None:
         batches = watched(own_samples(vae), OWN_SAMPLES // OWN_AT_ONCE, "batches of samples")

@@ -129,7 +129,9 @@ def _sliders(vae: VAE, latents: _Latents) -> list[dict[str, Any]]:
     mean, variance, centre, spread = latents
     means = mean.reshape(len(mean), *groups).mean(axis=2)
     differ = np.sqrt(means.var(axis=0) + variance.reshape(len(mean), *groups).mean(axis=(0, 2)) / (mean.shape[1] // groups[0]))
-    middle, reach = centre.reshape(groups).mean(axis=1), spread if len(vae.latent_shape) == 1 else differ
+    middle, reach = centre.reshape(groups).mean(axis=1), REACH * spread
+    if len(vae.latent_shape) > 1:  # by which places differ is a step that shows, also where pictures are few
+        reach = np.maximum(REACH * differ, mean.reshape(len(mean), *groups).std(axis=(0, 2)))
     nats = None
     if vae.manifest.has_posterior:
         relative = variance / spread**2
@@ -140,8 +142,8 @@ def _sliders(vae: VAE, latents: _Latents) -> list[dict[str, Any]]:
             "latent": int(j),
             "kl": None if nats is None else round(float(nats[j]), 4),
             "spread": round(float(differ[j]), 4),
-            "low": round(float(min(middle[j] - REACH * reach[j], means[:, j].min())), 2),
-            "high": round(float(max(middle[j] + REACH * reach[j], means[:, j].max())), 2),
+            "low": round(float(min(middle[j] - reach[j], means[:, j].min())), 2),
+            "high": round(float(max(middle[j] + reach[j], means[:, j].max())), 2),
         }
         for j in np.argsort(-(differ if nats is None else nats), kind="stable")
     ]

@@ -8,6 +8,7 @@
  * @property {number} size
  * @property {string} name
  * @property {string} names more than one of them
+ * @property {(group: number) => string} label
  * @property {(z: Float32Array, group: number) => number} mean
  * @property {(z: Float32Array, group: number, to: number) => Float32Array} moved
  */
@@ -27,6 +28,7 @@ export function groupsOf([count, ...sides]) {
     size,
     name,
     names: `${name}s`,
+    label: (group) => `${size > 1 ? name : "z"} ${group}`,
     mean,
     moved(z, group, to) {
       const by = to - mean(z, group);

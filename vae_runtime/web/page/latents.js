@@ -123,7 +123,7 @@ function makeSlider(parent, { latent: j, kl, spread, low, high }, latent, groups
   const range = { type: "range", min: String(low), max: String(high), step: "0.01" };
   const input = Object.assign(document.createElement("input"), range);
   const output = document.createElement("output");
-  name.append(`z ${j} `, note);
+  name.append(`${groups.label(j)} `, note);
   field.append(name, input, output);
   parent.append(field);
   input.addEventListener("input", () => latent.set(groups.moved(latent.z, j, Number(input.value))));

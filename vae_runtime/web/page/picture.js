@@ -60,7 +60,7 @@ export function showPicture(vae, page, latent, walk) {
     });
     fillTable($("scores"), rows);
     const each = [posterior.mean, ...(posterior.sigma ? [posterior.sigma] : [])];
-    fillTable($("posterior"), page.sliders.map(({ latent: j }) => [`z ${j}`, ...each.map((part) => groups.mean(part, j).toFixed(3))]));
+    fillTable($("posterior"), page.sliders.map(({ latent: j }) => [groups.label(j), ...each.map((part) => groups.mean(part, j).toFixed(3))]));
     $("findings").hidden = false;
     latent.dispatchEvent(new CustomEvent("posterior", { detail: posterior }));
   }
