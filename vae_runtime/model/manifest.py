@@ -18,7 +18,8 @@ from .. import files
 from ..errors import InputError, IntegrityError, ManifestError
 from ..maths.likelihood import read_likelihood
 from ..spec import ImageSpec, LatentSpec
-from .contents import FORMAT, FORMAT_VERSION, NONE, Golden, Label, Manifest, ModelFile
+from .contents import FORMAT, FORMAT_VERSION, Golden, Label, Manifest, ModelFile
+from .lacking import NONE
 from .limits import FILE_BYTES, FILES_BYTES, GOLDEN_BYTES
 from .prior import PRIORS, PRIORS_1
 from .scores import DETECTOR
@@ -155,7 +156,7 @@ def _image(reader: Reader) -> ImageSpec:
 def _latent(reader: Reader, version: int) -> LatentSpec:
     if version == 1:
         return LatentSpec(shape=(reader.size("size"),))
-    scaling = {key: float(reader.get(key, float, int)) for key in ("scale", "shift") if key in reader}
+    scaling = {key: reader.get(key, float, int) for key in ("scale", "shift") if key in reader}
     try:
         return LatentSpec(shape=tuple(reader.get("shape", list)), **scaling)
     except InputError as error:

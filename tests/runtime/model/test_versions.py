@@ -5,9 +5,10 @@ import json
 import numpy as np
 import pytest
 
+from tests.support.commands import vae_
 from tests.support.folders import edit
 from tests.support.linear_gaussian import LinearGaussian, in_version_1
-from vae_runtime import VAE, IntegrityError, ManifestError
+from vae_runtime import VAE, IntegrityError, ManifestError, from_uint8, to_uint8
 from vae_runtime.checks.verify import verify
 from vae_runtime.maths.likelihood import ClippedBernoulli
 from vae_runtime.model import manifest as manifests
@@ -39,6 +40,26 @@ def test_a_model_of_version_1_is_read_and_reproduces_its_golden_vectors(old, fol
     np.testing.assert_array_equal(VAE.load(old).score(x), VAE.load(folder).score(x))
 
 
+def test_a_model_that_was_exported_as_version_1_is_checked_and_scored_as_then(root, tmp_path):
+    """tests/fixtures/version-1 was written by the exporter and the calibration of that time, and by nothing since."""
+    folder = root / "tests" / "fixtures" / "version-1"
+    report = checked(folder)
+    assert report.passed and not report.unlisted
+    vae, golden = VAE.load(folder, threads=1), np.load(folder / "golden.npz")
+    assert (vae.latent_shape, vae.manifest.prior, vae.manifest.likelihood) == ((3,), "flow", ClippedBernoulli())
+    np.testing.assert_allclose(vae.score(golden["images"]), golden["score"], atol=1e-4)
+    samples = from_uint8(to_uint8(vae.sample(20)))  # what it was calibrated with
+    for method in ("elbo", "reconstruction", "kl", "complexity"):
+        known = vae.manifest.calibration[method]
+        np.testing.assert_allclose(np.sort(vae.score(samples, method=method)), known, atol=1e-3, err_msg=method)
+    pictures = tmp_path / "pictures"
+    vae_("sample", "-n", 5, "-m", folder, "-o", f"{pictures}/")
+    vae_("calibrate", pictures, "-m", folder, "-o", tmp_path / "copy")
+    written = json.loads((tmp_path / "copy" / "manifest.json").read_text())
+    assert (written["format_version"], written["latent"]) == (1, {"size": 3})
+    assert checked(tmp_path / "copy").passed
+
+
 def test_a_model_of_version_1_stays_one_when_its_manifest_is_written_again(old):
     manifest = manifests.read(old)
     assert manifests.parse(manifest.to_json()) == manifest and manifest.format_version == 1
@@ -60,7 +81,8 @@ def test_a_bernoulli_of_version_1_keeps_its_clipping(tmp_path):
 
 def test_graphs_and_golden_vectors_of_another_version_are_refused(folder, old):
     for place, version in ((folder, 1), (old, 2)):
-        edit(place, lambda m, version=version: m.update(format_version=version))
+        latent = {"size": 2} if version == 1 else {"shape": [2]}
+        edit(place, lambda m, version=version, latent=latent: m.update(format_version=version, latent=latent))
         with pytest.raises(IntegrityError, match=r"vae\.format_version"):
             VAE.load(place)
 
@@ -100,6 +122,25 @@ def test_a_name_that_no_score_can_have_is_refused(folder, name):
 def test_version_1_knows_no_other_scores(old):
     edit(old, lambda m: m.update(calibration={"typicality": [1.0]}))
     with pytest.raises(ManifestError, match="unknown key 'typicality'"):
+        manifests.read(old)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda m: m.update(latent={"shape": [2]}), "lacks the key 'size'"),
+        (lambda m: m["latent"].update(scale=2.0), "unknown key 'scale'"),
+        (lambda m: m["latent"].update(size=0), "from 1"),
+        (lambda m: m["latent"].update(size=2.0), "type int"),
+        (lambda m: m["prior"].update(family="none"), "one of standard_normal, flow"),
+        (lambda m: m["posterior"].update(family="none"), "one of diagonal_gaussian"),
+        (lambda m: m["likelihood"].update(family="none"), "one of bernoulli, gaussian"),
+        (lambda m: m["likelihood"].update(sigma=[0.2]), "positive number"),
+    ],
+)
+def test_version_1_knows_nothing_of_what_came_after_it(old, change, words):
+    edit(old, change)
+    with pytest.raises(ManifestError, match=words):
         manifests.read(old)
 
 
