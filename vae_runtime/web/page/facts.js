@@ -24,7 +24,7 @@ export function showFacts(vae, page) {
     Name: manifest.name,
     Images: `${image.shape.join(" x ")} (channels, height, width), pictures are made to fit by ${image.fit}, ${image.resample}`,
     Latents: shape.join(" x ") + (scale !== 1 || shift !== 0 ? `, (the maker's - ${shift}) x ${scale}` : ""),
-    Prior: (prior.family === "none" ? "none: nothing to sample from" : prior.family.replace("_", " ")) + (vae.labels.length ? `, with the labels ${vae.labels.join(", ")}` : ""),
+    Prior: (prior.family === "none" ? "none: no samples" : prior.family.replace("_", " ")) + (vae.labels.length ? `, with the labels ${vae.labels.join(", ")}` : ""),
     Posterior: manifest.posterior.family === "none" ? "none: the encoder is deterministic" : "",
     Likelihood: family === "none" ? "none: scores are squared errors" : likelihood,
     "Trained on": [training.data, training.train_images && `${training.train_images} images`].filter(Boolean).join(", "),
