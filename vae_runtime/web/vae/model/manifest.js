@@ -150,9 +150,10 @@ export function parseManifest(content) {
   }
   schema(manifest)(manifest);
   checkWhole(manifest);
+  const { format_version: version, latent } = manifest;
   return {
     ...manifest,
-    latent: { scale: 1, shift: 0, ...manifest.latent, shape: shapeOf(manifest.latent, manifest.format_version) },
+    latent: { shape: shapeOf(latent, version), scale: latent.scale ?? 1, shift: latent.shift ?? 0 },
     scores: Object.keys(SCORES).filter((name) => SCORES[name].isFor(manifest)),
     usualScore: hasElbo(manifest) ? "elbo" : "reconstruction",
     hasElbo: hasElbo(manifest),
