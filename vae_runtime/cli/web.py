@@ -36,7 +36,9 @@ class _Opened(NamedTuple):
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="onnxruntime-web's package: npm install --ignore-scripts onnxruntime-web.",
 )
-@click.option("--single-file", is_flag=True, help="One HTML file that opens without a server; of dense models alone.")
+@click.option(
+    "--single-file", is_flag=True, help="One HTML file that opens without a server; of models without convolutions."
+)
 @click.option(
     "--pictures",
     "images",

@@ -87,7 +87,7 @@ def describe_latents(vae: VAE, encoded: Encoded) -> dict[str, Any]:
     slider is for a latent, or, of latents with several sides, for the mean of a channel (the first side).
     """
     latents = _latents(vae, encoded.posterior)
-    axes = _axes(latents.mean - latents.centre)
+    axes = principal_axes(latents.mean - latents.centre)
     points = (latents.mean - latents.centre) @ axes.T
     shown = slice(None, None, math.ceil(len(points) / POINTS_SHOWN))
     least = 3.0 if vae.manifest.has_prior else 0.1  # nothing else says how far latents go
@@ -128,7 +128,9 @@ def _sliders(vae: VAE, latents: _Latents) -> list[dict[str, Any]]:
     groups = (vae.latent_shape[0], -1)
     mean, variance, centre, spread = latents
     means = mean.reshape(len(mean), *groups).mean(axis=2)
-    differ = np.sqrt(means.var(axis=0) + variance.reshape(len(mean), *groups).mean(axis=(0, 2)) / (mean.shape[1] // groups[0]))
+    differ = np.sqrt(
+        means.var(axis=0) + variance.reshape(len(mean), *groups).mean(axis=(0, 2)) / (mean.shape[1] // groups[0])
+    )
     middle, reach = centre.reshape(groups).mean(axis=1), REACH * spread
     if len(vae.latent_shape) > 1:  # by which places differ is a step that shows, also where pictures are few
         reach = np.maximum(REACH * differ, mean.reshape(len(mean), *groups).std(axis=(0, 2)))
@@ -149,7 +151,7 @@ def _sliders(vae: VAE, latents: _Latents) -> list[dict[str, Any]]:
     ]
 
 
-def _axes(offsets: Float64) -> Float64:
+def principal_axes(offsets: Float64) -> Float64:
     """Two directions, float64 [2, latent_size]: the latents themselves where there are two, else the principal axes."""
     n, size = offsets.shape
     if size <= 2:

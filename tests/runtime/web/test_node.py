@@ -140,7 +140,7 @@ def test_node_says_what_python_does_of_models_that_lack_something(name, tmp_path
 
 def test_the_small_engine_refuses_what_it_does_not_know():
     said = node("verify", ROOT / "artifacts" / "mnist", "--engine", "dense", code=4)
-    assert "has no Conv; it runs models of dense layers alone" in said
+    assert "has no Conv; it runs models without convolutions" in said
 
 
 @packages

@@ -28,7 +28,7 @@ export class InferenceSession {
     const nodes = graph.messages(1).map(readNode);
     const unknown = nodes.find(({ type }) => !Object.hasOwn(OPERATORS, type));
     if (unknown) {
-      throw new VAEError(`this small engine has no ${unknown.type}; it runs models of dense layers alone.`);
+      throw new VAEError(`this small engine has no ${unknown.type}; it runs models without convolutions.`);
     }
     // What hangs on constants alone is computed once: the weights of quantised layers.
     const waiting = nodes.filter((node) => !runs(node, constants));
