@@ -169,20 +169,24 @@ def test_an_address_that_names_nothing_is_told_and_the_page_goes_on(chromium, ad
 
 
 def test_an_accessibility_checker_finds_nothing_and_nothing_is_wider_than_the_screen(chromium, addresses):
-    axe = (BROWSER / "node_modules" / "axe-core" / "axe.min.js").read_text()
     with tab(chromium, addresses["labelled"]) as page:
         ready(page)
         page.locator("#look-at-latent").press("Enter")
         page.locator("#findings").wait_for()
-        page.evaluate("document.querySelectorAll('details').forEach((part) => (part.open = true))")
-        page.evaluate(axe)
-        for width in (320, 768, 1280):
-            page.set_viewport_size({"width": width, "height": 700})
-            assert page.evaluate("document.documentElement.scrollWidth") == width
-            for scheme in ("light", "dark"):
-                page.emulate_media(color_scheme=scheme)
-                violations = page.evaluate("axe.run().then(({ violations }) => violations)")
-                assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in violations] == []
+        check_access(page, (320, 768, 1280))
+
+
+def check_access(page, widths):
+    """By axe-core, light and dark, at widths in pixels, all that folds unfolded."""
+    page.evaluate("document.querySelectorAll('details').forEach((part) => (part.open = true))")
+    page.evaluate((BROWSER / "node_modules" / "axe-core" / "axe.min.js").read_text())
+    for width in widths:
+        page.set_viewport_size({"width": width, "height": 700})
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            violations = page.evaluate("axe.run().then(({ violations }) => violations)")
+            assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in violations] == []
 
 
 @pytest.mark.parametrize(
@@ -224,11 +228,11 @@ def test_spatial_latents_move_by_channels_and_show_them(chromium, tmp_path):
     vae = VAE.load(model)
     with served(tmp_path / "page") as address, tab(chromium, address) as page:
         ready(page)
-        start = np.float32(named_sample(page)["z"])
+        start = np.float32(chosen(page)["z"])
         assert start.shape == vae.latent_shape
         page.locator("#sliders input").first.press("End")
         first = page.evaluate("fetch('page.json').then((answer) => answer.json()).then((page) => page.sliders[0])")
-        moved = np.float32(named_sample(page)["z"])
+        moved = np.float32(chosen(page)["z"])
         expected = start.copy()
         expected[first["latent"]] += first["high"] - start[first["latent"]].mean()
         np.testing.assert_allclose(moved, expected, atol=1e-5)
@@ -249,6 +253,7 @@ def test_spatial_latents_move_by_channels_and_show_them(chromium, tmp_path):
         ]
         saved = json.loads(downloaded(page, "#save-findings"))
         assert np.shape(saved["mean"]) == np.shape(saved["sigma"]) == vae.latent_shape
+        check_access(page, (320,))
 
 
 def test_a_page_offers_nothing_that_the_model_does_not_have(chromium, tmp_path):
@@ -261,7 +266,7 @@ def test_a_page_offers_nothing_that_the_model_does_not_have(chromium, tmp_path):
         ready(page)
         assert page.locator("#samples").is_hidden() and page.locator("#path-field").is_hidden()
         assert "has no prior" in page.inner_text("#no-samples") and "an arc takes a prior" in page.inner_text("#no-arc")
-        np.testing.assert_allclose(named_sample(page)["z"], z.reshape(vae.latent_shape), atol=1e-7)
+        np.testing.assert_allclose(chosen(page)["z"], z.reshape(vae.latent_shape), atol=1e-7)
         pixels = to_uint8(Dense().draw(1, seed=4))[0].transpose(1, 2, 0)
         page.set_input_files("#file", _written(tmp_path / "x.png", pixels))
         page.locator("#picture-says", has_text="x.png: ").wait_for()
@@ -274,9 +279,10 @@ def test_a_page_offers_nothing_that_the_model_does_not_have(chromium, tmp_path):
         assert page.locator("#sigma-head").is_hidden() and "in squared error" in page.inner_text("#findings caption")
         page.locator("#verify").press("Enter")
         page.locator("#verdict", has_text="PASS").wait_for()
+        check_access(page, (320,))
 
 
-def named_sample(page):
+def chosen(page):
     """What the page saves of the chosen latent."""
     return json.loads(downloaded(page, "#save-json"))
 
