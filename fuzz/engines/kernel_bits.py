@@ -28,7 +28,7 @@ Case = tuple[tuple[int, ...], list[NodeProto], Weights]  # sides of x behind the
 Random = np.random.Generator
 
 
-def _weights(random: Random, *sides: int) -> np.ndarray:  # type: ignore[type-arg]
+def _weights(random: Random, *sides: int) -> np.ndarray:
     return random.normal(size=sides).astype(np.float32)
 
 
@@ -211,7 +211,7 @@ def held(name: str, case: Case) -> Kernels:
     return kernels(read_message(graph(case))["graph"], shapes=shapes)
 
 
-def differs(content: bytes, rows: np.ndarray, how: Kernels) -> tuple[bool, bool]:  # type: ignore[type-arg]
+def differs(content: bytes, rows: np.ndarray, how: Kernels) -> tuple[bool, bool]:
     """Whether a bit is another for some batch size on one thread; and for some number of threads."""
     expected, by_batch, by_threads = None, False, False
     for threads in THREADS:
