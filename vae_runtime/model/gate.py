@@ -156,7 +156,7 @@ def _footprint(
         weights=weights + sum(result.packed for result in results),
         row=row,
         work=sum(_work(result) for result in results),
-        kernels=kernels(graph),
+        kernels=kernels(graph, shapes={name: value.shape for name, value in known.items()}),
         rows=rows_at_once(row, max(known[name].size for name in (*inputs, *outputs))),
     )
 

@@ -1,20 +1,27 @@
 """Whether a graph gives the same bits however onnxruntime divides its work on the CPU; a session runs it accordingly.
 
-Integer kernels are exact, elementwise ones know no neighbours, and products with weights that are packed beforehand,
-and convolutions in blocks of channels, add up each number in one order. Two kinds of kernels do not:
+Integer kernels are exact, most elementwise ones know no neighbours, and products with weights that are packed
+beforehand, and convolutions in blocks of channels, add up each number in one order. Four kinds of kernels do not:
 
 - A convolution that cannot run in blocks of channels becomes a matrix product for each image, whose sums are cut in
   other places when threads share the image.
-- A product of two computed matrices takes another kernel for one row than for several.
+- A product of a row and a matrix that is computed from weights takes another kernel for one row than for several.
+- Sums and means over sides that are not the last take another kernel for one image than for several.
+- Elu, Log and Softplus compute the last few numbers of a thread's share otherwise than the others.
 
-Measured for onnxruntime 1.15 and 1.31 with `python -m fuzz.engines.equality`; `vae verify` measures it for a model.
+Measured for onnxruntime 1.31, and the first two for 1.15, with `python -m fuzz.engines.equality` (networks) and
+`fuzz.engines.kernel_bits` (operators); `vae verify` measures it for a model.
 """
 
 from __future__ import annotations
 
 import platform
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
+import numpy as np
+
+from .sides import Shape, batch_axis
 from .wire import Message
 
 # Channels of the input: a multiple of four, or fewer than the smallest block.
@@ -30,25 +37,33 @@ class Kernels(NamedTuple):
 
 
 UNKNOWN = Kernels()
+_NO_SHAPES: Mapping[str, Shape] = {}
+_BY_PLACE = ("Elu", "Log", "Softplus")  # a number's place in a thread's share decides which code computes it
 
 
-def kernels(graph: Message, machine: str = "") -> Kernels:
-    """What holds for a GraphProto that the gate let through; machine: as of `platform.machine()`."""
-    products = _Products(graph)
-    kernels = [
-        products.convolution(node, blocks=(machine or platform.machine()).lower() in _BLOCKS_ON)
-        if node["op_type"] == "Conv"
-        else products.matrices(node)
-        for node in graph.get("node", [])
-        if node["op_type"] in ("Conv", "Gemm", "MatMul")
-    ]
+def kernels(graph: Message, machine: str = "", shapes: Mapping[str, Shape] = _NO_SHAPES) -> Kernels:
+    """What holds for a GraphProto that the gate let through.
+
+    machine: as of `platform.machine()`. shapes: of the tensors, by name; of those that are not there, the worst holds.
+    """
+    products = _Products(graph, shapes)
+    blocks = (machine or platform.machine()).lower() in _BLOCKS_ON
+    rules: dict[str, Callable[[Message], Kernels]] = {
+        "Conv": lambda node: products.convolution(node, blocks=blocks),
+        "ConvTranspose": lambda _: Kernels(blocks, True),
+        **dict.fromkeys(("Gemm", "MatMul"), products.matrices),
+        **dict.fromkeys(("ReduceMean", "ReduceSum"), products.sums),
+        **dict.fromkeys(_BY_PLACE, lambda _: Kernels(False, False)),
+    }
+    kernels = [rules[node["op_type"]](node) for node in graph.get("node", []) if node["op_type"] in rules]
     return Kernels(all(one.any_threads for one in kernels), all(one.any_batch for one in kernels))
 
 
 class _Products:
     """Which kernel takes a product: of integers, of packed weights, or another."""
 
-    def __init__(self, graph: Message) -> None:
+    def __init__(self, graph: Message, shapes: Mapping[str, Shape]) -> None:
+        self._shapes = shapes
         self._weights: dict[str, Message] = {tensor["name"]: tensor for tensor in graph.get("initializer", [])}
         nodes = graph.get("node", [])
         self._makers = {name: node["op_type"] for node in nodes for name in node["output"]}
@@ -64,15 +79,29 @@ class _Products:
         if weights is None or not blocks:
             return Kernels(False, True)
         channels = weights["dims"][1]
+        if channels > 1 and any(entry["name"] == "group" and entry["i"] > 1 for entry in node.get("attribute", [])):
+            return Kernels(False, True)
         return Kernels(channels % _MULTIPLE == 0 or channels < _BLOCK, True)
 
     def matrices(self, node: Message) -> Kernels:
         left, right, *_ = node["input"]
         if right in self._weights:
             return Kernels(True, True)
+        if batch_axis(self._shapes.get(right, ())) is not None:  # matrices of its own for each row, as in attention
+            return Kernels(True, True)
         if node["op_type"] == "Gemm" and self._of_integers(node) and self._stays_sums(node["output"][0]):
             return Kernels(True, True)
         return Kernels(False, node["op_type"] == "MatMul" and left in self._weights)  # one product for each row
+
+    def sums(self, node: Message) -> Kernels:
+        """Of a sum or mean, over the last sides or others."""
+        x, axes = node["input"]
+        rank = len(self._shapes.get(x, ()))
+        if not rank:
+            return Kernels(False, False)
+        listed = sorted(int(axis) % rank for axis in np.frombuffer(self._weights[axes]["raw_data"], "<i8"))
+        last = listed == list(range(rank - len(listed), rank))
+        return Kernels(last, last)
 
     def _of_integers(self, node: Message) -> bool:
         return all(self._makers.get(name) == "DequantizeLinear" for name in node["input"][:2])

@@ -9,6 +9,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from fuzz.engines import kernel_bits
 from vae_runtime import VAE, timeout
 from vae_runtime.checks.equality import equality
 from vae_runtime.errors import TimeoutError
@@ -16,6 +17,7 @@ from vae_runtime.model.folder import open_model
 from vae_runtime.model.golden import read_golden
 from vae_runtime.model.kernels import Kernels, kernels
 from vae_runtime.model.sessions import Session
+from vae_runtime.model.sides import BATCH
 from vae_runtime.model.wire import read_message
 from vae_runtime.threads import in_threads
 
@@ -106,6 +108,32 @@ def test_a_product_of_computed_matrices_runs_row_by_row():
             answer = outputs(content, held(content), rows, threads=threads, batch_size=batch_size)
             assert answer.tobytes() == expected.tobytes()
     assert not np.array_equal(outputs(content, Kernels(True, True), rows, threads=1, batch_size=9), expected)
+
+
+@pytest.mark.parametrize("name", kernel_bits.CASES)
+def test_every_operator_is_run_so_that_a_row_has_the_same_bits(name):
+    random = np.random.default_rng(3)
+    case = kernel_bits.CASES[name](random)
+    rows = random.normal(size=(kernel_bits.ROWS, *case[0])).astype(np.float32)
+    assert kernel_bits.differs(kernel_bits.graph(case), rows, kernel_bits.held(name, case)) == (False, False)
+
+
+@pytest.mark.parametrize("name", ["Elu", "Log", "Softplus", "ReduceSum"])
+def test_what_runs_row_by_row_would_differ_else(name):
+    random = np.random.default_rng(0)
+    shape, nodes, weights = kernel_bits.CASES[name](random)
+    case = shape, nodes, {**weights, "a": np.array([1])} if name == "ReduceSum" else weights
+    rows = random.normal(size=(kernel_bits.ROWS, *shape)).astype(np.float32)
+    assert kernel_bits.held(name, case) == Kernels(False, False)
+    assert any(kernel_bits.differs(kernel_bits.graph(case), rows, Kernels(True, True)))
+
+
+def test_sums_over_the_last_sides_share_threads():
+    nodes = [helper.make_node("ReduceMean", ["x", "axes"], ["y"])]
+    for axes, last in (([-1], True), ([2, 3], True), ([3, -2], True), ([1], False), ([1, 3], False), ([1, 2, 3], True)):
+        content = graph_of(nodes, {"x": (4, 5, 6)}, {"y": (4, 5, 6)}, {"axes": np.array(axes)})
+        how = kernels(read_message(content)["graph"], shapes={"x": (BATCH, 4, 5, 6)})
+        assert how == Kernels(last, last) and held(content) == Kernels(False, False)
 
 
 @pytest.mark.parametrize("model", ["mnist", "mnist-conditional", "mnist-mlp", "mnist-2d"])

@@ -10,7 +10,7 @@ from ..values import Node, Result, Value, one
 
 # What some functions take for a number beyond what writing it is counted as, and what each of many short runs of
 # numbers takes at least, in multiplications.
-_FUNCTIONS = {"Pow": 512}
+_FUNCTIONS = {"Elu": 64, "Log": 64, "PRelu": 128, "Pow": 512, "Softplus": 512}
 _EACH_RUN = 128
 
 

@@ -6,6 +6,7 @@ from ..sides import BATCH, Batch, around, length, merged, numbers, written
 from ..values import Node, Result, one
 
 MOST_SIDES = 6
+_MOVED = 64  # what a number takes that is read from far away, in multiplications
 
 
 def reshape(node: Node) -> Result:
@@ -27,7 +28,7 @@ def transpose(node: Node) -> Result:
     node.floats()
     shape = node.inputs[0].shape
     order = node.attribute("perm", [0], lambda value: sorted(value) == list(range(len(shape))))
-    return one(tuple(shape[axis] for axis in order))
+    return one(tuple(shape[axis] for axis in order), multiplications=_MOVED * numbers(shape))
 
 
 def flatten(node: Node) -> Result:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from ..sides import Batch, Side, length, written
+from ..sides import Batch, Side, length, numbers, written
 from ..values import FLOAT32, Node, Result, Value, one
 
 MOST_PIECES = 64
+_MOVED = 64  # what a number takes that is copied alone, in multiplications
 
 
 def cut(node: Node) -> Result:
@@ -62,7 +63,8 @@ def gather(node: Node) -> Result:
     size = _size(node, shape[axis])
     node.need(places.dtype.kind == "i" and places.dtype.itemsize == 8 and places.ndim <= 1, "its places are no list")
     node.need(bool(((places >= -size) & (places < size)).all()), f"its places are outside of {size}")
-    return one((*shape[:axis], *places.shape, *shape[axis + 1 :]))
+    result = (*shape[:axis], *places.shape, *shape[axis + 1 :])
+    return one(result, multiplications=_MOVED * numbers(result))
 
 
 def pad(node: Node) -> Result:
@@ -80,7 +82,7 @@ def pad(node: Node) -> Result:
             size = _size(node, shape[axis])
             node.need(mode != "reflect" or max(before, after) < size, f"it reflects {max(before, after)} of {size}")
             shape[axis] = size + before + after
-    return one(tuple(shape), multiplications=16 * Value(FLOAT32, tuple(shape)).size)
+    return one(tuple(shape), multiplications=_MOVED * numbers(tuple(shape)))
 
 
 def _size(node: Node, side: Side) -> int:

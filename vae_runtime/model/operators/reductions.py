@@ -6,7 +6,7 @@ from ..sides import Batch, Shape, Side, length, numbers, written
 from ..values import Node, Result, one
 
 # What each of many short rows takes at least, and a number beside writing it, in multiplications.
-_EACH_ROW, _EACH_NUMBER = 256, 16
+_EACH_ROW, _EACH_NUMBER = 512, 16
 
 
 def softmax(node: Node) -> Result:
