@@ -7,7 +7,7 @@
 //   node vae.js score  MODEL picture.pgm ... [--method reconstruction]
 //
 // --engine web runs WebAssembly in the place of the native engine, --engine dense plain JavaScript (no convolutions);
-// --precision int8 the quantised graphs.
+// --precision int8 the quantised graphs; --large opens a model of files up to 2 GiB, of someone you trust.
 
 import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
@@ -78,6 +78,7 @@ const { values, positionals } = parseArgs({
     label: { type: "string" },
     out: { type: "string", default: "" },
     method: { type: "string" },
+    large: { type: "boolean", default: false },
   },
 });
 const [verb, model, ...paths] = positionals;
@@ -87,7 +88,7 @@ if (!verbs[verb] || !model) {
 }
 try {
   const file = async (/** @type {string} */ name) => new Uint8Array(await readFile(path.join(model, name)));
-  const vae = await VAE.load(await engine(values.engine), file, { precision: values.precision });
+  const vae = await VAE.load(await engine(values.engine), file, { precision: values.precision, large: values.large });
   for (const line of await verbs[verb](vae, paths, values)) {
     console.log(JSON.stringify(line));
   }

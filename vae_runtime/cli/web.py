@@ -97,13 +97,14 @@ def _check_output(output: Path, model: ModelChoice, *, single_file: bool, replac
     """Refuse a place where no page may be written, before any work is done."""
     from ..files import check_output
     from ..model import manifest as manifests
+    from ..model.limits import limits_of
     from ..web.bundle import check_target
 
     if single_file:
         check_output(output)
         claim([output], overwrite=overwrite)
     else:
-        check_target(output, manifests.read(model.folder), replace=replace)
+        check_target(output, manifests.read(model.folder, limits=limits_of(large=model.large)), replace=replace)
 
 
 def _engine(folder: Path) -> Engine:

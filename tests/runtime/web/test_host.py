@@ -301,6 +301,19 @@ def test_manifests_of_every_family_are_read_as_in_python(families, tmp_path):
     assert older.startswith("ManifestError: ")  # version 1 has none of it
 
 
+def test_large_models_are_read_where_the_user_says_so_as_in_python():
+    large, larger = json.loads(MANIFEST), json.loads(MANIFEST)
+    large["graphs"]["encoder"]["float32"]["bytes"] = 2**27 + 1
+    larger["golden"]["float32"]["bytes"] = 2**29 + 1
+    texts = [json.dumps(large), json.dumps(larger)]
+    answers = asked(
+        *(("model/manifest", "parseManifest", text, {"large": on}) for text in texts for on in (False, True))
+    )
+    assert answers[0].endswith("more than a model may have. If you trust who made it, open it with { large: true }.")
+    assert answers[1]["graphs"]["encoder"]["float32"]["bytes"] == 2**27 + 1
+    assert answers[2] == answers[3] and "golden.float32.bytes is 536870913" in answers[2]
+
+
 def test_a_latent_of_version_1_has_one_side():
     manifest = json.loads(MANIFEST)
     manifest.update(format_version=1, latent={"size": 40})

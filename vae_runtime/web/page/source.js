@@ -19,7 +19,7 @@ export async function load(progress) {
   /** @type {Read} */
   const read = (name) => get(name, {}, (bytes) => progress((done += bytes), all));
   const { precision, digest } = page;
-  const options = { precision, digest, first: page.first };
+  const options = { precision, digest, first: page.first, large: true }; // it is the very one that the page's maker chose
   const vae = await VAE.load(engine(read, page.engine), (name) => read(`${page.model}/${name}`), options);
   return { vae, page };
 }

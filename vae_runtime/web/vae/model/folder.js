@@ -15,8 +15,8 @@ const LIMIT_BYTES = 2 ** 20; // of a manifest
 
 /**
  * digest: the sha256 of its manifest.json; with it, the model is the very one that was meant. first: roles of graphs to
- * open now, all by default; others open when they are needed.
- * @typedef {{ precision?: string, digest?: string, first?: readonly string[] }} LoadOptions
+ * open now, all by default; others open when they are needed. large: also a model of files up to 2 GiB, of someone you trust.
+ * @typedef {{ precision?: string, digest?: string, first?: readonly string[], large?: boolean }} LoadOptions
  */
 
 /**
@@ -29,7 +29,7 @@ const LIMIT_BYTES = 2 ** 20; // of a manifest
  * @param {LoadOptions} [options]
  * @returns {Promise<Model>}
  */
-export async function openModel(ort, read, { precision = "float32", digest: wanted, first } = {}) {
+export async function openModel(ort, read, { precision = "float32", digest: wanted, first, large } = {}) {
   const engine = Promise.resolve(ort);
   engine.catch(() => {}); // reported below, where it is waited for
   const content = await read(FILE_NAME);
@@ -37,7 +37,7 @@ export async function openModel(ort, read, { precision = "float32", digest: want
   if (wanted && digest !== wanted) {
     throw new ManifestError(`${FILE_NAME} has the sha256 ${digest}, expected ${wanted}: it is another model.`);
   }
-  const manifest = parseManifest(decodeText(content));
+  const manifest = parseManifest(decodeText(content), { large });
   if (!manifest.golden[precision]) {
     throw new InputError(`precision is ${precision}; the model has ${Object.keys(manifest.golden).join(", ")}.`);
   }

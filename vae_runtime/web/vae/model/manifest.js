@@ -44,9 +44,13 @@ import { volume } from "./sessions.js";
 export const FILE_NAME = "manifest.json";
 export const SCORE_NAME = /^[a-z][a-z0-9_]{0,30}$/; // of a score, known to this reader or not
 
+// Bytes of a file, of golden vectors, and of all together: of any model, and of one whose user trusts its maker.
+const USUAL = { file: 2 ** 27, golden: 2 ** 25, files: 2 ** 28 };
+const LARGE = { file: 2 ** 31 - 1, golden: 2 ** 29, files: 2 ** 33 };
+
 const FILE = {
   file: like(/^[A-Za-z0-9_]([A-Za-z0-9_.-]{0,98}[A-Za-z0-9_])?$/),
-  bytes: whole(0, 2 ** 27 + 1),
+  bytes: whole(0, 2 ** 31),
   sha256: like(/^[0-9a-f]{64}$/),
 };
 const PRECISIONS = object({ float32: object(FILE), int8: optional(object(FILE)) });
@@ -93,7 +97,7 @@ function schema(manifest) {
   const tolerances = ["mean", "images", "nats", ...(family?.decoded(version) ?? [])];
   tolerances.push(...(isNone(posterior) ? [] : ["logvar"]), ...(isNone(prior) ? [] : ["z"]));
   const tolerance = object(Object.fromEntries(tolerances.map((name) => [name, positive])));
-  const golden = object({ ...FILE, bytes: whole(0, 2 ** 25 + 1), tolerance });
+  const golden = object({ ...FILE, bytes: whole(0, 2 ** 29 + 1), tolerance });
   const latentSize = volume(latentShape);
   const numbers = list((value) => Number.isFinite(value) && Math.abs(value) <= 30, latentSize, latentSize);
   const label = object({ name: like(/^[!-~]([ -~]{0,98}[!-~])?$/), mean: numbers, logvar: numbers });
@@ -133,11 +137,12 @@ function entry(table, name) {
 }
 
 /**
- * Check a manifest's text and return it as an object.
+ * Check a manifest's text and return it as an object; large: whether its files may be those of a large model.
  * @param {string} content
+ * @param {{ large?: boolean }} [options]
  * @returns {Manifest}
  */
-export function parseManifest(content) {
+export function parseManifest(content, { large = false } = {}) {
   let manifest;
   try {
     manifest = JSON.parse(content);
@@ -150,6 +155,7 @@ export function parseManifest(content) {
   }
   schema(manifest)(manifest);
   checkWhole(manifest);
+  checkSizes(manifest, large ? LARGE : USUAL);
   const { format_version: version, latent } = manifest;
   return {
     ...manifest,
@@ -172,7 +178,6 @@ function checkWhole({ image, prior, graphs, golden, card }) {
   /** @type {[boolean, string][]} */
   const rules = [
     [new Set(names).size < names.length, "names one file twice"],
-    [files.reduce((sum, { bytes }) => sum + bytes, 0) > 2 ** 28, "names files of more than 268,435,456 bytes together"],
     [new Set(labels).size < labels.length, "names one label twice"],
     [image.shape[0] !== { L: 1, RGB: 3 }[image.mode], `has images of ${image.shape[0]} channels in the mode ${image.mode}`],
     [Object.keys(golden).length !== precisions.size, "has golden vectors of other precisions than its graphs"],
@@ -180,5 +185,19 @@ function checkWhole({ image, prior, graphs, golden, card }) {
   const broken = rules.find(([holds]) => holds);
   if (broken) {
     throw new ManifestError(`the manifest ${broken[1]}; copy or export the model again.`);
+  }
+}
+
+/**
+ * @param {Manifest} manifest
+ * @param {typeof USUAL} limits
+ */
+function checkSizes({ graphs, golden, card }, limits) {
+  const vectors = Object.values(golden);
+  const others = [...Object.values(graphs).flatMap((graph) => Object.values(graph)), ...card];
+  const all = [...vectors, ...others].reduce((sum, { bytes }) => sum + bytes, 0);
+  if (vectors.some(({ bytes }) => bytes > limits.golden) || others.some(({ bytes }) => bytes > limits.file) || all > limits.files) {
+    const remedy = limits === LARGE ? "" : " If you trust who made it, open it with { large: true }.";
+    throw new ManifestError(`the manifest names files of ${all} bytes, more than a model may have.${remedy}`);
   }
 }
