@@ -11,8 +11,8 @@ from vae_runtime.checks.thinning import calibrated, thinning
 from vae_runtime.checks.verify import verify
 from vae_runtime.model import manifest as manifests
 from vae_runtime.model.gate import OPSET
-from vae_runtime.model.manifest import Golden, Manifest
 from vae_runtime.model.limits import USUAL
+from vae_runtime.model.manifest import Golden, Manifest
 from vae_runtime.model.writing import check_target, describe
 from vae_runtime.pictures.writing import encode_image
 

@@ -118,7 +118,12 @@ def upsampling():
         def __init__(self) -> None:
             super().__init__()
             self.body = nn.Sequential(
-                nn.ReflectionPad2d(1), nn.Conv2d(3, 8, 3), nn.ELU(), nn.AvgPool2d(2), nn.Conv2d(8, 8, 3, 1, 1), nn.Mish()
+                nn.ReflectionPad2d(1),
+                nn.Conv2d(3, 8, 3),
+                nn.ELU(),
+                nn.AvgPool2d(2),
+                nn.Conv2d(8, 8, 3, 1, 1),
+                nn.Mish(),
             )
             self.out = nn.Linear(8, 10)
 
@@ -129,7 +134,11 @@ def upsampling():
     class Decoder(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.first, self.second, self.third = nn.Linear(5, 8 * 16), nn.Conv2d(8, 8, 3, 1, 1), nn.Conv2d(8, 3, 3, 1, 1)
+            self.first, self.second, self.third = (
+                nn.Linear(5, 8 * 16),
+                nn.Conv2d(8, 8, 3, 1, 1),
+                nn.Conv2d(8, 3, 3, 1, 1),
+            )
 
         def forward(self, z):
             x = F.softplus(self.first(z)).view(z.shape[0], 8, 4, 4)

@@ -32,9 +32,7 @@ USUAL_SIZE = {"mean": 10.0, "logvar": 10.0, "z": 10.0, "images": 1.0, "logits": 
 INT8_TOLERANCE = {"mean": 0.05, "logvar": 0.05, "z": 1e-4, "images": 0.1, "logits": 0.5, "nats": 1.0}
 
 
-def golden_size(
-    side: TorchSide, footprints: Mapping[str, Footprint], limits: Limits = USUAL
-) -> tuple[int, int]:
+def golden_size(side: TorchSide, footprints: Mapping[str, Footprint], limits: Limits = USUAL) -> tuple[int, int]:
     """Images and draws of the golden vectors of these graphs; int8 graphs, which take longer, may follow them."""
     for images, draws in SIZES:
         work = replay_work(footprints, side.image_shape, side.latent_size, images, draws)

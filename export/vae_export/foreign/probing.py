@@ -14,7 +14,7 @@ from ..graphs.watching import random_operators
 
 SAME = 1e-3  # of a tensor's size: rows that differ by more for other neighbours depend on them
 SLIGHTLY, SHARE = 0.05, 0.1  # images may lie so far outside their range, or so many of their numbers may
-ROWS = 4
+ROWS, FEW = 4, 2
 
 
 def require_sound(module: nn.Module, half: str) -> None:
@@ -75,10 +75,10 @@ def require_steady(module: nn.Module, half: str, outputs: Callable[[], tuple[Ten
 
 def require_rows_apart(half: str, outputs: Callable[[slice], tuple[Tensor, ...]], module: nn.Module) -> None:
     """Refuse a half that gives a row other numbers when other rows stand beside it; outputs: of some of the rows."""
-    together, alone = outputs(slice(0, ROWS)), outputs(slice(0, 1))
+    together, alone = outputs(slice(0, ROWS)), outputs(slice(0, FEW))
     for whole, one in zip(together, alone, strict=True):
         size = max(1.0, float(whole.abs().max()))
-        if float((whole[:1] - one).abs().max()) > SAME * size:
+        if float((whole[:FEW] - one).abs().max()) > SAME * size:
             norms = (nn.modules.batchnorm._BatchNorm,)
             names = [name for name, part in module.named_modules() if isinstance(part, norms) and _by_batch(part)]
             which = f", by {names[0]}, which keeps no running statistics" if names else ""

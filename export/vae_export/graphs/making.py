@@ -7,7 +7,6 @@ import logging
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-
 from typing import Any
 
 import onnx
@@ -62,6 +61,8 @@ def _traced(module: nn.Module, example: Tensor, role: str, function: Function, b
     except Exception as error:  # of whatever kind the module's code raises
         raise untraceable(error, module, example, role) from error
     assert program is not None
+    if not program.model_proto.graph.input[0].type.tensor_type.shape.dim[0].HasField("dim_param"):
+        raise untraceable(ValueError("specialized it to be a constant"), module, example, role)
     return program
 
 

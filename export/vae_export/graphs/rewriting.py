@@ -90,7 +90,10 @@ def _celu(editor: Editor, celu: NodeProto) -> None:
 
 
 def _selu(editor: Editor, selu: NodeProto) -> None:
-    alpha, gamma = attribute(selu, "alpha", 1.67326319217681884765625), attribute(selu, "gamma", 1.05070102214813232421875)
+    alpha, gamma = (
+        attribute(selu, "alpha", 1.67326319217681884765625),
+        attribute(selu, "gamma", 1.05070102214813232421875),
+    )
     bent = editor.new_name()
     editor.replace(
         selu,

@@ -37,8 +37,8 @@ def untraceable(error: Exception, module: nn.Module, example: Tensor, role: str)
         name = operator[1].replace("aten.", "torch.")
         place = _place_of_operator(module, example, operator[1])
         return ExportError(
-            f"the {role} needs {name}, {place or f'somewhere in the {role}'}, which ONNX does not have; write that layer "
-            "in other operations of torch, or leave it out."
+            f"the {role} needs {name}, {place or f'somewhere in the {role}'}, which ONNX does not have; write that "
+            "layer in other operations of torch, or leave it out."
         )
     again, place = _again(module, example)
     if again is not None:
@@ -69,7 +69,6 @@ def _chain(error: BaseException | None) -> list[BaseException]:
 
 def _again(module: nn.Module, example: Tensor) -> tuple[Exception | None, str]:
     """What torch.export itself says, and the module that was running."""
-    places: list[str] = []
     with places_of(module) as places:
         try:
             torch.export.export(module, (example,), dynamic_shapes=({0: torch.export.Dim("batch")},), strict=False)
