@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 from vae_train.data.datasets import Dataset
 
 from vae_runtime import VAE
@@ -22,6 +24,7 @@ from vae_runtime.model.writing import write_model
 from .checks.anomalies import Anomalies
 from .checks.calibration import Calibrated
 from .checks.parity import Parity
+from .foreign.model import Foreign
 from .int8.recipe import Recipe
 from .source import Source
 
@@ -30,19 +33,21 @@ from .source import Source
 class ExportRequest:
     """What is to be exported, and where to; `pipeline.export` says what each field means."""
 
-    run: Path
+    origin: Path | Foreign  # a run's folder, or what somebody else trained
     folder: Path
     license: str
     int8: FindRecipe | None = None
-    calibrate: Path | None = None
+    calibrate: Path | npt.NDArray[np.float32] | None = None
     dataset: Dataset | None = None
     replace: bool = False
 
     @property
     def meant(self) -> str:
         """What to do where another model lies in the folder."""
-        run, folder = self.run, self.folder
-        return f"to keep both, vae export {shlex.quote(str(run))} {shlex.quote(str(_free(folder)))}"
+        free = _free(self.folder)
+        if isinstance(self.origin, Foreign):
+            return f"to keep both, export to another folder, such as {free}"
+        return f"to keep both, vae export {shlex.quote(str(self.origin))} {shlex.quote(str(free))}"
 
 
 class Exported(NamedTuple):
@@ -68,6 +73,7 @@ class Draft:
     contents: Mapping[str, bytes]  # by file name
     sizes: Mapping[str, float] = dataclasses.field(default_factory=dict)  # how large the golden tensors are
     recipe: Recipe | None = None  # of its 8-bit graphs
+    large: bool = False  # whether it is opened by the limits of large models alone
     exported: Exported = dataclasses.field(default_factory=lambda: Exported([], None, {}, None, "", ""))
 
     def extended(self, contents: Mapping[str, bytes] | None = None, **changes: Any) -> Draft:
@@ -91,7 +97,7 @@ class Draft:
     def opened(self, *, precision: str = "float32", threads: int | None = None) -> Iterator[VAE]:
         """The draft as the runtime opens it. In the context the model can be pickled as any other."""
         with self.laid_out() as folder:
-            yield VAE.load(folder, precision=precision, threads=threads)
+            yield VAE.load(folder, precision=precision, threads=threads, large=self.large)
 
 
 FindRecipe = Callable[[Draft], Recipe | None]  # how to quantise a draft of float32 graphs; None for not at all
