@@ -16,7 +16,7 @@ from vae_runtime.spec import MODES, ImageSpec
 
 from ..model import ForeignModel
 from .options import Adapter, Options
-from .programs import free_module
+from .programs import free_module, last_operator
 
 GIVES = {1: "mean", 2: "mean, logvar", 3: "mean, logvar"}  # by the count of outputs; a third is a draw
 BATCH = 3  # of the images that the trace is made with; the batch stays free
@@ -34,12 +34,13 @@ def read(paths: Sequence[Path], options: Options) -> ForeignModel:
 
     image = options.image(_sides(encoder.input_shape[1:]), str(encoder_file))
     latent = _channels_first(decoder.input_shape[1:])
+    traced = _traced(_Decoder(decoder, image), latent, decoder_file)
     return ForeignModel(
         encoder=_traced(_Encoder(encoder), image.shape, encoder_file),
-        decoder=_traced(_Decoder(decoder, image), latent, decoder_file),
+        decoder=traced,
         image=image,
         latent_shape=latent,
-        value_range=options.value_range or (0, 1),
+        value_range=options.range_of(last_operator(traced), str(decoder_file)),
         encoder_gives=options.encoder_gives or GIVES[len(encoder.outputs)],
         decoder_gives=options.decoder_gives or "images",
         likelihood=options.likelihood or "gaussian",
@@ -109,7 +110,10 @@ def _without_draw(encoder: Any, path: Path) -> Any:
     from .keras_files import Unknown
 
     if len(encoder.outputs) not in GIVES:
-        raise InputError(f"{path} gives {len(encoder.outputs)} tensors; expected mean, or mean and logvar, or these and z.")
+        raise InputError(
+            f"{path} gives {len(encoder.outputs)} tensors; expected mean, or mean and logvar, or these "
+            "and z."
+        )
     cut = keras.Model(encoder.inputs, encoder.outputs[:2])
     strange = [layer for layer in cut.layers if isinstance(layer, Unknown)]
     if strange:

@@ -14,6 +14,8 @@ from vae_runtime.spec import MODES
 
 from ..model import ForeignModel
 
+RANGES: dict[str, tuple[float, float]] = {"sigmoid": (0, 1), "tanh": (-1, 1)}  # of images, by what makes them
+
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
@@ -28,6 +30,20 @@ class Options:
     sigma: float | tuple[float, ...] | None = None
     prior: str | None = None
     trust_pickle: bool = False
+
+    def range_of(self, last: str, where: str) -> tuple[float, float]:
+        """Black and white: as the user says, else as the decoder's last operator has them.
+
+        last: its name, such as "sigmoid"; `where` says which file it ends.
+        """
+        if self.value_range:
+            return self.value_range
+        if last.lower() not in RANGES:
+            raise InputError(
+                f"{where} does not say what black and white are (it ends in {last}); give --value-range 0,1 or "
+                "--value-range=-1,1."
+            )
+        return RANGES[last.lower()]
 
     def image(self, found: Sequence[int] | None, where: str) -> ImageSpec:
         """The picture that the model takes: as the user says, else as the files do.
@@ -54,6 +70,7 @@ class Adapter:
     files: tuple[str, ...]  # what is given for it, as a usage line names it
     needs: tuple[str, ...]  # modules beyond those of the export extra, each with its package's name
     read: Callable[[Sequence[Path], Options], ForeignModel]
+    or_folder: bool = False  # whether one folder may take the place of the files
 
     def open(self, paths: Sequence[Path], options: Options) -> ForeignModel:
         """Read the files as a model; missing libraries are a MissingExtra, anything else wrong an InputError."""
@@ -63,8 +80,8 @@ class Adapter:
                 f"vae export --from {self.name} needs {', '.join(missing)}; "
                 f"install what is missing with: pip install {' '.join(missing)}"
             )
-        if len(paths) != len(self.files):
-            expected = " ".join(self.files)
+        if len(paths) != len(self.files) and not (self.or_folder and len(paths) == 1 and paths[0].is_dir()):
+            expected = " ".join(self.files) + (" or DIR" if self.or_folder else "")
             raise InputError(f"--from {self.name} takes {expected} and then MODEL; got {len(paths)} and MODEL.")
         for path in paths:
             if not path.exists():

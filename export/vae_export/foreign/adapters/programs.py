@@ -20,6 +20,7 @@ aten = torch.ops.aten
 CASTS = (aten.to.dtype_layout, aten.to.dtype, aten.to.device, aten._to_copy.default, aten.contiguous.default)
 REMARKS = (aten._assert_tensor_metadata.default, aten._assert_scalar.default)
 SHAPES = (aten.reshape.default, aten.view.default, aten._unsafe_view.default)
+LAYOUT = (*SHAPES, aten.permute.default, aten.transpose.int, aten.squeeze.dim, aten.unsqueeze.default)
 NOISE = ("rand", "normal", "bernoulli", "dropout")
 
 
@@ -44,6 +45,15 @@ def free_module(program: ExportedProgram, where: str) -> nn.Module:
     for name in weights.keys() - {node.target for node in module.graph.nodes}:
         delattr(module, name)
     return module.eval()
+
+
+def last_operator(module: nn.Module) -> str:
+    """The name of what computes the one output of a free module: layout aside, the last step."""
+    assert isinstance(module, fx.GraphModule)
+    (node,) = (node for node in module.graph.nodes if node.op == "output")
+    while node.op == "output" or node.target in LAYOUT:
+        (node,) = node.all_input_nodes[:1]
+    return str(node.target).split(".")[1] if node.op == "call_function" else node.op
 
 
 def _free(graph: fx.Graph, node: fx.Node, where: str) -> None:

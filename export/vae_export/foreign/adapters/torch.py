@@ -13,7 +13,7 @@ from vae_runtime.errors import InputError
 
 from ..model import ForeignModel
 from .options import Adapter, Options
-from .programs import free_module
+from .programs import free_module, last_operator
 from .trust import require_trust
 
 
@@ -21,12 +21,13 @@ def read(paths: Sequence[Path], options: Options) -> ForeignModel:
     """Read ENCODER.pt2 and DECODER.pt2, both with a batch of any size."""
     encoder, decoder = (_program(path, options) for path in paths)
     latent = _input(decoder, paths[1])
+    free = free_module(decoder, str(paths[1]))
     return ForeignModel(
         encoder=free_module(encoder, str(paths[0])),
-        decoder=free_module(decoder, str(paths[1])),
+        decoder=free,
         image=options.image(_input(encoder, paths[0]), str(paths[0])),
         latent_shape=latent,
-        value_range=options.value_range or (0, 1),
+        value_range=options.range_of(last_operator(free), str(paths[1])),
         encoder_gives=options.encoder_gives,
         decoder_gives=options.decoder_gives or "images",
         likelihood=options.likelihood or "gaussian",
