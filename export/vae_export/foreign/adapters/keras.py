@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections.abc import Sequence
@@ -30,9 +31,12 @@ def read(paths: Sequence[Path], options: Options) -> ForeignModel:
     encoder_file, decoder_file = paths
     encoder, decoder = (load(path, trusted=options.trust_pickle) for path in paths)
     encoder = _without_draw(encoder, encoder_file)
+    _require_known(decoder, decoder_file)
     import keras
 
     image = options.image(_sides(encoder.input_shape[1:]), str(encoder_file))
+    _require_fit(encoder.input_shape[1:], image, encoder_file)
+    _require_fit(decoder.output_shape[1:], image, decoder_file)
     latent = _channels_first(decoder.input_shape[1:])
     traced = _traced(_Decoder(decoder, image), latent, decoder_file)
     return ForeignModel(
@@ -110,18 +114,32 @@ def _without_draw(encoder: Any, path: Path) -> Any:
     """The encoder up to its distribution, so that no layer is left which draws noise."""
     import keras
 
-    from .keras_files import Unknown
-
     if len(encoder.outputs) not in GIVES:
         raise InputError(
             f"{path} gives {len(encoder.outputs)} tensors; expected mean, or mean and logvar, or these "
             "and z."
         )
     cut = keras.Model(encoder.inputs, encoder.outputs[:2])
-    strange = [layer for layer in cut.layers if isinstance(layer, Unknown)]
-    if strange:
-        raise InputError(strange[0].refusal(path))
+    _require_known(cut, path)
     return cut
+
+
+def _require_known(model: Any, path: Path) -> None:
+    """Refuse a model that needs a layer whose code is not here."""
+    from .keras_files import Unknown
+
+    for layer in model._flatten_layers():
+        if isinstance(layer, Unknown):
+            raise InputError(layer.refusal(path))
+
+
+def _require_fit(sides: Sequence[int | None], image: ImageSpec, path: Path) -> None:
+    """Refuse pictures of another size than the model's."""
+    said = f"--image-shape is {','.join(map(str, image.shape))}, {math.prod(image.shape)} numbers"
+    if None in sides:
+        raise InputError(f"{path} has pictures of no fixed size ({sides}); build it with the size in its Input.")
+    if math.prod(side for side in sides if side) != math.prod(image.shape):
+        raise InputError(f"{path} has pictures of {math.prod(side for side in sides if side)} numbers; {said}.")
 
 
 def _traced(module: nn.Module, sides: Sequence[int], path: Path) -> nn.Module:
