@@ -1,6 +1,6 @@
 // @ts-check
-// onnxruntime-node (native), onnxruntime-web (WebAssembly, the same file as in the page), or for models of dense layers
-// the small engine in plain JavaScript, which needs no package at all.
+// onnxruntime-node (native), onnxruntime-web (WebAssembly, the same file as in the page), or for models without
+// convolutions the small engine in plain JavaScript, which needs no package at all.
 
 /** @import { Engine } from "../../vae_runtime/web/vae/model/sessions.js" */
 

@@ -4,20 +4,20 @@
 //   node vae.js verify MODEL
 //   node vae.js sample MODEL --n 4 --seed 0 --out sample      (sample-0.pgm ... and their latents)
 //   node vae.js encode MODEL picture.pgm ...
-//   node vae.js score  MODEL picture.pgm ... [--method elbo]
+//   node vae.js score  MODEL picture.pgm ... [--method reconstruction]
 //
-// --engine web runs WebAssembly in the place of the native engine, --engine dense plain JavaScript (models of dense layers);
+// --engine web runs WebAssembly in the place of the native engine, --engine dense plain JavaScript (no convolutions);
 // --precision int8 the quantised graphs.
 
 import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { parseArgs } from "node:util";
 
-import { VAE, VAEError, fitPicture, fromBytes, toBytes, verify } from "../../vae_runtime/web/vae/index.js";
+import { VAE, VAEError, fitPicture, fromBytes, nested, toBytes, verify } from "../../vae_runtime/web/vae/index.js";
 import { engine } from "./engines.js";
 import { readNetpbm, writeNetpbm } from "./netpbm.js";
 
-/** @typedef {Record<"n" | "seed" | "start" | "out" | "method", string> & { label?: string }} Options */
+/** @typedef {Record<"n" | "seed" | "start" | "out", string> & { label?: string, method?: string }} Options */
 
 /** @type {Record<string, (vae: VAE, paths: string[], options: Options) => Promise<object[]>>} */
 const verbs = {
@@ -35,13 +35,13 @@ const verbs = {
       const one = bytes.subarray(i * vae.imageSize, (i + 1) * vae.imageSize);
       await writeFile(`${out}-${i}.${vae.imageShape[0] === 1 ? "pgm" : "ppm"}`, writeNetpbm(one, vae.imageShape));
     }
-    return rows(z, vae.latentSize).map((latent, i) => ({ sample: String(BigInt.asUintN(64, BigInt(start) + BigInt(i))), z: latent }));
+    return latents(vae, z).map((latent, i) => ({ sample: String(BigInt.asUintN(64, BigInt(start) + BigInt(i))), z: latent }));
   },
 
   async encode(vae, paths) {
     const { mean, logvar } = await vae.encode(await read(vae, paths));
-    const [means, logvars] = [rows(mean, vae.latentSize), rows(logvar, vae.latentSize)];
-    return paths.map((name, i) => ({ path: name, mean: means[i], logvar: logvars[i] }));
+    const [means, logvars] = [latents(vae, mean), logvar && latents(vae, logvar)];
+    return paths.map((name, i) => ({ path: name, mean: means[i], ...(logvars && { logvar: logvars[i] }) }));
   },
 
   async score(vae, paths, { method }) {
@@ -64,9 +64,8 @@ async function read(vae, paths) {
   return images;
 }
 
-/** @type {(flat: Float32Array, size: number) => number[][]} */
-const rows = (flat, size) =>
-  Array.from({ length: flat.length / size }, (_, i) => Array.from(flat.subarray(i * size, (i + 1) * size)));
+/** A list for each latent, of its shape. @type {(vae: VAE, flat: Float32Array) => any[]} */
+const latents = (vae, flat) => nested(flat, [flat.length / vae.latentSize, ...vae.latentShape]);
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -78,7 +77,7 @@ const { values, positionals } = parseArgs({
     start: { type: "string", default: "0" },
     label: { type: "string" },
     out: { type: "string", default: "" },
-    method: { type: "string", default: "elbo" },
+    method: { type: "string" },
   },
 });
 const [verb, model, ...paths] = positionals;

@@ -73,6 +73,7 @@ class Draft:
     contents: Mapping[str, bytes]  # by file name
     sizes: Mapping[str, float] = dataclasses.field(default_factory=dict)  # how large the golden tensors are
     recipe: Recipe | None = None  # of its 8-bit graphs
+    large: bool = False  # whether it is opened by the limits of large models alone
     exported: Exported = dataclasses.field(default_factory=lambda: Exported([], None, {}, None, "", ""))
 
     def extended(self, contents: Mapping[str, bytes] | None = None, **changes: Any) -> Draft:
@@ -96,7 +97,7 @@ class Draft:
     def opened(self, *, precision: str = "float32", threads: int | None = None) -> Iterator[VAE]:
         """The draft as the runtime opens it. In the context the model can be pickled as any other."""
         with self.laid_out() as folder:
-            yield VAE.load(folder, precision=precision, threads=threads)
+            yield VAE.load(folder, precision=precision, threads=threads, large=self.large)
 
 
 FindRecipe = Callable[[Draft], Recipe | None]  # how to quantise a draft of float32 graphs; None for not at all

@@ -44,6 +44,7 @@ class RunSource(NamedTuple):
 
     posterior = "diagonal_gaussian"
     examples = None
+    may_be_large = False
 
     @classmethod
     def read(cls, run: Path) -> RunSource:

@@ -64,6 +64,10 @@ class Source(Protocol):
         """Whether it was trained on windows of larger pictures, and is calibrated by them."""
 
     @property
+    def may_be_large(self) -> bool:
+        """Whether it may need the limits of large models, which whoever opens it must ask for."""
+
+    @property
     def examples(self) -> npt.NDArray[np.float32] | None:
         """Pictures that the model is like, float32 [n, channels, height, width] in [0, 1], where some were given."""
 

@@ -10,9 +10,9 @@ from vae_runtime import image_grid
 from vae_runtime.checks.thinning import calibrated, thinning
 from vae_runtime.checks.verify import verify
 from vae_runtime.model import manifest as manifests
-from vae_runtime.model.folder import check_role
 from vae_runtime.model.gate import OPSET
 from vae_runtime.model.manifest import Golden, Manifest
+from vae_runtime.model.limits import USUAL
 from vae_runtime.model.writing import check_target, describe
 from vae_runtime.pictures.writing import encode_image
 
@@ -20,6 +20,7 @@ from .card import card
 from .checks.anomalies import tell_anomalies
 from .checks.calibration import score_folder, score_images, score_quartiles
 from .checks.golden import TOLERANCE, golden_size, golden_vectors, tensor_sizes, tolerance_of
+from .checks.limits import within_limits
 from .checks.parity import compare, require_parity
 from .draft import Draft, ExportRequest
 from .errors import ExportError
@@ -80,14 +81,13 @@ def add_graphs(draft: Draft) -> Draft:
 def add_golden_vectors(draft: Draft) -> Draft:
     """What torch gives for some images, of as many as a device has the time to check."""
     side, manifest = draft.source.side, draft.manifest
-    footprints = {
-        role: check_role(draft.contents[f"{role}.onnx"], f"{role}.onnx", role, manifest) for role in manifest.graphs
-    }
-    count, draws = golden_size(side, footprints)
+    footprints, limits = within_limits(draft)
+    count, draws = golden_size(side, footprints, limits)
     golden = golden_vectors(side, manifest, count=count, draws=draws)
     content, sizes = golden.to_bytes(), tensor_sizes(golden)
     entry = Golden(file=describe("golden.npz", content), tolerance={name: TOLERANCE[name] for name in sizes})
-    return dataclasses.replace(draft, sizes=sizes).extended({"golden.npz": content}, golden={"float32": entry})
+    draft = dataclasses.replace(draft, sizes=sizes, large=limits != USUAL)
+    return draft.extended({"golden.npz": content}, golden={"float32": entry})
 
 
 def compare_with_torch(draft: Draft) -> Draft:
@@ -159,7 +159,7 @@ def verify_all(draft: Draft) -> Draft:
     bits = {}
     with draft.laid_out() as folder:
         for precision in draft.manifest.precisions:
-            report = verify(folder, providers="cpu", threads=None, precision=precision)
+            report = verify(folder, providers="cpu", threads=None, precision=precision, large=draft.large)
             assert report.bits
             bits[precision] = report.bits
             if not report.passed:

@@ -17,6 +17,7 @@ from vae_export.serving.triton import Graph, Tensor, graph_config
 
 from fuzz.servers.serving import foreign_graphs
 from tests.support.linear_gaussian import LinearGaussian
+from tests.support.spatial import ALL, Spatial
 from vae_runtime import InputError, IntegrityError
 from vae_runtime.cli import main
 from vae_runtime.model import manifest as manifests
@@ -47,6 +48,22 @@ def test_a_repository_is_the_models_graphs_each_with_a_configuration(served_mode
     assert (repository / "manifest.json").read_bytes() == (model / "manifest.json").read_bytes()
     assert (repository / "golden.npz").read_bytes() == (model / manifest.golden["float32"].file.file).read_bytes()
     assert foreign_graphs(repository) == []
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_repository_has_latents_of_their_shape_and_no_more_than_the_model(name, tmp_path):
+    families = ALL[name]
+    repository = tmp_path / "served"
+    write_repository(Spatial(families).write(tmp_path / "model"), repository)
+    assert foreign_graphs(repository) == []
+    encoder = (repository / "spatial_encoder" / "config.pbtxt").read_text()
+    assert '{ name: "mean" data_type: TYPE_FP32 dims: [ 2, 4, 4 ] }' in encoder
+    assert ('"logvar"' in encoder) == (families.posterior != "none")
+    assert (repository / "spatial_sample").is_dir() == (families.prior != "none")
+    if families.prior != "none":
+        sample = (repository / "spatial_sample" / "config.pbtxt").read_text()
+        assert '{ name: "eps" data_type: TYPE_FP32 dims: [ 2, 4, 4 ] }' in sample
+    assert 'value: "reconstruction"' in (repository / "spatial_reconstruct" / "config.pbtxt").read_text()
 
 
 def test_a_configuration_reads_like_this():

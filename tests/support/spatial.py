@@ -180,64 +180,64 @@ class Spatial:
 
     def _encoder(self) -> bytes:
         kernels = np.broadcast_to(self.encode_weights[:, :, None, None] / 4, (2, 3, 2, 2))
-        weights = {"w": _float(kernels), "b": _float(-0.5 * self.encode_weights.sum(axis=1))}
-        nodes, outputs = [_node("Conv", "images w b", "mean", strides=[2, 2])], {"mean": LATENT}
+        weights = {"w": float32(kernels), "b": float32(-0.5 * self.encode_weights.sum(axis=1))}
+        nodes, outputs = [node("Conv", "images w b", "mean", strides=[2, 2])], {"mean": LATENT}
         if self.families.posterior != "none":
-            weights |= {"none": np.zeros((2, 3, 2, 2), "f4"), "logvars": _float(LOGVAR)}
-            nodes.append(_node("Conv", "images none logvars", "logvar", strides=[2, 2]))
+            weights |= {"none": np.zeros((2, 3, 2, 2), "f4"), "logvars": float32(LOGVAR)}
+            nodes.append(node("Conv", "images none logvars", "logvar", strides=[2, 2]))
             outputs["logvar"] = LATENT
-        return _stamped("encoder", nodes, {"images": IMAGE}, outputs, weights)
+        return stamped("encoder", nodes, {"images": IMAGE}, outputs, weights)
 
     def _decoder(self) -> bytes:
         kernels = self.decode_weights.repeat(4, axis=0)[:, :, None, None]  # a channel's four pixels lie side by side
-        weights = {"w": _float(kernels), "b": np.full(12, self.offset, "f4")}
+        weights = {"w": float32(kernels), "b": np.full(12, self.offset, "f4")}
         bernoulli = self.families.likelihood.family == "bernoulli"
         last, outputs = ("logits", {"logits": IMAGE, "images": IMAGE}) if bernoulli else ("images", {"images": IMAGE})
-        nodes = [_node("Conv", "z w b", "places"), _node("DepthToSpace", "places", last, blocksize=2, mode="CRD")]
+        nodes = [node("Conv", "z w b", "places"), node("DepthToSpace", "places", last, blocksize=2, mode="CRD")]
         if bernoulli:
-            nodes.append(_node("Sigmoid", "logits", "images"))
-        return _stamped("decoder", nodes, {"z": LATENT}, outputs, weights)
+            nodes.append(node("Sigmoid", "logits", "images"))
+        return stamped("decoder", nodes, {"z": LATENT}, outputs, weights)
 
 
 def _prior_sample() -> bytes:
-    nodes = [_node("Mul", "eps scale", "scaled"), _node("Add", "scaled shift", "z")]
-    return _stamped("prior_sample", nodes, {"eps": LATENT}, {"z": LATENT}, _numbers(scale=SCALE, shift=SHIFT))
+    nodes = [node("Mul", "eps scale", "scaled"), node("Add", "scaled shift", "z")]
+    return stamped("prior_sample", nodes, {"eps": LATENT}, {"z": LATENT}, numbers(scale=SCALE, shift=SHIFT))
 
 
 def _prior_log_prob() -> bytes:
     constant = -0.5 * SIZE * np.log(2 * np.pi) - SIZE * np.log(SCALE)
     nodes = [
-        _node("Sub", "z shift", "moved"),
-        _node("Mul", "moved inverse", "eps"),
-        _node("Mul", "eps eps", "squares"),
-        _node("Reshape", "squares flat", "row"),
-        _node("Gemm", "row halves constant", "sum"),
-        _node("Reshape", "sum scalar", "log_prob"),
+        node("Sub", "z shift", "moved"),
+        node("Mul", "moved inverse", "eps"),
+        node("Mul", "eps eps", "squares"),
+        node("Reshape", "squares flat", "row"),
+        node("Gemm", "row halves constant", "sum"),
+        node("Reshape", "sum scalar", "log_prob"),
     ]
     weights = {
-        **_numbers(shift=SHIFT, inverse=1 / SCALE),
+        **numbers(shift=SHIFT, inverse=1 / SCALE),
         "flat": np.array([-1, SIZE]),
         "halves": np.full((SIZE, 1), -0.5, "f4"),
-        "constant": _float([constant]),
+        "constant": float32([constant]),
         "scalar": np.array([-1]),
     }
-    return _stamped("prior_log_prob", nodes, {"z": LATENT}, {"eps": LATENT, "log_prob": ()}, weights)
+    return stamped("prior_log_prob", nodes, {"z": LATENT}, {"eps": LATENT, "log_prob": ()}, weights)
 
 
-def _stamped(role: str, nodes: list[NodeProto], inputs: dict, outputs: dict, weights: dict) -> bytes:
+def stamped(role: str, nodes: list[NodeProto], inputs: dict, outputs: dict, weights: dict) -> bytes:
     return graph(stamps(role, PAIR_ID, FORMAT_VERSION), nodes, inputs, outputs, weights)
 
 
-def _node(operator: str, inputs: str, output: str, **attributes: object) -> NodeProto:
+def node(operator: str, inputs: str, output: str, **attributes: object) -> NodeProto:
     return helper.make_node(operator, inputs.split(), [output], **attributes)
 
 
-def _float(numbers: object) -> np.ndarray:
+def float32(numbers: object) -> np.ndarray:
     return np.ascontiguousarray(np.asarray(numbers, np.float32))
 
 
-def _numbers(**numbers: float) -> dict[str, np.ndarray]:
-    return {name: _float([number]) for name, number in numbers.items()}
+def numbers(**numbers: float) -> dict[str, np.ndarray]:
+    return {name: float32([number]) for name, number in numbers.items()}
 
 
 # Every combination that differs in what it can do.

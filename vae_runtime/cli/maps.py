@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from ..model.contents import Manifest
     from ..pictures.decoded import Picture
-    from ..spec import ImageSpec
     from ..vae import VAE
 
     Scores = Iterator[tuple[list[str], npt.NDArray[np.float64]]]
@@ -34,7 +34,7 @@ def score_batches(vae: VAE, inputs: Inputs, method: str, places: Places) -> Scor
         scored = score_all(vae, images, [method], map_of=kind)
         for path, strangeness in [] if scored.maps is None else zip(paths, scored.maps, strict=True):
             with open_picture(path) as picture:
-                _write_map(places[path], picture, strangeness, vae.manifest.image, kind)
+                _write_map(places[path], picture, strangeness, vae.manifest, kind)
         yield paths, scored.scores[method]
 
 
@@ -48,12 +48,12 @@ def score_windows(vae: VAE, inputs: Inputs, method: str, places: Places) -> Scor
     for path, picture in inputs.opened():
         tiled = score_tiled(vae, picture, methods=[method], map_of=kind)
         if tiled.map is not None:
-            _write_map(places[path], picture, tiled.map, vae.manifest.image, kind)
+            _write_map(places[path], picture, tiled.map, vae.manifest, kind)
         yield [path], np.array([tiled.scores[method]])
 
 
 def _write_map(
-    place: Path, picture: Picture, strangeness: npt.NDArray[np.float32], spec: ImageSpec, kind: str | None
+    place: Path, picture: Picture, strangeness: npt.NDArray[np.float32], manifest: Manifest, kind: str | None
 ) -> None:
     """Red begins and is full where the map's `scale` says.
 
@@ -61,9 +61,9 @@ def _write_map(
     """
     from ..pictures.overlay import overlay
 
-    shown = SCORES[kind or ""].map
+    shown, spec = SCORES[kind or ""].map, manifest.image
     assert shown
-    low, high = shown.scale(strangeness, spec.shape[0])
+    low, high = shown.scale(strangeness, manifest)
     if strangeness.shape != spec.shape[1:]:
         spec = replace(spec, shape=(spec.shape[0], *strangeness.shape), fit="stretch")
     write_rows_below(place, picture.size, overlay(picture, strangeness, spec, low=low, high=high))

@@ -36,7 +36,9 @@ class _Opened(NamedTuple):
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="onnxruntime-web's package: npm install --ignore-scripts onnxruntime-web.",
 )
-@click.option("--single-file", is_flag=True, help="One HTML file that opens without a server; of dense models alone.")
+@click.option(
+    "--single-file", is_flag=True, help="One HTML file that opens without a server; of models without convolutions."
+)
 @click.option(
     "--pictures",
     "images",
@@ -77,7 +79,8 @@ def web(
     inputs = Inputs(images, vae, Many(overwrite=overwrite)) if images else None
     if inputs and single_file:
         inputs.claim(Output(str(output), "file"))
-    page = facts(vae.manifest, model.precision, files, describe_latents(vae, _encoded(vae, inputs)))
+    golden = files[vae.manifest.golden[model.precision].file.file]
+    page = facts(vae.manifest, model.precision, files, describe_latents(vae, _encoded(vae, inputs, golden)))
     _write(output, page, files, ort)
     if inputs:
         inputs.finish()
@@ -124,9 +127,13 @@ def _opened(model: ModelChoice) -> _Opened:
     return again_if_replaced(model.folder, opened)
 
 
-def _encoded(vae: VAE, inputs: Inputs | None) -> Encoded:
-    from ..web.latents import OWN_AT_ONCE, OWN_SAMPLES, encode_own_samples, encode_pictures, own_samples
+def _encoded(vae: VAE, inputs: Inputs | None, golden: bytes) -> Encoded:
+    from ..model.golden import GoldenVectors
+    from ..web.latents import OWN_AT_ONCE, OWN_SAMPLES, encode_golden, encode_own_samples, encode_pictures, own_samples
 
+    if inputs is None and not vae.manifest.has_prior:
+        say("The model has no prior to sample from: the page shows its golden images; --pictures FOLDER shows yours.")
+        return encode_golden(vae, GoldenVectors.from_bytes(golden).images)
     if inputs is None:
         batches = watched(own_samples(vae), OWN_SAMPLES // OWN_AT_ONCE, "batches of samples")
         return encode_own_samples(vae, batches)

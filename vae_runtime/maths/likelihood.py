@@ -32,6 +32,7 @@ class Likelihood(ABC):
     needs: ClassVar[tuple[str, ...]] = ("images",)  # outputs of the decoder that a density is computed from
     binary: ClassVar[bool] = False  # of pixels that are dark or light: probabilities, where others are densities
     unit: ClassVar[str] = "nats"  # of what `log_prob` gives
+    striking: ClassVar[float] = 2.0  # of that, for a number of an image: what a map shows in full red
 
     @classmethod
     def read(cls, reader: Reader, channels: int) -> Likelihood:
@@ -129,6 +130,7 @@ class SquaredError(Likelihood):
 
     family = "none"
     unit = "squared error"
+    striking = 0.04  # a fifth of the way from black to white, squared
 
     def _terms(self, images: Float32, *decoded: Float32) -> Terms:
         (means,) = decoded

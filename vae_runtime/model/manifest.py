@@ -19,17 +19,28 @@ from ..errors import InputError, IntegrityError, ManifestError
 from ..maths.likelihood import read_likelihood
 from ..spec import ImageSpec, LatentSpec
 from .contents import FORMAT, FORMAT_VERSION, Golden, Label, Manifest, ModelFile
+from .entries import golden_tensors, read_file_entry, read_goldens, read_graphs
 from .lacking import NONE
-from .limits import FILE_BYTES, FILES_BYTES, GOLDEN_BYTES
+from .limits import LARGE, USUAL, Limits, remedy
 from .prior import PRIORS, PRIORS_1
 from .scores import DETECTOR
 from .strict_json import Reader, read_object
 
-__all__ = ["DETECTOR", "FORMAT", "FORMAT_VERSION", "Golden", "Label", "Manifest", "ModelFile", "parse", "read"]
+__all__ = [
+    "DETECTOR",
+    "FORMAT",
+    "FORMAT_VERSION",
+    "Golden",
+    "Label",
+    "Manifest",
+    "ModelFile",
+    "golden_tensors",
+    "parse",
+    "read",
+]
 
 READABLE = (1, FORMAT_VERSION)
 FILE_NAME = "manifest.json"
-PRECISIONS = ("float32", "int8")
 POSTERIORS_1 = ("diagonal_gaussian",)  # of version 1
 POSTERIORS = (*POSTERIORS_1, NONE)
 SCORES_1 = ("elbo", "reconstruction", "kl", "complexity", "faults")  # of version 1, which knows no others
@@ -38,8 +49,11 @@ CALIBRATION_LIMIT = 10_000  # scores of a method
 LIMIT_BYTES = 2**20
 
 
-def read(folder: Path, *, digest: str | None = None) -> Manifest:
-    """Read and check the manifest of a model folder; digest: the sha256 that it must have."""
+def read(folder: Path, *, digest: str | None = None, limits: Limits = USUAL) -> Manifest:
+    """Read and check the manifest of a model folder; digest: the sha256 that it must have.
+
+    limits: what its files may have, for whoever goes on to read them.
+    """
     path = folder / FILE_NAME
     if not folder.is_dir():
         raise ManifestError(f"{folder} is not a folder; a model is a folder with a {FILE_NAME}.")
@@ -66,7 +80,9 @@ def read(folder: Path, *, digest: str | None = None) -> Manifest:
         text = content.decode("utf-8")
     except UnicodeDecodeError:
         raise ManifestError(f"{path} is not UTF-8 text; copy or download the model again.") from None
-    return dataclasses.replace(parse(text, str(path)), digest=actual)
+    manifest = dataclasses.replace(parse(text, str(path)), digest=actual)
+    _require_within(limits, manifest)
+    return manifest
 
 
 def read_bytes(folder: Path, manifest: Manifest) -> bytes:
@@ -103,7 +119,7 @@ def _parse(top: Reader) -> Manifest:
     family, training = prior.choice("family", PRIORS_1 if version == 1 else tuple(PRIORS)), top.get("training", dict)
     posterior_family = posterior.choice("family", POSTERIORS_1 if version == 1 else POSTERIORS)
     roles = ("encoder", "decoder", *PRIORS[family].graphs(spec.shape))
-    graphs = _graphs(top.object("graphs"), roles)
+    graphs = read_graphs(top.object("graphs"), roles)
     likelihood = read_likelihood(top.object("likelihood"), version, image.shape[0])
     tensors = golden_tensors(prior=family, posterior=posterior_family, decoded=likelihood.decoded)
     manifest = Manifest(
@@ -120,9 +136,9 @@ def _parse(top: Reader) -> Manifest:
         posterior=posterior_family,
         likelihood=likelihood,
         graphs=graphs,
-        golden=_goldens(top.object("golden"), graphs, tensors),
+        golden=read_goldens(top.object("golden"), graphs, tensors),
         calibration=_calibration(top.object("calibration"), version) if "calibration" in top else MappingProxyType({}),
-        card=tuple(_file(Reader(entry, "card")) for entry in top.get("card", list)),
+        card=tuple(read_file_entry(Reader(entry, "card")) for entry in top.get("card", list)),
         training=MappingProxyType(training),
         format_version=version,
     )
@@ -132,10 +148,26 @@ def _parse(top: Reader) -> Manifest:
     names = [FILE_NAME, "checkpoint", *(file.file.lower() for file in manifest.files)]
     if len(set(names)) != len(names):
         raise ManifestError("the manifest names one file twice.")
-    total = sum(file.bytes for file in manifest.files)
-    if total > FILES_BYTES:
-        raise ManifestError(f"the manifest's files have {total:,} bytes together; a model has at most {FILES_BYTES:,}.")
+    _require_within(LARGE, manifest)
     return manifest
+
+
+def _require_within(limits: Limits, manifest: Manifest) -> None:
+    """Refuse files that are longer, each or together, than a model's may be."""
+    golden = {golden.file.file for golden in manifest.golden.values()}
+    total = sum(file.bytes for file in manifest.files)
+    for file in manifest.files:
+        most = limits.golden_bytes if file.file in golden else limits.file_bytes
+        if file.bytes > most:
+            raise ManifestError(
+                f"the manifest says that {file.file} has {file.bytes:,} bytes; expected from 0 to {most:,}. "
+                f"{remedy(limits, large_enough=total <= LARGE.files_bytes)}"
+            )
+    if total > limits.files_bytes:
+        raise ManifestError(
+            f"the manifest's files have {total:,} bytes together; a model has at most {limits.files_bytes:,}. "
+            f"{remedy(limits, large_enough=total <= LARGE.files_bytes)}"
+        )
 
 
 def _image(reader: Reader) -> ImageSpec:
@@ -189,52 +221,3 @@ def _calibration(reader: Reader, version: int) -> Mapping[str, tuple[float, ...]
     scores = {name: reader.sorted_numbers(name, CALIBRATION_LIMIT) for name in names}
     reader.end()
     return MappingProxyType(scores)
-
-
-def _graphs(reader: Reader, roles: tuple[str, ...]) -> Mapping[str, Mapping[str, ModelFile]]:
-    graphs = {}
-    for role in (*roles, *((DETECTOR,) if DETECTOR in reader else ())):
-        graph = reader.object(role)
-        if "float32" not in graph:
-            raise ManifestError(f"the manifest has no float32 {role}.")
-        precisions = [precision for precision in PRECISIONS if precision in graph]
-        graphs[role] = MappingProxyType({precision: _file(graph.object(precision)) for precision in precisions})
-        graph.end()
-    reader.end()
-    return MappingProxyType(graphs)
-
-
-def _goldens(
-    reader: Reader, graphs: Mapping[str, Mapping[str, ModelFile]], tensors: tuple[str, ...]
-) -> Mapping[str, Golden]:
-    """Golden vectors for every precision that some graph has."""
-    there = [precision for precision in PRECISIONS if any(precision in graph for graph in graphs.values())]
-    goldens = {precision: _golden(reader.object(precision), tensors) for precision in there}
-    reader.end()
-    return MappingProxyType(goldens)
-
-
-def _golden(reader: Reader, tensors: tuple[str, ...]) -> Golden:
-    tolerances = reader.object("tolerance")
-    tolerance = {name: tolerances.positive(name) for name in tensors}
-    tolerances.end()
-    return Golden(file=_file(reader, GOLDEN_BYTES), tolerance=MappingProxyType(tolerance))
-
-
-def golden_tensors(*, prior: str, posterior: str, decoded: tuple[str, ...]) -> tuple[str, ...]:
-    """The kinds of tensors that golden vectors of a model of these families hold, by the names of their tolerances."""
-    logvar, z = ("logvar",) if posterior != NONE else (), ("z",) if prior != NONE else ()
-    return ("mean", *logvar, *z, "images", *decoded, "nats")
-
-
-def _file(reader: Reader, limit: int = FILE_BYTES) -> ModelFile:
-    # No separator, no drive, no dot at either end: no way out of the folder.
-    file = ModelFile(
-        file=reader.matching(
-            "file", r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,98}[A-Za-z0-9_])?", "a plain file name inside the folder"
-        ),
-        bytes=reader.size("bytes", minimum=0, limit=limit),
-        sha256=reader.matching("sha256", r"[0-9a-f]{64}", "64 hexadecimal digits"),
-    )
-    reader.end()
-    return file

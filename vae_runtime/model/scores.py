@@ -72,7 +72,7 @@ class Map(NamedTuple):
 
     compute: Callable[[Said], Float32]  # [batch, height, width]
     window: int  # pixels of the square that it is smoothed over, where nobody asks for another
-    scale: Callable[[Float32, int], tuple[float, float]]  # a map, channels -> where red begins and is full
+    scale: Callable[[Float32, Manifest], tuple[float, float]]  # a map, its model -> where red begins and is full
 
 
 @dataclass(frozen=True)
@@ -132,12 +132,12 @@ def _refused(manifest: Manifest, method: str) -> str:
     )
 
 
-def _above_its_middle(strangeness: Float32, channels: int) -> tuple[float, float]:
-    """From the picture's middle pixel to 2 nats a channel above it."""
+def _above_its_middle(strangeness: Float32, manifest: Manifest) -> tuple[float, float]:
+    """From the picture's middle pixel to so much above it as strikes in each channel: 2 nats."""
     import numpy as np
 
     middle = float(np.median(strangeness))
-    return middle, middle + 2.0 * channels
+    return middle, middle + manifest.likelihood.striking * manifest.image.shape[0]
 
 
 def _beyond_its_code(said: Said) -> Float64:
@@ -178,7 +178,7 @@ _ALL = (
         lambda said: said.faults.max(axis=(1, 2)).astype(float),
         needs=(A_DETECTOR,),
         # Its numbers are smooth as they are. Red begins at even odds, and is full at e^4 to 1.
-        map=Map(lambda said: said.faults, window=1, scale=lambda strangeness, channels: (0.0, 4.0)),
+        map=Map(lambda said: said.faults, window=1, scale=lambda strangeness, manifest: (0.0, 4.0)),
     ),
 )
 SCORES: Mapping[str, Score] = {score.name: score for score in _ALL}

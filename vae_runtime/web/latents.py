@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from ..maths.gaussian import in_rows
 from ..maths.posterior import Posterior
 from ..maths.prior import StandardNormalPrior
 from ..pictures.pixels import from_uint8, to_uint8
@@ -39,47 +40,57 @@ def own_samples(vae: VAE) -> Iterator[Float32]:
 
 def encode_own_samples(vae: VAE, batches: Iterable[Float32]) -> Encoded:
     """What `own_samples` gives, with the label that is most probable for each; deterministic."""
-    means, logvars, labels = [], [], []
+    posteriors, labels = [], []
     for images in batches:
-        mean, logvar = vae.encode(images)
-        means.append(mean)
-        logvars.append(logvar)
+        posteriors.append(vae.encode(images))
         labels.append(vae.label_probabilities(images).argmax(axis=1) if vae.labels else np.zeros(len(images), np.int64))
-    posterior = Posterior(np.concatenate(means), np.concatenate(logvars))
-    return Encoded(f"{OWN_SAMPLES} samples of the model itself", posterior, vae.labels, np.concatenate(labels))
+    says = f"{OWN_SAMPLES} samples of the model itself"
+    return Encoded(says, _joined(posteriors), vae.labels, np.concatenate(labels))
+
+
+def encode_golden(vae: VAE, images: Float32) -> Encoded:
+    """The images of the golden vectors, for a model that has nothing to sample from."""
+    says = f"the {len(images)} images of the model's golden vectors"
+    return Encoded(says, vae.encode(images), (), np.zeros(len(images), np.int64))
 
 
 def encode_pictures(vae: VAE, batches: Iterable[tuple[list[str], Float32]]) -> Encoded:
     """Pictures in batches of (what they are called, images), as float32 [batch, channels, height, width]."""
     called: list[str] = []
-    means, logvars = [np.empty((0, vae.latent_size), np.float32)], [np.empty((0, vae.latent_size), np.float32)]
+    posteriors = []
     for part, images in batches:
-        posterior = vae.encode(images)
         called += part
-        means.append(posterior.mean)
-        logvars.append(posterior.logvar)
+        posteriors.append(vae.encode(images))
     names = tuple(sorted(set(called)))
     labels = np.array([names.index(name) for name in called], np.int64)
-    posterior = Posterior(np.concatenate(means), np.concatenate(logvars))
-    return Encoded(f"{len(called)} pictures", posterior, names if len(names) > 1 else (), labels)
+    return Encoded(f"{len(called)} pictures", _joined(posteriors), names if len(names) > 1 else (), labels)
+
+
+def _joined(posteriors: Sequence[Posterior]) -> Posterior:
+    parts = zip(*(posterior.there.values() for posterior in posteriors), strict=True)
+    return Posterior(*map(np.concatenate, parts))
+
+
+class _Latents(NamedTuple):
+    """Latents of pictures as rows, float64 [n, size]: means and variances, 0 of a deterministic encoder."""
+
+    mean: Float64
+    variance: Float64
+    centre: Float64  # [size]
+    spread: Float64  # [size], positive
 
 
 def describe_latents(vae: VAE, encoded: Encoded) -> dict[str, Any]:
     """The parts `plane` and `sliders` of page.json, deterministic.
 
     Where the prior is standard normal its centre is 0 and its spread 1; else they are those of the encoded pictures. A
-    latent says as many nats of a picture as its posterior differs from that on average; the sliders are in this order.
+    slider is for a latent, or, of latents with several sides, for the mean of a channel (the first side).
     """
-    mean, variance = encoded.posterior.mean.astype(np.float64), np.exp(encoded.posterior.logvar.astype(np.float64))
-    if isinstance(vae.prior, StandardNormalPrior):
-        centre, spread = np.zeros(vae.latent_size), np.ones(vae.latent_size)
-    else:
-        centre, spread = mean.mean(axis=0), np.sqrt(mean.var(axis=0) + variance.mean(axis=0))
-    relative = variance / spread**2
-    kl = 0.5 * (((mean - centre) / spread) ** 2 + relative - 1 - np.log(relative)).mean(axis=0)
-    axes = _axes(mean - centre)
-    points = (mean - centre) @ axes.T
+    latents = _latents(vae, encoded.posterior)
+    axes = principal_axes(latents.mean - latents.centre)
+    points = (latents.mean - latents.centre) @ axes.T
     shown = slice(None, None, math.ceil(len(points) / POINTS_SHOWN))
+    least = 3.0 if vae.manifest.has_prior else 0.1  # nothing else says how far latents go
     return {
         "plane_says": f"Where the encoder puts {encoded.says}; "
         + (
@@ -88,32 +99,71 @@ def describe_latents(vae: VAE, encoded: Encoded) -> dict[str, Any]:
             else "the axes are the directions in which they differ most."
         ),
         "plane": {
-            "centre": np.round(centre, 6).tolist(),
+            "centre": np.round(latents.centre, 6).tolist(),
             "axes": axes.tolist(),
-            "limit": math.ceil(10 * max(3.0, 1.05 * np.abs(points).max())) / 10,
+            "limit": math.ceil(10 * max(least, 1.05 * np.abs(points).max())) / 10,
             "points": np.round(points[shown], 3).tolist(),
             "names": list(encoded.names),
             "labels": encoded.labels[shown].tolist() if encoded.names else [],
         },
-        "sliders": [
-            {
-                "latent": int(j),
-                "kl": round(float(kl[j]), 4),
-                "low": round(float(min(centre[j] - REACH * spread[j], mean[:, j].min())), 2),
-                "high": round(float(max(centre[j] + REACH * spread[j], mean[:, j].max())), 2),
-            }
-            for j in np.argsort(-kl, kind="stable")
-        ],
+        "sliders": _sliders(vae, latents),
     }
 
 
-def _axes(offsets: Float64) -> Float64:
+def _latents(vae: VAE, posterior: Posterior) -> _Latents:
+    mean = in_rows(posterior.mean).astype(np.float64)
+    logvar = posterior.logvar
+    variance = np.zeros_like(mean) if logvar is None else np.exp(in_rows(logvar).astype(np.float64))
+    if isinstance(vae.prior, StandardNormalPrior):
+        return _Latents(mean, variance, np.zeros(vae.latent_size), np.ones(vae.latent_size))
+    spread = np.sqrt(mean.var(axis=0) + variance.mean(axis=0))
+    return _Latents(mean, variance, mean.mean(axis=0), np.where(spread > 0, spread, 1.0))
+
+
+def _sliders(vae: VAE, latents: _Latents) -> list[dict[str, Any]]:
+    """One for each latent or channel, the one first that says most nats of a picture: the posterior's KL on average.
+
+    Without a posterior the one in which pictures differ most.
+    """
+    groups = (vae.latent_shape[0], -1)
+    mean, variance, centre, spread = latents
+    means = mean.reshape(len(mean), *groups).mean(axis=2)
+    differ = np.sqrt(
+        means.var(axis=0) + variance.reshape(len(mean), *groups).mean(axis=(0, 2)) / (mean.shape[1] // groups[0])
+    )
+    middle, reach = centre.reshape(groups).mean(axis=1), REACH * spread
+    if len(vae.latent_shape) > 1:  # by which places differ is a step that shows, also where pictures are few
+        reach = np.maximum(REACH * differ, mean.reshape(len(mean), *groups).std(axis=(0, 2)))
+    nats = None
+    if vae.manifest.has_posterior:
+        relative = variance / spread**2
+        each = 0.5 * (((mean - centre) / spread) ** 2 + relative - 1 - np.log(relative)).mean(axis=0)
+        nats = each.reshape(groups).sum(axis=1)
+    return [
+        {
+            "latent": int(j),
+            "kl": None if nats is None else round(float(nats[j]), 4),
+            "spread": round(float(differ[j]), 4),
+            "low": round(float(min(middle[j] - reach[j], means[:, j].min())), 2),
+            "high": round(float(max(middle[j] + reach[j], means[:, j].max())), 2),
+        }
+        for j in np.argsort(-(differ if nats is None else nats), kind="stable")
+    ]
+
+
+def principal_axes(offsets: Float64) -> Float64:
     """Two directions, float64 [2, latent_size]: the latents themselves where there are two, else the principal axes."""
-    size = offsets.shape[1]
+    n, size = offsets.shape
     if size <= 2:
         return np.eye(2, size)
-    _, _, directions = np.linalg.svd(offsets, full_matrices=False)
+    if n < size:  # the same from the n x n products: spatial latents have many numbers
+        _, pictures = np.linalg.eigh(offsets @ offsets.T)
+        combined = pictures[:, ::-1].T[:2] @ offsets
+        lengths = np.linalg.norm(combined, axis=1, keepdims=True)
+        directions = combined / np.where(lengths > 0, lengths, 1.0)
+    else:
+        _, _, directions = np.linalg.svd(offsets, full_matrices=False)
     first = np.zeros((2, size))
-    first[: len(directions)] = directions[:2]
+    first[: len(directions[:2])] = directions[:2]
     largest = np.take_along_axis(first, np.abs(first).argmax(axis=1)[:, None], axis=1)
     return first * np.where(largest < 0, -1.0, 1.0)  # a sign that does not depend on the library

@@ -1,4 +1,4 @@
-"""The page as one file that opens without a server: for models of dense layers, which a small engine can run."""
+"""The page as one file that opens without a server: for models without convolutions, which a small engine can run."""
 
 from __future__ import annotations
 
@@ -14,8 +14,15 @@ from ..errors import InputError
 from ..model.wire import read_message
 from .bundle import SOURCES, page_files, served
 
-# What `vae/model/dense.js` knows.
-OPERATORS = {"Clip", "DequantizeLinear", "Gemm", "QuantizeLinear", "Relu", "Reshape", "Sigmoid"}
+# What `vae/model/dense.js` knows: all but convolutions and what goes with them.
+OPERATORS = frozenset(
+    """
+    Abs Add Clip Div Elu Erf Exp HardSigmoid HardSwish LeakyRelu Log Max Min Mul Neg PRelu Pow Reciprocal Relu Sigmoid
+    Softplus Sqrt Sub Tanh
+    DequantizeLinear Gemm LayerNormalization MatMul QuantizeLinear ReduceMax ReduceMean ReduceSum Softmax
+    Concat Flatten Reshape Slice Split Squeeze Transpose Unsqueeze
+    """.split()  # noqa: SIM905 (one name a line would be forty lines)
+)
 _IMPORT = re.compile(r'(\bfrom\s*)"(\.[^"]+)"')
 _LINK, _SCRIPT = '<link rel="stylesheet" href="style.css">', '<script type="module" src="main.js"></script>'
 _POLICY = re.compile(r'(http-equiv="Content-Security-Policy" content=)"[^"]*"')
@@ -57,7 +64,7 @@ def _check_operators(model: Mapping[str, bytes]) -> None:
             others = sorted({node["op_type"] for node in read_message(content)["graph"]["node"]} - OPERATORS)
             if others:
                 raise InputError(
-                    f"{name} has {', '.join(others)}; a page of one file runs models of dense layers alone. "
+                    f"{name} has {', '.join(others)}; a page of one file runs models without convolutions. "
                     "Write a folder, with --ort."
                 )
 

@@ -14,7 +14,7 @@ from vae_runtime.checks.verify import replay_work
 from vae_runtime.maths.posterior import Posterior, reparameterise
 from vae_runtime.model.contents import Manifest
 from vae_runtime.model.golden import GoldenVectors
-from vae_runtime.model.limits import GOLDEN_BYTES, MOST_REPLAY
+from vae_runtime.model.limits import USUAL, Limits
 from vae_runtime.model.memory import Footprint
 
 from ..torch_side import TorchSide, decoded
@@ -32,11 +32,13 @@ USUAL_SIZE = {"mean": 10.0, "logvar": 10.0, "z": 10.0, "images": 1.0, "logits": 
 INT8_TOLERANCE = {"mean": 0.05, "logvar": 0.05, "z": 1e-4, "images": 0.1, "logits": 0.5, "nats": 1.0}
 
 
-def golden_size(side: TorchSide, footprints: Mapping[str, Footprint]) -> tuple[int, int]:
+def golden_size(
+    side: TorchSide, footprints: Mapping[str, Footprint], limits: Limits = USUAL
+) -> tuple[int, int]:
     """Images and draws of the golden vectors of these graphs; int8 graphs, which take longer, may follow them."""
     for images, draws in SIZES:
         work = replay_work(footprints, side.image_shape, side.latent_size, images, draws)
-        if 2 * work <= MOST_REPLAY and 4 * images * 4 * math.prod(side.image_shape) <= GOLDEN_BYTES:
+        if 2 * work <= limits.replay and 4 * images * 4 * math.prod(side.image_shape) <= limits.golden_bytes:
             break
     return images, draws
 

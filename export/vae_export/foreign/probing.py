@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import ExportError
-from .watching import random_operators
+from ..graphs.untraceable import readable
+from ..graphs.watching import random_operators
 
 SAME = 1e-3  # of a tensor's size: rows that differ by more for other neighbours depend on them
 SLIGHTLY, SHARE = 0.05, 0.1  # images may lie so far outside their range, or so many of their numbers may
@@ -123,7 +124,8 @@ def _by_batch(part: Any) -> bool:
 
 
 def _at(half: str, place: str) -> str:
-    return f"at {half}.{place}" if place else f"in the {half} itself"
+    named = readable(f"{half}.{place}" if place else half)
+    return f"at {named}" if named != half else f"in the {half} itself"
 
 
 def _failed(half: str, x: Tensor, error: Exception) -> ExportError:

@@ -40,6 +40,7 @@ class ForeignSource:
     labels: tuple[Label, ...] = ()
     recipe: Recipe | None = None
     learned_windows = False
+    may_be_large = True
 
     @classmethod
     def read(cls, foreign: Foreign) -> ForeignSource:

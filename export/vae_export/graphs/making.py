@@ -8,15 +8,20 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+from typing import Any
+
 import onnx
 import torch
+from torch import Tensor, nn
 
 from vae_runtime.model.folder import stamps
 from vae_runtime.model.gate import OPSET
 
+from ..errors import ExportError
 from .finishing import finish, tidy
 from .functions import Function, Functions
 from .simplifying import simplified
+from .untraceable import untraceable
 
 MIN_ONNXRUNTIME = "1.15"  # reads the opset and IR version of the format; the exporter itself writes IR 10
 
@@ -31,9 +36,17 @@ def export_graphs(functions: Functions, *, metadata: Mapping[str, str]) -> tuple
 
 def _export(function: Function, role: str) -> onnx.ModelProto:
     batch, example = torch.export.Dim("batch"), torch.zeros(2, *function.shape)  # 0 or 1 would be taken for a constant
+    module = function.module.eval().to(memory_format=torch.contiguous_format)  # type: ignore[call-overload]
     with _quiet():
+        program = _traced(module, example, role, function, batch)
+    return tidy(simplified(_named(program.model_proto, function), role))
+
+
+def _traced(module: nn.Module, example: Tensor, role: str, function: Function, batch: Any) -> torch.onnx.ONNXProgram:
+    """What torch's exporter makes of a module; an ExportError says why it makes nothing."""
+    try:
         program = torch.onnx.export(
-            function.module.eval().to(memory_format=torch.contiguous_format),  # type: ignore[call-overload]
+            module,
             (example,),
             input_names=["taken"],
             output_names=[f"given_{name}" for name in function.outputs],
@@ -44,8 +57,12 @@ def _export(function: Function, role: str) -> onnx.ModelProto:
             optimize=True,
             verbose=False,
         )
-        assert program is not None
-    return tidy(simplified(_named(program.model_proto, function), role))
+    except ExportError:
+        raise
+    except Exception as error:  # of whatever kind the module's code raises
+        raise untraceable(error, module, example, role) from error
+    assert program is not None
+    return program
 
 
 def _named(model: onnx.ModelProto, function: Function) -> onnx.ModelProto:

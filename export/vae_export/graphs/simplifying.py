@@ -13,6 +13,7 @@ from ..errors import ExportError
 from .batches import fold_shapes
 from .editing import Editor
 from .rewriting import rewrite_operators
+from .untraceable import readable
 
 # What to do about operators that people meet; the rest have the last remedy.
 REMEDIES = {
@@ -39,14 +40,18 @@ def simplified(model: onnx.ModelProto, role: str) -> onnx.ModelProto:
         fold_shapes(editor)
         rewrite_operators(editor)
         editor.finish()
-    for node in model.graph.node:
-        if node.op_type not in OPERATORS:
-            remedy = next((text for name, text in REMEDIES.items() if node.op_type.startswith(name)), USUAL_REMEDY)
-            raise ExportError(
-                f"the {role} needs the operator {node.op_type}, {place_of(node, role)}, which the format does not have: "
-                f"{remedy}."
-            )
+    if unknown := [node for node in model.graph.node if node.op_type not in OPERATORS]:
+        node = min(unknown, key=lambda each: _rank(each.op_type))  # the one that tells most
+        remedy = dict(enumerate(REMEDIES.values())).get(_rank(node.op_type), USUAL_REMEDY)
+        raise ExportError(
+            f"the {role} needs the operator {node.op_type}, {place_of(node, role)}, which the format does not have: "
+            f"{remedy}."
+        )
     return model
+
+
+def _rank(operator: str) -> int:
+    return next((rank for rank, name in enumerate(REMEDIES) if operator.startswith(name)), len(REMEDIES))
 
 
 def place_of(node: onnx.NodeProto, role: str) -> str:
@@ -56,8 +61,8 @@ def place_of(node: onnx.NodeProto, role: str) -> str:
         scopes = [str(scope) for scope in ast.literal_eval(noted.get("pkg.torch.onnx.name_scopes", "[]"))]
     except (ValueError, SyntaxError):
         scopes = []
-    places = [scope.removeprefix("model.") for scope in scopes if scope]
-    return f"at {places[-2] if len(places) > 1 else places[0]}" if places else f"in the {role}"
+    places = [readable(scope) for scope in scopes[:-1] if readable(scope)]  # the last is the node itself
+    return f"at {places[-1]}" if places else f"in the {role}"
 
 
 def _has_loose_shapes(model: onnx.ModelProto) -> bool:

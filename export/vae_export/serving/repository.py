@@ -81,11 +81,12 @@ def _configs(manifest: Manifest, graphs: Mapping[str, Graph]) -> Iterator[tuple[
         yield f"{name}_{role}", graph_config(f"{name}_{role}", graph, max_batch=max_batch)
     encoder, decoder, prior = graphs["encoder"], graphs["decoder"], graphs.get("prior_sample")
     images = next(tensor for tensor in decoder.outputs if tensor.name == "images")  # logits are for likelihoods
-    # eps -> images whatever the prior: a client need not know whether it is learned.
-    eps = prior.inputs if prior else (decoder.inputs[0]._replace(name="eps"),)
-    place = [Step(f"{name}_prior_sample", {"eps": "eps"}, {"z": "z"})] if prior else []
-    decode = Step(f"{name}_decoder", {"z": "z" if prior else "eps"}, {"images": "images"})
-    yield f"{name}_sample", chain_config(f"{name}_sample", eps, [images], [*place, decode], max_batch=max_batch)
+    if manifest.has_prior:
+        # eps -> images whatever the prior: a client need not know whether it is learned.
+        eps = prior.inputs if prior else (decoder.inputs[0]._replace(name="eps"),)
+        place = [Step(f"{name}_prior_sample", {"eps": "eps"}, {"z": "z"})] if prior else []
+        decode = Step(f"{name}_decoder", {"z": "z" if prior else "eps"}, {"images": "images"})
+        yield f"{name}_sample", chain_config(f"{name}_sample", eps, [images], [*place, decode], max_batch=max_batch)
     # Two tensors of a chain cannot share a name, so what comes out is not called `images`.
     result = images._replace(name="reconstruction")
     steps = [

@@ -15,7 +15,9 @@ import pytest
 from PIL import Image
 
 from tests.support.linear_gaussian import LinearGaussian
-from vae_runtime import VAE, ImageSpec, Posterior, from_uint8, standard_normal, to_uint8
+from tests.support.spatial import ALL, SIGMAS, Families, Spatial
+from tests.support.spatial_dense import Dense
+from vae_runtime import VAE, ImageSpec, LatentSpec, Posterior, from_uint8, standard_normal, to_uint8
 from vae_runtime.maths import complexity, conformal, gaussian, likelihood, paths, smoothing
 from vae_runtime.maths.bounds import log_mean_exp
 from vae_runtime.maths.noise import uniform_choice
@@ -118,6 +120,17 @@ def test_likelihoods_are_those_of_python_also_where_the_decoder_is_sure(kind):
     assert nats == pytest.approx(float(expected), rel=1e-7)
 
 
+def test_a_gaussian_may_have_a_sigma_for_each_channel():
+    x, means = from_uint8(_random_bytes((2, 3, 4, 5)))
+    made = {"new": ["maths/likelihood", "Gaussian", list(SIGMAS), 20]}
+    (terms,) = asked(("maths/likelihood", "logLikelihoodTerms", made, x, 0, {"images": means}, 0, x.size))
+    sigma = np.repeat(SIGMAS, 20).reshape(3, 4, 5)
+    expected = -0.5 * ((x.astype(float) - means) / sigma) ** 2 - np.log(sigma * np.sqrt(2 * np.pi))
+    np.testing.assert_allclose(np.reshape(terms, x.shape), expected, rtol=1e-12)
+    python = float(likelihood.Gaussian(SIGMAS).log_prob(x, means))
+    assert sum(terms) == pytest.approx(python, rel=1e-12)
+
+
 def test_a_bernoulli_is_exact_where_a_probability_would_be_0_or_1():
     x, logits = np.float32([0, 1, 1, 0]), np.float32([30, -300, 300, -30])
     made = {"new": ["maths/likelihood", "Bernoulli"]}
@@ -218,16 +231,30 @@ DAMAGE = [
     (["format_version"], 3),
     (["format_version"], 1),  # of which no tolerance is for logits
     (["surprise"], 1),
-    (["latent", "size"], 0),
-    (["latent", "size"], "40"),
-    (["latent", "size"], 39),  # the labels have 40 numbers
+    (["latent", "size"], 40),  # of version 1
+    (["latent", "shape"], None),
+    (["latent", "shape"], 40),
+    (["latent", "shape"], []),
+    (["latent", "shape"], [40, 1, 1, 1]),
+    (["latent", "shape"], [40, 0]),
+    (["latent", "shape"], ["40"]),
+    (["latent", "shape"], [65536, 65536]),
+    (["latent", "shape"], [39]),  # the labels have 40 numbers
+    (["latent", "scale"], 0),
+    (["latent", "scale"], "1"),
+    (["latent", "shift"], None),
     (["image", "fit"], "guess"),
     (["image", "invert"], 0),
     (["image", "shape"], [1, 28]),
     (["likelihood", "sigma"], 0.1),  # of a bernoulli
     (["likelihood", "family"], "poisson"),
     (["prior", "family"], "standard_normal"),  # and still the graphs of a flow
+    (["prior", "family"], "none"),  # and still the labels of one
     (["prior", "labels"], [{"name": "a", "mean": [0], "logvar": [0]}]),
+    (["posterior", "family"], "none"),  # and still a tolerance for its logvar
+    (["posterior", "family"], "normal"),
+    (["likelihood", "family"], "none"),  # and still a tolerance for logits
+    (["likelihood"], {"family": "gaussian", "sigma": [0.1, 0.2]}),  # of one channel
     (["graphs", "decoder", "float32", "file"], "../decoder.onnx"),
     (["graphs", "decoder", "float32", "sha256"], "0"),
     (["graphs", "encoder"], {}),
@@ -259,6 +286,27 @@ def test_a_manifest_that_is_not_of_the_format_is_refused():
     answers = asked(*(("model/manifest", "parseManifest", text) for text in texts))
     for said, (place, value) in zip(answers, DAMAGE, strict=True):
         assert isinstance(said, str) and said.startswith("ManifestError: "), (place, value, said)
+
+
+@pytest.mark.parametrize("families", ALL.values(), ids=ALL)
+def test_manifests_of_every_family_are_read_as_in_python(families, tmp_path):
+    spec = LatentSpec(shape=(2, 4, 4), scale=0.18, shift=-0.5)
+    text = (Spatial(families).write(tmp_path / "model", latent=spec) / "manifest.json").read_text()
+    (manifest,) = asked(("model/manifest", "parseManifest", text))
+    expected = manifests.parse(text)
+    assert manifest["scores"] == list(expected.scores) and manifest["usualScore"] == expected.usual_score
+    assert manifest["hasElbo"] == expected.has_elbo
+    assert manifest["latent"] == {"shape": [2, 4, 4], "scale": 0.18, "shift": -0.5}
+    (older,) = asked(("model/manifest", "parseManifest", json.dumps({**json.loads(text), "format_version": 1})))
+    assert older.startswith("ManifestError: ")  # version 1 has none of it
+
+
+def test_a_latent_of_version_1_has_one_side():
+    manifest = json.loads(MANIFEST)
+    manifest.update(format_version=1, latent={"size": 40})
+    del manifest["golden"]["float32"]["tolerance"]["logits"], manifest["golden"]["int8"]["tolerance"]["logits"]
+    (manifest,) = asked(("model/manifest", "parseManifest", json.dumps(manifest)))
+    assert manifest["latent"] == {"shape": [40], "scale": 1, "shift": 0}
 
 
 def test_calibrations_of_scores_that_this_reader_does_not_know_are_none_of_its_business():
@@ -310,3 +358,72 @@ console.log(JSON.stringify({
         answers["told"], ("n is 2.5", "window is 4", "samples is 0", "outside [0, 1]"), strict=True
     ):
         assert part in sentence
+
+
+SCRIPT = """
+import { readFile } from "node:fs/promises";
+import { VAE } from "SOURCE/index.js";
+import * as dense from "SOURCE/model/dense.js";
+const vae = await VAE.load(dense, async (name) => new Uint8Array(await readFile(`${process.argv[1]}/${name}`)));
+const x = Float32Array.from(JSON.parse(process.argv[2]));
+const answers = {};
+for (const [name, work] of Object.entries({ANSWERS})) {
+    try { answers[name] = await work(); } catch (error) { answers[name] = `${error.name}: ${error.message}`; }
+}
+console.log(JSON.stringify(answers, (_, value) => (ArrayBuffer.isView(value) ? Array.from(value) : value)));
+""".replace("SOURCE", (ROOT / "vae_runtime" / "web" / "vae").as_uri())
+
+
+def answered(model, x, **answers):
+    """What expressions of `vae` and `x` give, each in a model by the small engine."""
+    work = ", ".join(f"{name}: async () => {code}" for name, code in answers.items())
+    script = SCRIPT.replace("ANSWERS", work)
+    command = [NODE, "--input-type=module", "-e", script, model, json.dumps(x.reshape(-1).tolist())]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_spatial_latents_are_sampled_bounded_and_joined_as_in_python(tmp_path):
+    model = Dense(Families()).write(tmp_path / "model")
+    vae, x = VAE.load(model), Dense().draw(2, seed=5)
+    answers = answered(
+        model,
+        x,
+        samples="vae.sample(3, { seed: 4, start: 7 })",
+        iwae="(await vae.elbo(x, { samples: 5, seed: 2 })).iwae",
+        kl="(await vae.elbo(x)).kl",
+        arc="(async () => { const { mean } = await vae.encode(x); return vae.decode(await "
+        'vae.between(mean.slice(0, 32), mean.slice(32), 0.25, { path: "spherical" })); })()',
+        map="vae.anomalyMap(x, { window: 3 })",
+    )
+    np.testing.assert_allclose(answers["samples"], vae.sample(3, seed=4, start=7).reshape(-1), atol=1e-6)
+    np.testing.assert_allclose(answers["iwae"], vae.elbo(x, samples=5, seed=2).iwae, rtol=1e-6)
+    np.testing.assert_allclose(answers["kl"], vae.elbo(x).kl, rtol=1e-6)
+    arc = vae.interpolate(x[0], x[1], steps=5, path="spherical")[1]
+    np.testing.assert_allclose(answers["arc"], arc.reshape(-1), atol=1e-6)
+    np.testing.assert_allclose(answers["map"], vae.anomaly_map(x, window=3).reshape(-1), rtol=1e-5)
+
+
+def test_what_a_model_lacks_is_refused_with_a_sentence(tmp_path):
+    model = Dense(ALL["nothing"]).write(tmp_path / "model")
+    x = Dense().draw(2, seed=5)
+    answers = answered(
+        model,
+        x,
+        logvar="(await vae.encode(x)).logvar",
+        none="vae.sample(1)",
+        arc='vae.between(x, x, 0.5, { path: "spherical" })',
+        line="vae.between(x, x, 0.5)",
+        elbo="vae.elbo(x)",
+        kl='vae.score(x, { method: "kl" })',
+        score="vae.score(x)",
+        p="vae.pValue(1)",
+    )
+    assert answers["logvar"] is None and answers["p"] is None
+    assert answers["none"] == answers["arc"]
+    assert answers["none"].startswith("InputError: the model spatial has no prior: it encodes and decodes")
+    np.testing.assert_allclose(answers["line"], x.reshape(-1), rtol=1e-6)
+    assert answers["elbo"].startswith("InputError: the model spatial has no ELBO")
+    assert answers["kl"] == "InputError: method is kl; expected one of reconstruction."
+    np.testing.assert_allclose(answers["score"], VAE.load(model).score(x), rtol=1e-6)

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.support.spatial import ALL, LATENT, Spatial
+from tests.support.spatial_dense import Dense
 from tests.support.version_1 import write_version_1
 from vae_runtime import VAE, read_images, to_uint8
 
@@ -98,9 +100,47 @@ def test_golden_vectors_hold_the_value_of_each_score(change, tmp_path):
     assert done.returncode == (4 if change == "wrong" else 0)
 
 
+@pytest.mark.parametrize("kind", [Dense, pytest.param(Spatial, marks=packages)])
+@pytest.mark.parametrize("name", ALL)
+def test_models_of_every_family_pass_with_spatial_latents(name, kind, tmp_path):
+    """Golden vectors by formulas, of graphs with convolutions, and of dense ones for the small engine."""
+    families = ALL[name]
+    if families.prior == "flow" and kind is Dense:
+        pytest.skip("its prior is that of the other")
+    model = kind(families).write(tmp_path / "model")
+    (report,) = node("verify", model, "--engine", "dense" if kind is Dense else "node")
+    tensors = {check["tensor"]: check["difference"] for check in report["tensors"]}
+    tolerances = VAE.load(model).manifest.golden["float32"].tolerance
+    assert report["passed"] and set(tensors) == {"eps", *tolerances}
+    assert 0 < tensors["mean"] < 1e-6 and tensors["images"] < 1e-6 and 0 < tensors["nats"] < 1e-3
+
+
+@pytest.mark.parametrize("name", ["no prior", "nothing"])
+def test_node_says_what_python_does_of_models_that_lack_something(name, tmp_path):
+    model = Dense(ALL[name]).write(tmp_path / "model")
+    vae = VAE.load(model)
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "x.ppm")
+    images = read_images(Image.fromarray(pixels), vae.manifest.image)
+    (code,) = node("encode", model, tmp_path / "x.ppm", "--engine", "dense")
+    posterior = vae.encode(images)
+    assert np.shape(code["mean"]) == LATENT and set(code) == {"path", *posterior.there}
+    for part, array in posterior.there.items():
+        np.testing.assert_allclose(code[part], array[0], atol=1e-6)
+    (scored,) = node("score", model, tmp_path / "x.ppm", "--engine", "dense")
+    assert scored["score"] == pytest.approx(vae.score(images)[0], rel=1e-6)
+    (named,) = node("score", model, tmp_path / "x.ppm", "--engine", "dense", "--method", "reconstruction")
+    assert named["score"] == scored["score"]
+    for method in ("elbo", "kl"):
+        said = node("score", model, tmp_path / "x.ppm", "--engine", "dense", "--method", method, code=4)
+        assert f"method is {method}; expected one of reconstruction" in said
+    said = node("sample", model, "--engine", "dense", code=4)
+    assert "the model spatial has no prior: it encodes and decodes, and there is nothing to sample from" in said
+
+
 def test_the_small_engine_refuses_what_it_does_not_know():
     said = node("verify", ROOT / "artifacts" / "mnist", "--engine", "dense", code=4)
-    assert "has no Conv; it runs models of dense layers alone" in said
+    assert "has no Conv; it runs models without convolutions" in said
 
 
 @packages

@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.support.pages import BROWSER, MARKS, canvas, command, downloaded, ready, served, tab
+from tests.support.pages import BROWSER, ENGINE, MARKS, canvas, command, downloaded, ready, served, tab
+from tests.support.spatial import ALL, Spatial
+from tests.support.spatial_dense import Dense
 from tests.support.version_1 import write_version_1
 from vae_runtime import VAE, standard_normal, to_uint8
 
@@ -167,20 +169,24 @@ def test_an_address_that_names_nothing_is_told_and_the_page_goes_on(chromium, ad
 
 
 def test_an_accessibility_checker_finds_nothing_and_nothing_is_wider_than_the_screen(chromium, addresses):
-    axe = (BROWSER / "node_modules" / "axe-core" / "axe.min.js").read_text()
     with tab(chromium, addresses["labelled"]) as page:
         ready(page)
         page.locator("#look-at-latent").press("Enter")
         page.locator("#findings").wait_for()
-        page.evaluate("document.querySelectorAll('details').forEach((part) => (part.open = true))")
-        page.evaluate(axe)
-        for width in (320, 768, 1280):
-            page.set_viewport_size({"width": width, "height": 700})
-            assert page.evaluate("document.documentElement.scrollWidth") == width
-            for scheme in ("light", "dark"):
-                page.emulate_media(color_scheme=scheme)
-                violations = page.evaluate("axe.run().then(({ violations }) => violations)")
-                assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in violations] == []
+        check_access(page, (320, 768, 1280))
+
+
+def check_access(page, widths):
+    """By axe-core, light and dark, at widths in pixels, all that folds unfolded."""
+    page.evaluate("document.querySelectorAll('details').forEach((part) => (part.open = true))")
+    page.evaluate((BROWSER / "node_modules" / "axe-core" / "axe.min.js").read_text())
+    for width in widths:
+        page.set_viewport_size({"width": width, "height": 700})
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        for scheme in ("light", "dark"):
+            page.emulate_media(color_scheme=scheme)
+            violations = page.evaluate("axe.run().then(({ violations }) => violations)")
+            assert [(rule["id"], [node["html"] for node in rule["nodes"]]) for rule in violations] == []
 
 
 @pytest.mark.parametrize(
@@ -214,6 +220,71 @@ def test_a_page_of_one_file_opens_without_a_server(chromium, page_models, tmp_pa
         page.locator("#verdict", has_text="PASS").wait_for()
         expected = to_uint8(vae.sample(1, seed=0))[0, 0].astype(int)
         assert np.abs(canvas(page, "decoded")[..., 0] - expected).max() <= (1 if precision == "float32" else 25)
+
+
+def test_spatial_latents_move_by_channels_and_show_them(chromium, tmp_path):
+    model = Spatial().write(tmp_path / "model")
+    command("web", tmp_path / "page", "--ort", ENGINE, "-m", model)
+    vae = VAE.load(model)
+    with served(tmp_path / "page") as address, tab(chromium, address) as page:
+        ready(page)
+        start = np.float32(chosen(page)["z"])
+        assert start.shape == vae.latent_shape
+        page.locator("#sliders input").first.press("End")
+        first = page.evaluate("fetch('page.json').then((answer) => answer.json()).then((page) => page.sliders[0])")
+        moved = np.float32(chosen(page)["z"])
+        expected = start.copy()
+        expected[first["latent"]] += first["high"] - start[first["latent"]].mean()
+        np.testing.assert_allclose(moved, expected, atol=1e-5)
+        decoded = to_uint8(vae.decode(moved[None]))[0].astype(int).transpose(1, 2, 0)
+        page.locator("#where", has_text="A latent of your own").wait_for()
+        assert np.abs(canvas(page, "decoded") - decoded).max() <= 1
+        shown = canvas(page, "channels")[..., 0]
+        assert shown.shape == (4, 9)
+        for channel, left in enumerate((0, 5)):
+            low, high = moved[channel].min(), moved[channel].max()
+            np.testing.assert_allclose(shown[:, left : left + 4], 255 * (moved[channel] - low) / (high - low), atol=1)
+        page.set_input_files("#file", _written(tmp_path / "x.png", to_uint8(vae.sample(1))[0].transpose(1, 2, 0)))
+        page.locator("#picture-says", has_text="x.png: ").wait_for()
+        page.locator("#posterior tr").nth(1).wait_for(state="attached")
+        assert page.locator("#posterior th").all_text_contents() == [
+            f"channel {first['latent']}",
+            f"channel {1 - first['latent']}",
+        ]
+        saved = json.loads(downloaded(page, "#save-findings"))
+        assert np.shape(saved["mean"]) == np.shape(saved["sigma"]) == vae.latent_shape
+        check_access(page, (320,))
+
+
+def test_a_page_offers_nothing_that_the_model_does_not_have(chromium, tmp_path):
+    model = Dense(ALL["nothing"]).write(tmp_path / "model")
+    command("web", tmp_path / "page.html", "--single-file", "-m", model)
+    vae = VAE.load(model)
+    z = np.linspace(-1, 1, 32, dtype=np.float32)
+    link = f"{(tmp_path / 'page.html').as_uri()}#z={','.join(map(repr, z.tolist()))}"
+    with tab(chromium, link) as page:
+        ready(page)
+        assert page.locator("#samples").is_hidden() and page.locator("#path-field").is_hidden()
+        assert "has no prior" in page.inner_text("#no-samples") and "an arc takes a prior" in page.inner_text("#no-arc")
+        np.testing.assert_allclose(chosen(page)["z"], z.reshape(vae.latent_shape), atol=1e-7)
+        pixels = to_uint8(Dense().draw(1, seed=4))[0].transpose(1, 2, 0)
+        page.set_input_files("#file", _written(tmp_path / "x.png", pixels))
+        page.locator("#picture-says", has_text="x.png: ").wait_for()
+        saved = json.loads(downloaded(page, "#save-findings"))
+        assert list(saved["scores"]) == ["reconstruction"] and "sigma" not in saved
+        image = (pixels / np.float32(255)).transpose(2, 0, 1)[None]
+        score = vae.score(image)[0]
+        assert saved["scores"]["reconstruction"]["score"] == pytest.approx(score, rel=1e-5)
+        assert page.inner_text("#picture-says") == f"x.png: {score:.2f} squared error."
+        assert page.locator("#sigma-head").is_hidden() and "in squared error" in page.inner_text("#findings caption")
+        page.locator("#verify").press("Enter")
+        page.locator("#verdict", has_text="PASS").wait_for()
+        check_access(page, (320,))
+
+
+def chosen(page):
+    """What the page saves of the chosen latent."""
+    return json.loads(downloaded(page, "#save-json"))
 
 
 def test_a_page_of_one_file_runs_a_model_of_version_1(chromium, page_models, tmp_path):

@@ -75,7 +75,7 @@ def test_a_picture_gets_the_mean_and_the_scores_of_python(chromium, addresses, v
                 assert list(saved["scores"]) == list(vae.manifest.scores)
                 for method, score in saved["scores"].items():
                     expected = vae.score(image, method=method)
-                    assert score["nats"] == pytest.approx(expected[0], abs=1e-4), (file, method)
+                    assert score["score"] == pytest.approx(expected[0], abs=1e-4), (file, method)
                     if vae.manifest.calibration:
                         assert score["p"] == vae.p_value(expected, method=method)[0]
                     else:

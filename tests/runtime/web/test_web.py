@@ -15,6 +15,8 @@ import pytest
 from click.testing import CliRunner
 
 from tests.support.linear_gaussian import LinearGaussian
+from tests.support.spatial import ALL, LATENT, Families, Spatial
+from tests.support.spatial_dense import Dense
 from vae_runtime import VAE, Posterior, standard_normal, write_image
 from vae_runtime.cli import main
 from vae_runtime.model import manifest as manifests
@@ -22,7 +24,7 @@ from vae_runtime.model.integrity import read_file
 from vae_runtime.model.writing import write_model
 from vae_runtime.web import engine
 from vae_runtime.web.bundle import SOURCES, page_files
-from vae_runtime.web.latents import Encoded, describe_latents
+from vae_runtime.web.latents import Encoded, describe_latents, principal_axes
 
 ROOT = Path(__file__).resolve().parents[3]
 FLAT, LABELLED = ROOT / "artifacts" / "mnist-2d", ROOT / "artifacts" / "mnist-conditional"
@@ -189,6 +191,57 @@ def test_the_plane_of_many_latents_has_the_directions_of_most_variance():
         assert slider["low"] <= values.min() + 0.01 and slider["high"] >= values.max() - 0.01
 
 
+def test_sliders_of_spatial_latents_are_for_channels(tmp_path):
+    vae = VAE.load(Spatial().write(tmp_path / "model"))
+    mean = standard_normal(300, 32, seed=1).reshape(300, *LATENT) * np.float32([0.5, 2])[:, None, None]
+    logvar = np.full_like(mean, -3)
+    described = describe_latents(vae, Encoded("", Posterior(mean, logvar), (), np.zeros(300, np.int64)))
+    kl = 0.5 * (mean.astype(float) ** 2 + np.exp(-3) + 3 - 1).sum(axis=(2, 3)).mean(axis=0)
+    assert [slider["latent"] for slider in described["sliders"]] == [1, 0]
+    np.testing.assert_allclose([slider["kl"] for slider in described["sliders"]], kl[::-1], atol=1e-4)
+    for slider in described["sliders"]:
+        channel = mean[:, slider["latent"]].astype(float)
+        spread = np.sqrt(channel.mean(axis=(1, 2)).var() + np.exp(-3) / 16)
+        assert slider["spread"] == pytest.approx(spread, abs=1e-4)
+        assert slider["high"] >= max(channel.std(), 3.5 * spread) - 0.01
+    axes = np.array(described["plane"]["axes"])
+    np.testing.assert_allclose(axes @ axes.T, np.eye(2), atol=1e-9)
+
+
+def test_the_plane_of_more_numbers_than_pictures_has_the_same_directions():
+    few = np.random.default_rng(0).normal(size=(7, 20)) * np.geomspace(5, 1, 20)
+    _, _, directions = np.linalg.svd(few, full_matrices=False)
+    axes = principal_axes(few)
+    np.testing.assert_allclose(np.abs(axes @ directions.T)[:, :2], np.eye(2), atol=1e-9)
+    assert not principal_axes(np.zeros((1, 20))).any() and not principal_axes(few[:1])[1].any()
+
+
+@pytest.mark.parametrize("name", ["no prior", "nothing"])
+def test_a_model_without_a_prior_becomes_a_page_of_its_golden_images_or_of_pictures(name, package, tmp_path):
+    model = Dense(ALL[name]).write(tmp_path / "model")
+    said = web(tmp_path / "page.html", "-m", model, "--single-file")
+    assert "no prior to sample from: the page shows its golden images; --pictures FOLDER shows yours" in said
+    web(tmp_path / "page", "-m", model, "--ort", package)
+    page = page_of(tmp_path / "page")
+    assert "the 2 images of the model's golden vectors" in page["plane_says"] and len(page["plane"]["points"]) == 2
+    assert page["first"] == ["decoder"]
+    assert all((slider["kl"] is None) == (name == "nothing") for slider in page["sliders"])
+    for slider in page["sliders"]:
+        assert slider["low"] < slider["high"]
+    (tmp_path / "pictures").mkdir()
+    for i, image in enumerate(Dense().draw(5, seed=2)):
+        write_image(tmp_path / "pictures" / f"{i}.png", image)
+    said = web(tmp_path / "other", "-m", model, "--ort", package, "--pictures", tmp_path / "pictures")
+    assert "golden" not in said and "5 pictures" in page_of(tmp_path / "other")["plane_says"]
+
+
+def test_a_dense_model_of_another_exporter_becomes_one_file_and_a_convolution_is_named(tmp_path):
+    web(tmp_path / "page.html", "--single-file", "-m", Dense(Families()).write(tmp_path / "dense"))
+    assert (tmp_path / "page.html").stat().st_size < 1_000_000
+    said = web(tmp_path / "x.html", "--single-file", "-m", Spatial().write(tmp_path / "model"), code=2)
+    assert "encoder.onnx has Conv; a page of one file runs models without convolutions" in said
+
+
 def test_a_page_of_one_file_holds_everything_and_may_connect_to_nothing(tmp_path):
     page = tmp_path / "page.html"
     web(page, "--single-file", "-m", FLAT, "--precision", "int8")
@@ -210,7 +263,7 @@ def test_a_page_of_one_file_holds_everything_and_may_connect_to_nothing(tmp_path
 
 
 def test_one_file_is_for_models_of_dense_layers_and_needs_no_engine(package, tmp_path):
-    assert "has Add, Conv; a page of one file" in web(tmp_path / "x.html", "--single-file", "-m", LABELLED, code=2)
+    assert "has Conv; a page of one file" in web(tmp_path / "x.html", "--single-file", "-m", LABELLED, code=2)
     assert "give --ort DIR for a folder, or --single-file" in web(tmp_path / "x.html", "-m", FLAT, code=2)
     assert "give --ort" in web(tmp_path / "x.html", "-m", FLAT, "--single-file", "--ort", package, code=2)
     assert "is a directory" in web(tmp_path, "-m", FLAT, "--single-file", code=2)

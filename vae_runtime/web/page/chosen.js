@@ -16,6 +16,8 @@ import { InputError } from "./vae/index.js";
 /** @type {(a: readonly number[], b: readonly number[]) => number} */
 const dot = (a, b) => a.reduce((sum, value, j) => sum + value * b[j], 0);
 
+const MOST_IN_ADDRESS = 1000; // numbers; browsers cut longer addresses
+
 /** Dispatches "change" when z is another one. */
 export class ChosenLatent extends EventTarget {
   /**
@@ -59,6 +61,11 @@ export class ChosenLatent extends EventTarget {
   movedTo(place) {
     const here = this.project(this.z);
     return this.z.map((value, j) => value + this.axes.reduce((sum, axis, k) => sum + (place[k] - here[k]) * axis[j], 0));
+  }
+
+  /** Whether an address can name it: a sample always, a latent of one's own unless it has too many numbers. */
+  get hasAddress() {
+    return this.origin.seed !== undefined || this.z.length <= MOST_IN_ADDRESS;
   }
 
   /** The part of the page's address behind "#": the sample's name, or z itself to the last bit. */

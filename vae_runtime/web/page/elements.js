@@ -1,7 +1,7 @@
 // @ts-check
 // The elements of index.html by their ids, each of its kind.
 
-/** @typedef {"sheet" | "plane" | "decoded" | "drawing" | "seen" | "rebuilt" | "map" | "walk-start" | "walk-now" | "walk-end"} CanvasId */
+/** @typedef {"sheet" | "plane" | "decoded" | "channels" | "drawing" | "seen" | "rebuilt" | "map" | "walk-start" | "walk-now" | "walk-end"} CanvasId */
 /** @typedef {"seed" | "start" | "count" | "temperature" | "file" | "way"} InputId */
 /** @typedef {"label" | "path"} SelectId */
 /** @typedef {"progress"} ProgressId */

@@ -16,19 +16,23 @@ export function showFacts(vae, page) {
   const { manifest, digest } = vae;
   const { image, prior, training } = manifest;
   const { family, ...parameters } = manifest.likelihood;
-  const likelihood = [family, ...Object.entries(parameters).map(([name, value]) => `${name} ${value.toPrecision(3)}`)].join(", ");
+  /** @type {(value: number | number[]) => string} */
+  const written = (value) => [value].flat().map((number) => number.toPrecision(3)).join(" ");
+  const likelihood = [family, ...Object.entries(parameters).map(([name, value]) => `${name} ${written(value)}`)].join(", ");
+  const { shape, scale, shift } = manifest.latent;
   const facts = {
     Name: manifest.name,
     Images: `${image.shape.join(" x ")} (channels, height, width), pictures are made to fit by ${image.fit}, ${image.resample}`,
-    Latents: String(vae.latentSize),
-    Prior: prior.family.replace("_", " ") + (vae.labels.length ? `, with the labels ${vae.labels.join(", ")}` : ""),
-    Likelihood: likelihood,
+    Latents: shape.join(" x ") + (scale !== 1 || shift !== 0 ? `, (the maker's - ${shift}) x ${scale}` : ""),
+    Prior: (prior.family === "none" ? "none: no samples" : prior.family.replace("_", " ")) + (vae.labels.length ? `, with the labels ${vae.labels.join(", ")}` : ""),
+    Posterior: manifest.posterior.family === "none" ? "none: the encoder is deterministic" : "",
+    Likelihood: family === "none" ? "none: scores are squared errors" : likelihood,
     "Trained on": [training.data, training.train_images && `${training.train_images} images`].filter(Boolean).join(", "),
     "-ELBO": typeof training.elbo_nats !== "number" ? "" : `${(-training.elbo_nats).toFixed(1)} nats an image`,
     Calibration: manifest.calibration ? `${Object.keys(manifest.calibration).join(", ")}` : "none: no p-values",
     Precision: vae.precision,
     Licence: manifest.license,
-    Engine: page.engine.version ? `onnxruntime-web ${page.engine.version}` : "the page's own, for dense layers",
+    Engine: page.engine.version ? `onnxruntime-web ${page.engine.version}` : "the page's own, for models without convolutions",
     "sha256 of its manifest": digest,
   };
   for (const [name, value] of Object.entries(facts)) {

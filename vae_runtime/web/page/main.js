@@ -2,6 +2,7 @@
 // The page: load, then hand the open model to each part.
 
 import { messageOf } from "./vae/errors.js";
+import { followAddress } from "./address.js";
 import { ChosenLatent } from "./chosen.js";
 import { $ } from "./elements.js";
 import { showFacts } from "./facts.js";
@@ -32,7 +33,10 @@ async function open() {
     showLatents(vae, page, latent, walk);
     showPicture(vae, page, latent, walk);
     showFacts(vae, page);
-    await showSamples(vae, latent);
+    const hasPrior = vae.manifest.prior.family !== "none";
+    $("samples").hidden = !hasPrior;
+    $("no-samples").hidden = hasPrior;
+    await (hasPrior ? showSamples(vae, latent) : followAddress(latent));
     $("loading").hidden = true;
     await vae.open(); // what samples do not need comes after them
     return vae;

@@ -2,15 +2,17 @@
 // A picture of the user's: opened, dropped, pasted or drawn; encoded, rebuilt, scored.
 
 import { messageOf } from "./vae/errors.js";
-import { SCORES, fitPicture, fromBytes, toBytes } from "./vae/index.js";
+import { SCORES, fitPicture, fromBytes, nested, toBytes } from "./vae/index.js";
 import { decodePicture } from "./decoding.js";
 import { fillTable, latest, paint, saveJSON, toRGBA } from "./dom.js";
 import { $ } from "./elements.js";
+import { groupsOf } from "./groups.js";
 import { showPad } from "./pad.js";
 
 /** @import { Picture } from "./vae/pictures/fitting.js" */
 /** @import { VAE } from "./vae/vae.js" */
 /** @import { ChosenLatent } from "./chosen.js" */
+/** @import { Groups } from "./groups.js" */
 /** @import { Page } from "./types.js" */
 /** @import { Walk } from "./walk.js" */
 /** @typedef {Awaited<ReturnType<typeof judge>>} Findings */
@@ -24,6 +26,9 @@ import { showPad } from "./pad.js";
 export function showPicture(vae, page, latent, walk) {
   /** @type {Findings | undefined} */
   let findings;
+  const { usualScore } = vae.manifest;
+  const unitOf = (/** @type {string} */ method) => SCORES[method].unit(vae.manifest);
+  const [usualUnit, groups] = [unitOf(usualScore), groupsOf(vae.latentShape)];
   /** @type {(text: string, failed?: boolean) => void} */
   const say = (text, failed = false) => {
     $("picture-says").textContent = text;
@@ -35,8 +40,8 @@ export function showPicture(vae, page, latent, walk) {
     try {
       findings = await judge(vae, fromBytes(fitPicture(await decode(), vae.manifest.image)));
       display(findings);
-      const { nats, p } = findings.scores.elbo;
-      say(`${name}: ${nats.toFixed(2)} nats${p === null ? "" : `, p-value ${p.toPrecision(2)}`}.`);
+      const { score, p } = findings.scores[usualScore];
+      say(`${name}: ${score.toFixed(2)} ${usualUnit}${p === null ? "" : `, p-value ${p.toPrecision(2)}`}.`);
     } catch (error) {
       $("findings").hidden = true; // they are another picture's
       say(messageOf(error), true);
@@ -49,17 +54,19 @@ export function showPicture(vae, page, latent, walk) {
     paint($("rebuilt"), toBytes(rebuilt), vae.imageShape);
     const [low, high] = paintMap($("map"), map.values, vae.imageShape);
     $("map-caption").textContent = `Strange: ${low.toFixed(1)} to ${high.toFixed(1)} ${map.unit}`;
-    const rows = Object.entries(scores).map(([name, { nats, p }]) => {
-      const { says, unit } = SCORES[name];
-      return [`${name}: ${says}${unit === "nats" ? "" : `, ${unit}`}`, nats.toFixed(2), p?.toPrecision(2) ?? "–"];
+    const rows = Object.entries(scores).map(([name, { score, p }]) => {
+      const unit = unitOf(name);
+      return [`${name}: ${SCORES[name].says}${unit === usualUnit ? "" : `, ${unit}`}`, score.toFixed(2), p?.toPrecision(2) ?? "–"];
     });
     fillTable($("scores"), rows);
-    const { mean, sigma } = posterior;
-    fillTable($("posterior"), page.sliders.map(({ latent: j }) => [`z ${j}`, mean[j].toFixed(3), sigma[j].toFixed(3)]));
+    const each = [posterior.mean, ...(posterior.sigma ? [posterior.sigma] : [])];
+    fillTable($("posterior"), page.sliders.map(({ latent: j }) => [groups.label(j), ...each.map((part) => groups.mean(part, j).toFixed(3))]));
     $("findings").hidden = false;
     latent.dispatchEvent(new CustomEvent("posterior", { detail: posterior }));
   }
 
+  nameColumns(groups, vae.manifest.posterior.family !== "none");
+  $("score-unit").textContent = usualUnit;
   $("calibrated").textContent = vae.manifest.calibration
     ? "the p-value is the share of normal pictures as strange"
     : "the model is not calibrated, so that there are no p-values";
@@ -96,8 +103,22 @@ export function showPicture(vae, page, latent, walk) {
   onClick("picture-to-start", ({ posterior }) => walk.setStart(posterior.mean));
   onClick("picture-to-end", ({ posterior }) => walk.setEnd(posterior.mean));
   onClick("save-findings", ({ posterior, scores }) => {
-    saveJSON({ model: vae.manifest.name, digest: vae.digest, ...posterior, scores }, `${vae.manifest.name}-picture.json`);
+    const [mean, sigma] = [posterior.mean, posterior.sigma].map((part) => part && nested(part, vae.latentShape));
+    const content = { model: vae.manifest.name, digest: vae.digest, mean, ...(sigma && { sigma }), scores };
+    saveJSON(content, `${vae.manifest.name}-picture.json`);
   });
+}
+
+/**
+ * What the table of the picture's latent says, of single ones or of channels.
+ * @param {Groups} groups
+ * @param {boolean} hasPosterior
+ */
+function nameColumns({ size, name, names }, hasPosterior) {
+  const what = hasPosterior ? "Mean and sigma" : "The number";
+  $("posterior-summary").textContent = size > 1 ? `The latent, as means over its ${names}` : `${what} of each latent`;
+  $("latent-head").textContent = name[0].toUpperCase() + name.slice(1);
+  $("sigma-head").hidden = !hasPosterior;
 }
 
 /**
@@ -107,14 +128,14 @@ export function showPicture(vae, page, latent, walk) {
  */
 async function judge(vae, image) {
   const { mean, logvar } = await vae.encode(image);
-  const scores = Object.entries(await vae.scores(image)).map(([method, [nats]]) => [method, { nats, p: vae.pValue(nats, { method }) }]);
+  const scores = Object.entries(await vae.scores(image)).map(([method, [score]]) => [method, { score, p: vae.pValue(score, { method }) }]);
   const method = vae.maps[vae.maps.length - 1];
   return {
     image,
-    posterior: { mean, sigma: logvar.map((value) => Math.exp(value / 2)) },
+    posterior: { mean, sigma: logvar && logvar.map((value) => Math.exp(value / 2)) },
     rebuilt: await vae.decode(mean),
-    map: { values: await vae.anomalyMap(image, { method }), unit: SCORES[method].map?.unit },
-    /** @type {Record<string, { nats: number, p: number | null }>} */
+    map: { values: await vae.anomalyMap(image, { method }), unit: SCORES[method].map?.unit(vae.manifest) },
+    /** @type {Record<string, { score: number, p: number | null }>} */
     scores: Object.fromEntries(scores),
   };
 }

@@ -7,7 +7,7 @@ import { $ } from "./elements.js";
 /** @import { ChosenLatent } from "./chosen.js" */
 /** @import { Page } from "./types.js" */
 
-/** @typedef {{ mean: Float32Array, sigma: Float32Array }} Spread where a picture's latent lies */
+/** @typedef {{ mean: Float32Array, sigma: Float32Array | null }} Spread where a picture's latent lies */
 
 // Okabe and Ito's colours, told apart by most eyes. Short labels are written where they lie, long ones in a legend.
 const COLOURS = ["#3a8fd0", "#d55e00", "#009e73", "#cc79a7", "#b58900", "#56b4e9", "#8f74d8", "#8c8c8c", "#dd5555", "#33aa88"];
@@ -46,8 +46,8 @@ export function showPlane({ plane: { limit, points, labels, names }, ...page }, 
     drawPoints(context, side);
     context.strokeStyle = style.color;
     context.lineWidth = 2;
-    if (posterior) {
-      drawEllipse(context, side, posterior);
+    if (posterior?.sigma) {
+      drawEllipse(context, side, posterior.mean, posterior.sigma);
     }
     const [x, y] = toScreen(latent.project(latent.z), side);
     context.beginPath();
@@ -90,9 +90,10 @@ export function showPlane({ plane: { limit, points, labels, names }, ...page }, 
    * Two sigmas around the mean, seen on the plane.
    * @param {CanvasRenderingContext2D} context
    * @param {number} side
-   * @param {Spread} posterior
+   * @param {Float32Array} mean
+   * @param {Float32Array} sigma
    */
-  function drawEllipse(context, side, { mean, sigma }) {
+  function drawEllipse(context, side, mean, sigma) {
     const [u, v] = latent.axes;
     /** @type {(a: readonly number[], b: readonly number[]) => number} */
     const spread = (a, b) => sigma.reduce((sum, s, j) => sum + a[j] * b[j] * s * s, 0);

@@ -13,8 +13,9 @@
  */
 
 /**
- * A slider for a latent: the nats that it says of a picture, and its ends.
- * @typedef {{ latent: number, kl: number, low: number, high: number }} SliderSpec
+ * A slider for a latent, or for the mean of a channel of latents that lie in places: the nats that it says of a picture,
+ * where there is a posterior to say some, how far pictures differ in it, and its ends.
+ * @typedef {{ latent: number, kl: number | null, spread: number, low: number, high: number }} SliderSpec
  */
 
 /**

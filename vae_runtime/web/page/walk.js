@@ -26,6 +26,8 @@ export function showWalk(vae, latent) {
   /** @type {number | undefined} */
   let playing;
 
+  $("path-field").hidden = vae.manifest.prior.family === "none"; // an arc is one of its noise
+  $("no-arc").hidden = !$("path-field").hidden;
   const at = (/** @type {number} */ t) => vae.between(ends.start, ends.end ?? latent.z, t, { path: $("path").value });
   const show = latest(async () => {
     const t = $("way").valueAsNumber;

@@ -9,6 +9,7 @@ export { InputError, IntegrityError, ManifestError, VAEError } from "./errors.js
 export { fromBytes, toBytes } from "./pictures/pixels.js";
 export { fitPicture } from "./pictures/fitting.js";
 export { standardNormal } from "./maths/noise.js";
+export { nested } from "./maths/rows.js";
 export { SCORES } from "./model/scores.js";
 export { VAE } from "./vae.js";
 export { verify } from "./checks/verify.js";

@@ -14,6 +14,7 @@ import { PRIORS } from "./model/prior.js";
 import { Evidence, SCORES } from "./model/scores.js";
 import { volume } from "./model/sessions.js";
 
+/** @import { Posterior } from "./maths/gaussian.js" */
 /** @import { Decoded, Likelihood } from "./maths/likelihood.js" */
 /** @import { WholeNumber } from "./maths/noise.js" */
 /** @import { Prior } from "./maths/prior.js" */
@@ -46,11 +47,12 @@ export class VAE {
     this.digest = digest;
     this.imageShape = manifest.image.shape;
     this.imageSize = volume(this.imageShape);
-    this.latentSize = manifest.latent.size;
+    this.latentShape = manifest.latent.shape;
+    this.latentSize = volume(this.latentShape);
     /** @type {Likelihood} */
-    this.likelihood = LIKELIHOODS[manifest.likelihood.family].make(manifest.likelihood, manifest.format_version);
+    this.likelihood = LIKELIHOODS[manifest.likelihood.family].make(manifest);
     const labels = manifest.prior.labels ?? [];
-    const prior = PRIORS[manifest.prior.family].make(this.latentSize, graphs);
+    const prior = PRIORS[manifest.prior.family].make(manifest, graphs);
     /** @type {LabelledPrior | null} */
     this.labelled = labels.length ? new LabelledPrior(prior, labels, this.latentSize) : null;
     /** @type {Prior} */
@@ -96,12 +98,13 @@ export class VAE {
   }
 
   /**
-   * q(z|x): { mean, logvar }, each Float32Array [n * latentSize].
+   * q(z|x), each part Float32Array [n * latentSize]; a deterministic encoder gives no logvar.
    * @param {Float32Array} images
+   * @returns {Promise<Posterior>}
    */
   async encode(images) {
     const { mean, logvar } = await this.graphs.encoder.run(this.checkImages(images));
-    return { mean, logvar };
+    return { mean, logvar: logvar ?? null };
   }
 
   /**
@@ -153,11 +156,11 @@ export class VAE {
   }
 
   /**
-   * Anomaly scores: Float64Array [n], higher is stranger; methods as in Python's `VAE.score`.
+   * Anomaly scores: Float64Array [n], higher is stranger; methods and the usual one as in Python's `VAE.score`.
    * @param {Float32Array} images
    * @param {{ method?: string }} [options]
    */
-  async score(images, { method = "elbo" } = {}) {
+  async score(images, { method = this.manifest.usualScore } = {}) {
     return (await this.scores(images, [method]))[method];
   }
 
@@ -173,12 +176,8 @@ export class VAE {
       throw new InputError(`method is ${missing}; expected one of ${this.manifest.scores.join(", ")}.`);
     }
     const evidence = new Evidence(this, this.checkImages(images));
-    /** @type {Record<string, Float64Array>} */
-    const scores = {};
-    for (const method of methods) {
-      scores[method] = await SCORES[method].compute(evidence);
-    }
-    return scores;
+    const scored = methods.map(async (method) => [method, await SCORES[method].compute(evidence)]);
+    return Object.fromEntries(await Promise.all(scored));
   }
 
   /** The scores that say where an image is strange, the most telling one last. */
@@ -209,7 +208,7 @@ export class VAE {
    * @param {number} score
    * @param {{ method?: string, twoSided?: boolean }} [options]
    */
-  pValue(score, { method = "elbo", twoSided = false } = {}) {
+  pValue(score, { method = this.manifest.usualScore, twoSided = false } = {}) {
     const known = this.manifest.calibration?.[method];
     return known ? conformalPValue(score, known, { twoSided }) : null;
   }

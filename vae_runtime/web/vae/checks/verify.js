@@ -1,6 +1,7 @@
 // @ts-check
 // Does this machine run this model as torch did? The golden vectors, replayed (docs/FORMAT.md, section 7).
 
+import { decodedOf } from "../maths/likelihood.js";
 import { standardNormal } from "../maths/noise.js";
 import { readGolden } from "../model/golden.js";
 import { readFile } from "../model/integrity.js";
@@ -14,8 +15,7 @@ import { readFile } from "../model/integrity.js";
  */
 export async function verify(vae) {
   const entry = vae.manifest.golden[vae.precision];
-  const { decoded } = vae.likelihood;
-  const golden = readGolden(await readFile(vae.read, entry), vae.manifest, decoded);
+  const golden = readGolden(await readFile(vae.read, entry), vae.manifest);
   const given = await replay(vae, golden);
   const scores = Object.keys(given).filter((name) => name.startsWith("score_"));
   /** @type {Record<string, string[]>} */
@@ -25,12 +25,14 @@ export async function verify(vae) {
     logvar: ["logvar"],
     z: ["prior_z"],
     images: ["decoded"],
-    ...Object.fromEntries(decoded.map((name) => [name, [name]])),
+    ...Object.fromEntries(decodedOf(vae.manifest).map((name) => [name, [name]])),
     nats: ["log_likelihood", "kl", "iwae", "prior_log_prob", "faults", ...scores],
   };
   /** @type {Record<string, number>} */
   const tolerances = { eps: 1e-6, ...entry.tolerance };
-  const tensors = Object.entries(kinds).map(([tensor, names]) => ({
+  // What the model has not, such as the variances of a deterministic encoder, neither side has.
+  const there = Object.entries(kinds).filter(([tensor]) => Object.hasOwn(tolerances, tensor));
+  const tensors = there.map(([tensor, names]) => ({
     tensor,
     difference: Math.max(...names.map((name) => difference(given[name], golden[name]))),
     tolerance: tolerances[tensor],
@@ -45,22 +47,21 @@ export async function verify(vae) {
  * @returns {Promise<Record<string, Numbers | undefined>>}
  */
 async function replay(vae, golden) {
-  const posterior = await vae.encode(golden.images);
-  const elbo = await vae.elbo(golden.images, { samples: Number(golden.draws[0]) });
+  const { manifest, prior } = vae;
+  const { mean, logvar } = await vae.encode(golden.images);
+  const elbo = manifest.hasElbo ? await vae.elbo(golden.images, { samples: Number(golden.draws[0]) }) : null;
+  const hasPrior = manifest.prior.family !== "none";
   const { images: decoded, ...others } = await vae.decodeAll(golden.z);
-  const known = vae.manifest.scores.filter((method) => golden[`score_${method}`]);
+  const known = manifest.scores.filter((method) => golden[`score_${method}`]);
   const scores = Object.entries(await vae.scores(golden.images, known));
   return {
-    mean: posterior.mean,
-    logvar: posterior.logvar,
+    mean,
+    logvar: logvar ?? undefined,
     eps: standardNormal(golden.eps.length / vae.latentSize, vae.latentSize, { seed: 0 }),
-    prior_z: await vae.prior.fromNoise(golden.eps),
-    prior_log_prob: await vae.prior.logProb(golden.z),
+    ...(hasPrior && { prior_z: await prior.fromNoise(golden.eps), prior_log_prob: await prior.logProb(golden.z) }),
     decoded,
     ...others,
-    log_likelihood: elbo.logLikelihood,
-    kl: elbo.kl,
-    iwae: elbo.iwae,
+    ...(elbo && { log_likelihood: elbo.logLikelihood, kl: elbo.kl, iwae: elbo.iwae }),
     ...Object.fromEntries(scores.map(([method, values]) => [`score_${method}`, values])),
     faults: vae.graphs.detector ? await vae.detect(golden.images) : undefined,
   };

@@ -11,6 +11,11 @@ const LOG_2_PI = Math.log(2 * Math.PI);
  */
 
 /**
+ * What an encoder says; a deterministic one says no variances.
+ * @typedef {{ mean: Float32Array, logvar: Float32Array | null }} Posterior
+ */
+
+/**
  * log N(z; mean, diag exp(logvar)) of row i of z.
  * @param {Float32Array} z
  * @param {number} i

@@ -10,7 +10,6 @@ const { fround } = Math;
 
 /**
  * @typedef {object} Likelihood
- * @property {readonly string[]} decoded what the decoder gives beside images, of the same shape
  * @property {(x: number, decoded: Decoded, k: number) => number} logProb of a pixel, which is number k of the decoded
  */
 
@@ -19,8 +18,6 @@ const { fround } = Math;
  * @implements {Likelihood}
  */
 export class Bernoulli {
-  decoded = ["logits"];
-
   /**
    * x l - softplus(l).
    * @param {number} x
@@ -41,9 +38,6 @@ const CEILING = fround(1 - MARGIN);
  * @implements {Likelihood}
  */
 export class ClippedBernoulli {
-  /** @type {string[]} */
-  decoded = [];
-
   /**
    * In float32, step by step, as in Python: the sum over pixels of what is rounded otherwise differs by 1e-4 nats.
    * @param {number} x
@@ -62,13 +56,14 @@ export class ClippedBernoulli {
  * @implements {Likelihood}
  */
 export class Gaussian {
-  /** @type {string[]} */
-  decoded = [];
-
-  /** @param {number} sigma */
-  constructor(sigma) {
-    this.sigma = sigma;
-    this.constant = Math.log(sigma) + 0.5 * Math.log(2 * Math.PI);
+  /**
+   * @param {number | readonly number[]} sigma one for all, or one a channel
+   * @param {number} [pixels] of a channel
+   */
+  constructor(sigma, pixels = 1) {
+    this.sigma = [sigma].flat();
+    this.pixels = pixels;
+    this.constant = this.sigma.map((channel) => Math.log(channel) + 0.5 * Math.log(2 * Math.PI));
   }
 
   /**
@@ -77,27 +72,71 @@ export class Gaussian {
    * @param {number} k
    */
   logProb(x, { images }, k) {
-    return -0.5 * ((x - images[k]) / this.sigma) ** 2 - this.constant;
+    const channel = Math.floor(k / this.pixels) % this.sigma.length;
+    return -0.5 * ((x - images[k]) / this.sigma[channel]) ** 2 - this.constant[channel];
   }
 }
 
 /**
- * One entry a family of the manifest: its parameters there, each with the check of its value; whether its pixels are
- * dark or light; and how it is made of its entry in a manifest of a version of the format.
- * @type {Record<string, { parameters: Record<string, (value: any) => boolean>, binary: boolean, make(entry: any, version: number): Likelihood }>}
+ * Of a model without a likelihood: no density, but what is told in the place of one, higher where the picture is nearer.
+ * @implements {Likelihood}
  */
+export class SquaredError {
+  /**
+   * @param {number} x
+   * @param {Decoded} decoded
+   * @param {number} k
+   */
+  logProb(x, { images }, k) {
+    return -((x - images[k]) ** 2);
+  }
+}
+
+/**
+ * @typedef {object} Family
+ * @property {(version: number, channels: number) => Record<string, (value: any) => boolean>} parameters in the manifest,
+ *     each with the check of its value
+ * @property {(version: number) => readonly string[]} decoded what the decoder gives beside images, of the same shape
+ * @property {boolean} binary whether pixels are dark or light
+ * @property {string} unit of its sum over pixels
+ * @property {(manifest: { likelihood: any, format_version: number, image: { shape: readonly number[] } }) => Likelihood} make
+ */
+
+/** @type {(value: any) => boolean} */
+const positive = (value) => Number.isFinite(value) && value > 0;
+
+/** One entry a family of the manifest. @type {Record<string, Family>} */
 export const LIKELIHOODS = {
   bernoulli: {
-    parameters: {},
+    parameters: () => ({}),
+    decoded: (version) => (version === 1 ? [] : ["logits"]),
     binary: true,
-    make: (_, version) => (version === 1 ? new ClippedBernoulli() : new Bernoulli()),
+    unit: "nats",
+    make: ({ format_version: version }) => (version === 1 ? new ClippedBernoulli() : new Bernoulli()),
   },
   gaussian: {
-    parameters: { sigma: (value) => Number.isFinite(value) && value > 0 },
+    parameters: (version, channels) => ({
+      sigma: (value) => positive(value) || (version > 1 && Array.isArray(value) && value.length === channels && value.every(positive)),
+    }),
+    decoded: () => [],
     binary: false,
-    make: ({ sigma }) => new Gaussian(sigma),
+    unit: "nats",
+    make: ({ likelihood: { sigma }, image: { shape } }) => new Gaussian(sigma, shape[1] * shape[2]),
+  },
+  none: {
+    parameters: () => ({}),
+    decoded: () => [],
+    binary: false,
+    unit: "squared error",
+    make: () => new SquaredError(),
   },
 };
+
+/**
+ * What the decoder of a model gives beside images.
+ * @param {{ likelihood: { family: string }, format_version: number }} manifest
+ */
+export const decodedOf = ({ likelihood, format_version: version }) => LIKELIHOODS[likelihood.family].decoded(version);
 
 /**
  * log p(x|z) of each pixel of row i of `images`, given row j of the decoded: Float64Array [pixels].

@@ -1,6 +1,7 @@
 // @ts-check
-// The standard normal prior. model/prior.js has the learned one and the table of both, labels.js one with labels.
+// The standard normal prior, and none. model/prior.js has the learned one and the table of all, labels.js one with labels.
 
+import { InputError } from "../errors.js";
 import { klToStandardNormal, logNormal } from "./gaussian.js";
 
 /** @import { DiagonalGaussian } from "./gaussian.js" */
@@ -55,5 +56,46 @@ export class StandardNormal {
    */
   exactKl(posterior, i) {
     return klToStandardNormal(posterior, i, this.size);
+  }
+}
+
+/**
+ * Of a model that only encodes and decodes: whatever needs a prior is refused.
+ * @implements {Prior}
+ */
+export class NoPrior {
+  /** @param {string} name of the model */
+  constructor(name) {
+    this.name = name;
+  }
+
+  /** @returns {never} */
+  refuse() {
+    throw new InputError(`the model ${this.name} has no prior: it encodes and decodes, and there is nothing to sample from.`);
+  }
+
+  /** @returns {Promise<Float32Array>} */
+  async fromNoise() {
+    return this.refuse();
+  }
+
+  /** @returns {Promise<Float32Array>} */
+  async toNoise() {
+    return this.refuse();
+  }
+
+  /** @returns {Promise<Float64Array>} */
+  async logProb() {
+    return this.refuse();
+  }
+
+  /** @returns {Promise<[Float32Array, Float64Array]>} */
+  async noiseAndLogProb() {
+    return this.refuse();
+  }
+
+  /** @returns {number | null} */
+  exactKl() {
+    return this.refuse();
   }
 }

@@ -1,30 +1,24 @@
 // @ts-check
-// A small engine for models of dense layers alone, where onnxruntime's 14 MB cannot go: a single file, an embedded view.
+// A small engine for models without convolutions, where onnxruntime's 14 MB cannot go: a single file, an embedded view.
 //
-// The same interface: `Tensor`, and `InferenceSession.create(bytes)`. It reads the graph itself and knows the seven
-// operators of such graphs, float32 or quantised; a graph with another one is refused.
+// The same interface: `Tensor`, and `InferenceSession.create(bytes)`. It reads the graph itself and knows the operators
+// of such graphs, float32 or quantised: dense layers, norms, attention; a graph with another one is refused.
 
 import { VAEError } from "../errors.js";
-import { roundHalfToEven } from "../pictures/pixels.js";
+import { ELEMENTWISE } from "./dense/elementwise.js";
+import { LAYERS } from "./dense/layers.js";
+import { LAYOUT } from "./dense/layout.js";
+import { Tensor } from "./dense/tensor.js";
 import { Message } from "./wire.js";
 
+/** @import { Operator } from "./dense/tensor.js" */
 /** @typedef {keyof typeof TYPES} Type */
-/** @typedef {Float32Array | Uint8Array | Int8Array | Int32Array | BigInt64Array} Data */
-/** @typedef {{ type: string, inputs: string[], output: string, attributes: Record<string, number> }} Node */
-/** @typedef {(inputs: Tensor[], attributes: Record<string, number>) => Tensor} Operator */
+/** @typedef {{ type: string, inputs: string[], outputs: string[], attributes: Record<string, number | number[]> }} Node */
 
-export class Tensor {
-  /**
-   * @param {string} type
-   * @param {Data} data
-   * @param {readonly number[]} dims
-   */
-  constructor(type, data, dims) {
-    this.type = type;
-    this.data = data;
-    this.dims = dims;
-  }
-}
+export { Tensor };
+
+/** @type {Record<string, Operator>} */
+export const OPERATORS = { ...ELEMENTWISE, ...LAYERS, ...LAYOUT };
 
 export class InferenceSession {
   /** @param {Uint8Array} content */
@@ -34,7 +28,7 @@ export class InferenceSession {
     const nodes = graph.messages(1).map(readNode);
     const unknown = nodes.find(({ type }) => !Object.hasOwn(OPERATORS, type));
     if (unknown) {
-      throw new VAEError(`this small engine has no ${unknown.type}; it runs models of dense layers alone.`);
+      throw new VAEError(`this small engine has no ${unknown.type}; it runs models without convolutions.`);
     }
     // What hangs on constants alone is computed once: the weights of quantised layers.
     const waiting = nodes.filter((node) => !runs(node, constants));
@@ -67,88 +61,18 @@ export class InferenceSession {
 }
 
 /**
- * Run a node whose inputs are all there, and keep its output; false where one is missing.
+ * Run a node whose inputs are all there, and keep its outputs; false where one is missing. An input without a name is
+ * left out by the graph itself.
  * @param {Node} node
  * @param {Map<string, Tensor>} values
  */
-function runs({ type, inputs, output, attributes }, values) {
-  const given = inputs.flatMap((name) => values.get(name) ?? []);
-  if (given.length < inputs.length) {
+function runs({ type, inputs, outputs, attributes }, values) {
+  if (inputs.some((name) => name && !values.has(name))) {
     return false;
   }
-  values.set(output, OPERATORS[type](given, attributes));
+  const given = inputs.map((name) => /** @type {Tensor} */ (values.get(name)));
+  [OPERATORS[type](given, attributes, outputs.length)].flat().forEach((tensor, i) => values.set(outputs[i], tensor));
   return true;
-}
-
-const { fround, exp, max, min } = Math;
-
-/** @type {(tensor: Tensor, give: (value: number, k: number) => number) => Tensor} */
-const map = (tensor, give) => new Tensor("float32", Float32Array.from(numbers(tensor), give), tensor.dims);
-
-/**
- * A tensor's data; int64 are shapes alone.
- * @param {Tensor} tensor
- */
-const numbers = ({ data }) => /** @type {Exclude<Data, BigInt64Array>} */ (data);
-
-/**
- * Which scale number k of a tensor has: the only one, or that of its place along the axis.
- * @param {Tensor} tensor
- * @param {Tensor} scale
- * @param {number} axis
- * @returns {(k: number) => number}
- */
-function scaleOf({ dims }, scale, axis) {
-  const inner = dims.slice(axis + 1).reduce((product, side) => product * side, 1);
-  return (k) => (scale.data.length === 1 ? 0 : Math.floor(k / inner) % dims[axis]);
-}
-
-/** @type {Record<string, Operator>} */
-const OPERATORS = {
-  Relu: ([x]) => map(x, (value) => max(value, 0)),
-  Sigmoid: ([x]) => map(x, (value) => 1 / (1 + exp(-value))),
-  Clip: ([x, low, high]) => map(x, (value) => min(max(value, numbers(low)[0]), numbers(high)[0])),
-  Reshape: ([x, shape]) => new Tensor(x.type, x.data, [x.dims[0], ...Array.from(shape.data, Number).slice(1)]),
-  Gemm: ([x, weight, bias], { transB }) => gemm(x, transB ? weight : transpose(weight), bias),
-  QuantizeLinear([x, scale, zero]) {
-    const [low, high] = zero.type === "uint8" ? [0, 255] : [-128, 127];
-    const [step, middle] = [numbers(scale)[0], numbers(zero)[0]];
-    return map(x, (value) => min(max(roundHalfToEven(fround(value / step)) + middle, low), high));
-  },
-  DequantizeLinear([x, scale, zero], { axis = 1 }) {
-    const at = scaleOf(x, scale, axis);
-    const middles = zero && numbers(zero);
-    return map(x, (value, k) => fround(value - (middles?.[at(k)] ?? 0)) * numbers(scale)[at(k)]);
-  },
-};
-
-/**
- * x [n, inputs] times weight [outputs, inputs] transposed, plus bias; sums in double precision.
- * @param {Tensor} x
- * @param {Tensor} weight
- * @param {Tensor} [bias]
- */
-function gemm(x, weight, bias) {
-  const [n, outputs, inputs] = [x.dims[0], ...weight.dims];
-  const [rows, w, offsets] = [numbers(x), numbers(weight), bias && numbers(bias)];
-  const y = new Float32Array(n * outputs);
-  for (let i = 0; i < n; i++) {
-    for (let o = 0; o < outputs; o++) {
-      let sum = offsets ? offsets[o] : 0;
-      for (let k = 0; k < inputs; k++) {
-        sum += rows[i * inputs + k] * w[o * inputs + k];
-      }
-      y[i * outputs + o] = sum;
-    }
-  }
-  return new Tensor("float32", y, [n, outputs]);
-}
-
-/** @param {Tensor} matrix */
-function transpose(matrix) {
-  const [data, [rows, columns]] = [numbers(matrix), matrix.dims];
-  const turned = Float32Array.from(data, (_, k) => data[(k % rows) * columns + Math.floor(k / rows)]);
-  return new Tensor("float32", turned, [columns, rows]);
 }
 
 const TYPES = {
@@ -170,12 +94,25 @@ function readConstant(message) {
 }
 
 /**
- * NodeProto: input 1, output 2, op_type 4, attribute 5 (AttributeProto: name 1, i 3).
+ * NodeProto: input 1, output 2, op_type 4, attribute 5.
  * @param {Message} message
  * @returns {Node}
  */
 function readNode(message) {
-  const attributes = message.messages(5).map((attribute) => [attribute.text(1), attribute.numbers(3)[0]]);
-  const [type, inputs, output] = [message.text(4), message.texts(1), message.text(2)];
-  return { type, inputs, output, attributes: Object.fromEntries(attributes) };
+  const attributes = message.messages(5).map((attribute) => [attribute.text(1), valueOf(attribute)]);
+  const [type, inputs, outputs] = [message.text(4), message.texts(1), message.texts(2)];
+  return { type, inputs, outputs, attributes: Object.fromEntries(attributes) };
+}
+
+/**
+ * AttributeProto: a float 2, a whole number 3, or whole numbers 8. Zero is left out by some writers.
+ * @param {Message} attribute
+ */
+function valueOf(attribute) {
+  const [float] = attribute.bytes(2);
+  if (float) {
+    return new DataView(float.buffer, float.byteOffset).getFloat32(0, true);
+  }
+  const list = attribute.numbers(8);
+  return list.length ? list : (attribute.numbers(3)[0] ?? 0);
 }

@@ -1,11 +1,13 @@
 // @ts-check
 // Monte Carlo estimates of the evidence lower bound.
 
+import { InputError } from "../errors.js";
 import { logMeanExp, logNormal, reparameterise } from "../maths/gaussian.js";
 import { logLikelihood } from "../maths/likelihood.js";
 import { countOf, normalRows, wholeNumber } from "../maths/noise.js";
 import { volume } from "./sessions.js";
 
+/** @import { DiagonalGaussian } from "../maths/gaussian.js" */
 /** @import { WholeNumber } from "../maths/noise.js" */
 /** @import { Prior } from "../maths/prior.js" */
 /** @import { Model } from "./scores.js" */
@@ -14,13 +16,16 @@ const DRAW_STRIDE = 2n ** 32n; // draw s of image i is row s * stride + i of a s
 
 /**
  * { logLikelihood, kl, iwae } from `samples` draws for each image: Float64Array [n], nats.
- * @param {Model & { prior: Prior }} model
+ * @param {Model & { prior: Prior, manifest: { name: string, hasElbo: boolean } }} model
  * @param {Float32Array} images
  * @param {{ samples?: number, seed?: WholeNumber, start?: WholeNumber }} [options]
  */
 export async function estimateElbo(model, images, { samples = 1, seed = 0, start = 0 } = {}) {
   countOf(samples, "samples", 1);
-  const posterior = await model.encode(images);
+  if (!model.manifest.hasElbo) {
+    throw new InputError(`the model ${model.manifest.name} has no ELBO, for it has not all of prior, posterior and likelihood.`);
+  }
+  const posterior = /** @type {DiagonalGaussian} */ (await model.encode(images));
   const [size, latentSize] = [volume(model.imageShape), model.latentSize];
   const n = images.length / size;
   /** @type {(give: (i: number) => number) => Float64Array} */

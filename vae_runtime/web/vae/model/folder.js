@@ -2,7 +2,6 @@
 // A model's files: the manifest checked, and graphs that open when they are needed.
 
 import { InputError, ManifestError } from "../errors.js";
-import { LIKELIHOODS } from "../maths/likelihood.js";
 import { readFile, sha256 } from "./integrity.js";
 import { FILE_NAME, parseManifest } from "./manifest.js";
 import { Graph, Session } from "./sessions.js";
@@ -55,8 +54,8 @@ export async function openModel(ort, read, { precision = "float32", digest: want
  * @param {string} precision
  */
 function graphsOf(manifest, engine, read, precision) {
-  const { format_version: version, pair_id: pairId, likelihood } = manifest;
-  const tensors = tensorsOf(manifest, LIKELIHOODS[likelihood.family].make(likelihood, version).decoded);
+  const { format_version: version, pair_id: pairId } = manifest;
+  const tensors = tensorsOf(manifest);
   /** @type {Promise<unknown>} */
   let turn = engine; // engines open one session at a time; files are read meanwhile
   /** @type {(role: string, entry: FileEntry) => Promise<Session>} */

@@ -2,6 +2,7 @@
 // golden.npz: a zip of uncompressed .npy arrays, read to the letter (docs/FORMAT.md, section 7).
 
 import { IntegrityError } from "../errors.js";
+import { decodedOf } from "../maths/likelihood.js";
 import { SCORE_NAME } from "./manifest.js";
 
 /** @import { Manifest } from "./manifest.js" */
@@ -11,8 +12,6 @@ import { SCORE_NAME } from "./manifest.js";
 const TYPES = { "<f4": Float32Array, "<f8": Float64Array, "<i8": BigInt64Array };
 const MOST = 64; // images, and draws of each
 const MOST_SCORES = 64;
-const LATENTS = ["mean", "logvar", "eps", "z", "prior_z"];
-const NATS = ["prior_log_prob", "log_likelihood", "kl", "iwae"];
 const SCORE = "score_"; // what the names of arrays of scores begin with
 
 /**
@@ -20,10 +19,10 @@ const SCORE = "score_"; // what the names of arrays of scores begin with
  * reader does not know are among them.
  * @param {Uint8Array} content
  * @param {Manifest} manifest
- * @param {readonly string[]} decoded what the decoder gives beside images
  * @returns {Record<string, any>}
  */
-export function readGolden(content, { format_version: version, image, latent, graphs }, decoded) {
+export function readGolden(content, manifest) {
+  const { format_version: version, image, latent, prior, posterior, graphs } = manifest;
   const arrays = readArchive(content);
   if (version === 1 && arrays.score && !Object.keys(arrays).some((name) => name.startsWith(SCORE))) {
     arrays[`${SCORE}elbo`] = arrays.score; // the only one that it has
@@ -37,9 +36,12 @@ export function readGolden(content, { format_version: version, image, latent, gr
   /** @type {(type: string, sides: number[], ...names: string[]) => Record<string, [string, number[]]>} */
   const each = (type, sides, ...names) => Object.fromEntries(names.map((name) => [name, [type, sides]]));
   const expected = {
-    ...each("<f4", [n, ...image.shape], "images", "decoded", ...decoded),
-    ...each("<f4", [n, latent.size], ...LATENTS),
-    ...each("<f8", [n], ...NATS, `${SCORE}elbo`, ...scores),
+    ...each("<f4", [n, ...image.shape], "images", "decoded", ...decodedOf(manifest)),
+    ...each("<f4", [n, ...latent.shape], "mean", "eps", "z"),
+    ...(posterior.family !== "none" && each("<f4", [n, ...latent.shape], "logvar")),
+    ...(prior.family !== "none" && { ...each("<f4", [n, ...latent.shape], "prior_z"), ...each("<f8", [n], "prior_log_prob") }),
+    ...(manifest.hasElbo && each("<f8", [n], "log_likelihood", "kl", "iwae")),
+    ...each("<f8", [n], SCORE + manifest.usualScore, ...scores),
     ...each("<i8", [], "draws"),
     ...(graphs.detector && each("<f4", [n, ...shape.slice(1)], "faults")),
   };

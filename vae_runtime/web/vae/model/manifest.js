@@ -7,7 +7,8 @@ import { ManifestError, messageOf } from "../errors.js";
 import { LIKELIHOODS } from "../maths/likelihood.js";
 import { among, bool, entries, isObject, like, list, object, optional, positive, string, whole } from "./fields.js";
 import { PRIORS } from "./prior.js";
-import { SCORES } from "./scores.js";
+import { SCORES, hasElbo } from "./scores.js";
+import { volume } from "./sessions.js";
 
 /** @import { Label } from "../maths/labels.js" */
 /** @import { ImageSpec } from "../pictures/fitting.js" */
@@ -15,15 +16,18 @@ import { SCORES } from "./scores.js";
 /** @import { FileEntry } from "./integrity.js" */
 
 /**
- * What the model is. scores: the methods that it can score by, which the file leaves to the reader.
+ * What the model is. The last three the file leaves to the reader: the methods that it can score by, the one that is meant
+ * where nobody names another, and whether there is a bound on log p(x), for which it takes all of prior, posterior and
+ * likelihood.
  * @typedef {object} Manifest
  * @property {number} format_version
  * @property {string} name
  * @property {string} license
  * @property {string} pair_id
  * @property {ImageSpec} image
- * @property {{ size: number }} latent
+ * @property {{ shape: number[], scale: number, shift: number }} latent
  * @property {{ family: string, labels?: Label[] }} prior
+ * @property {{ family: string }} posterior
  * @property {{ family: string, [parameter: string]: any }} likelihood
  * @property {Record<string, Record<string, FileEntry>>} graphs a file for each role and precision
  * @property {Record<string, GoldenEntry>} golden a file for each precision
@@ -31,6 +35,8 @@ import { SCORES } from "./scores.js";
  * @property {FileEntry[]} card
  * @property {Record<string, unknown>} training
  * @property {string[]} scores
+ * @property {string} usualScore
+ * @property {boolean} hasElbo
  */
 
 /** @typedef {FileEntry & { tolerance: Record<string, number> }} GoldenEntry */
@@ -44,7 +50,6 @@ const FILE = {
   sha256: like(/^[0-9a-f]{64}$/),
 };
 const PRECISIONS = object({ float32: object(FILE), int8: optional(object(FILE)) });
-const TOLERANCES = ["mean", "logvar", "z", "images", "nats"]; // and one for what else the decoder gives
 const IMAGE = object({
   shape: (value) => list(whole(1), 3, 3)(value) && [1, 3].includes(value[0]),
   mode: among("L", "RGB"),
@@ -52,6 +57,9 @@ const IMAGE = object({
   resample: among("nearest", "box", "bilinear", "hamming", "bicubic", "lanczos"),
   invert: bool,
 });
+const POSTERIORS = { diagonal_gaussian: true, none: true };
+/** @type {(part: any) => boolean} */
+const isNone = (part) => part?.family === "none";
 /** @type {Check} */
 const ascending = (value) =>
   list(Number.isFinite, 1, 10_000)(value) && value.every((/** @type {number} */ s, /** @type {number} */ i) => !i || value[i - 1] <= s);
@@ -63,19 +71,35 @@ const CALIBRATION = {
   2: entries(SCORE_NAME, ascending),
 };
 
+/** @type {Record<number, Check>} */
+const LATENT = {
+  1: object({ size: whole(1) }),
+  2: object({
+    shape: (value) => list(whole(1), 1, 3)(value) && volume(value) < 2 ** 31,
+    scale: optional(positive),
+    shift: optional(Number.isFinite),
+  }),
+};
+/** @type {(latent: any, version: number) => number[]} */
+const shapeOf = (latent, version) => [(version === 1 ? latent?.size : latent?.shape) ?? []].flat();
+
 /**
- * The check of a whole manifest; it hangs on the version, on the latent's size and on the families.
+ * The check of a whole manifest; it hangs on the version, on the latents' shape and on the families.
  * @param {any} manifest
  */
 function schema(manifest) {
-  const { format_version: version, latent, prior, likelihood } = manifest ?? {};
-  const [latentSize, family] = [latent?.size, entry(LIKELIHOODS, likelihood?.family)];
-  const tolerances = [...TOLERANCES, ...(family?.make(likelihood, version).decoded ?? [])];
+  const { format_version: version, image, latent, prior, posterior, likelihood } = manifest ?? {};
+  const [latentShape, family] = [shapeOf(latent, version), entry(LIKELIHOODS, likelihood?.family)];
+  const tolerances = ["mean", "images", "nats", ...(family?.decoded(version) ?? [])];
+  tolerances.push(...(isNone(posterior) ? [] : ["logvar"]), ...(isNone(prior) ? [] : ["z"]));
   const tolerance = object(Object.fromEntries(tolerances.map((name) => [name, positive])));
   const golden = object({ ...FILE, bytes: whole(0, 2 ** 25 + 1), tolerance });
+  const latentSize = volume(latentShape);
   const numbers = list((value) => Number.isFinite(value) && Math.abs(value) <= 30, latentSize, latentSize);
   const label = object({ name: like(/^[!-~]([ -~]{0,98}[!-~])?$/), mean: numbers, logvar: numbers });
-  const roles = ["encoder", "decoder", ...Object.keys(entry(PRIORS, prior?.family)?.tensors(latentSize) ?? {})];
+  const roles = ["encoder", "decoder", ...Object.keys(entry(PRIORS, prior?.family)?.tensors(latentShape) ?? {})];
+  /** @type {(table: Record<string, unknown>) => Check} */
+  const familyOf = (table) => among(...Object.keys(table).filter((name) => name !== "none" || version > 1));
   return object({
     format: among("vae-onnx"),
     format_version: among(1, 2),
@@ -86,10 +110,10 @@ function schema(manifest) {
     opset: whole(1),
     min_onnxruntime: like(/^[0-9]{1,4}\.[0-9]{1,4}$/),
     image: IMAGE,
-    latent: object({ size: whole(1) }),
-    prior: object({ family: among(...Object.keys(PRIORS)), labels: optional(list(label, 1, 10_000)) }),
-    posterior: object({ family: among("diagonal_gaussian") }),
-    likelihood: object({ family: among(...Object.keys(LIKELIHOODS)), ...family?.parameters }),
+    latent: LATENT[version] ?? isObject,
+    prior: object({ family: familyOf(PRIORS), ...(!isNone(prior) && { labels: optional(list(label, 1, 10_000)) }) }),
+    posterior: object({ family: familyOf(POSTERIORS) }),
+    likelihood: object({ family: familyOf(LIKELIHOODS), ...family?.parameters(version, image?.shape?.[0]) }),
     graphs: object({ ...Object.fromEntries(roles.map((role) => [role, PRECISIONS])), detector: optional(PRECISIONS) }),
     golden: object({ float32: golden, int8: optional(golden) }),
     calibration: optional(CALIBRATION[version] ?? isObject),
@@ -126,7 +150,14 @@ export function parseManifest(content) {
   }
   schema(manifest)(manifest);
   checkWhole(manifest);
-  return { ...manifest, scores: Object.keys(SCORES).filter((name) => SCORES[name].isFor(manifest)) };
+  const { format_version: version, latent } = manifest;
+  return {
+    ...manifest,
+    latent: { shape: shapeOf(latent, version), scale: latent.scale ?? 1, shift: latent.shift ?? 0 },
+    scores: Object.keys(SCORES).filter((name) => SCORES[name].isFor(manifest)),
+    usualScore: hasElbo(manifest) ? "elbo" : "reconstruction",
+    hasElbo: hasElbo(manifest),
+  };
 }
 
 /**

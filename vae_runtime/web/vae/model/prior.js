@@ -1,7 +1,8 @@
 // @ts-check
 // The learned prior: a flow between noise and latents, as two graphs. And the table of all priors.
 
-import { StandardNormal } from "../maths/prior.js";
+import { NoPrior, StandardNormal } from "../maths/prior.js";
+import { volume } from "./sessions.js";
 
 /** @import { Prior } from "../maths/prior.js" */
 /** @import { Graph, Tensors } from "./sessions.js" */
@@ -51,16 +52,20 @@ export class Flow {
 }
 
 /**
- * One entry a family of the manifest: the graphs that it brings, each with its tensors for latents of a size, and how it
- * is made of them.
- * @type {Record<string, { tensors(size: number): Record<string, Tensors>, make(size: number, graphs: Record<string, Graph>): Prior }>}
+ * The graphs that a family brings, each with its tensors for latents of a shape, and how it is made of them.
+ * @typedef {object} Family
+ * @property {(shape: readonly number[]) => Record<string, Tensors>} tensors
+ * @property {(manifest: { name: string, latent: { shape: readonly number[] } }, graphs: Record<string, Graph>) => Prior} make
  */
+
+/** One entry a family of the manifest. @type {Record<string, Family>} */
 export const PRIORS = {
-  standard_normal: { tensors: () => ({}), make: (size) => new StandardNormal(size) },
+  standard_normal: { tensors: () => ({}), make: ({ latent }) => new StandardNormal(volume(latent.shape)) },
+  none: { tensors: () => ({}), make: ({ name }) => new NoPrior(name) },
   flow: {
-    tensors: (size) => ({
-      prior_sample: { eps: [size], z: [size] },
-      prior_log_prob: { z: [size], eps: [size], log_prob: [] },
+    tensors: (shape) => ({
+      prior_sample: { eps: shape, z: shape },
+      prior_log_prob: { z: shape, eps: shape, log_prob: [] },
     }),
     make: (_, { prior_sample: sample, prior_log_prob: logProb }) => new Flow(sample, logProb),
   },

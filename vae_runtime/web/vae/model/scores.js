@@ -6,7 +6,7 @@ import { logNormal } from "../maths/gaussian.js";
 import { LIKELIHOODS, logLikelihood, logLikelihoodTerms } from "../maths/likelihood.js";
 import { volume } from "./sessions.js";
 
-/** @import { DiagonalGaussian } from "../maths/gaussian.js" */
+/** @import { DiagonalGaussian, Posterior } from "../maths/gaussian.js" */
 /** @import { Decoded, Likelihood } from "../maths/likelihood.js" */
 
 /**
@@ -16,7 +16,7 @@ import { volume } from "./sessions.js";
  * @property {number} latentSize
  * @property {Likelihood} likelihood
  * @property {{ logProb(z: Float32Array): Promise<Float64Array> }} prior
- * @property {(images: Float32Array) => Promise<DiagonalGaussian>} encode
+ * @property {(images: Float32Array) => Promise<Posterior>} encode
  * @property {(z: Float32Array) => Promise<Decoded>} decodeAll
  * @property {(images: Float32Array) => Promise<Float32Array>} detect log-odds of a fault at each place
  */
@@ -38,7 +38,7 @@ export class Evidence {
     this.parts = {};
   }
 
-  /** @returns {Promise<DiagonalGaussian>} q(z|x) */
+  /** @returns {Promise<Posterior>} q(z|x) */
   posterior() {
     return (this.parts.posterior ??= this.model.encode(this.images));
   }
@@ -63,7 +63,7 @@ export class Evidence {
   /** @returns {Promise<Float64Array>} log p(z) - log q(z|x) at the posterior means, nats */
   logRatio() {
     const compute = async () => {
-      const posterior = await this.posterior();
+      const posterior = /** @type {DiagonalGaussian} */ (await this.posterior());
       const logPrior = await this.model.prior.logProb(posterior.mean);
       return this.rows((i) => logPrior[i] - logNormal(posterior.mean, i, this.model.latentSize, posterior));
     };
@@ -80,21 +80,40 @@ export class Evidence {
 }
 
 /**
+ * What scores ask of a manifest.
+ * @typedef {{ prior: Family, posterior: Family, likelihood: Family, graphs: object }} Kind
+ * @typedef {{ family: string }} Family
+ */
+
+/**
  * isFor: whether a model of this manifest has the score. compute: one number an image, higher is stranger. map: where
  * images are strange, Float32Array [n * height * width]; window: over how many pixels it is smoothed.
  * @typedef {object} Score
  * @property {string} says what it measures, for people
- * @property {string} unit of the number
- * @property {(manifest: { likelihood: { family: string }, graphs: object }) => boolean} isFor
+ * @property {(manifest: Kind) => string} unit of the number
+ * @property {(manifest: Kind) => boolean} isFor
  * @property {(evidence: Evidence) => Promise<Float64Array>} compute
- * @property {{ unit: string, window: number, compute(evidence: Evidence): Promise<Float32Array> }} [map]
+ * @property {{ unit(manifest: Kind): string, window: number, compute(evidence: Evidence): Promise<Float32Array> }} [map]
  */
+
+/** @type {(...parts: Family[]) => boolean} */
+const isThere = (...parts) => parts.every(({ family }) => family !== "none");
+
+/**
+ * Whether a model has a bound on log p(x).
+ * @param {Kind} manifest
+ */
+export const hasElbo = ({ prior, posterior, likelihood }) => isThere(prior, posterior, likelihood);
+
+const nats = () => "nats";
+/** @type {(manifest: Kind) => string} */
+const ofLikelihood = ({ likelihood }) => LIKELIHOODS[likelihood.family].unit;
 
 /** @type {Score} */
 const elbo = {
   says: "all of it",
-  unit: "nats",
-  isFor: () => true,
+  unit: nats,
+  isFor: hasElbo,
   async compute(evidence) {
     const [likelihood, ratio] = [await evidence.logLikelihood(), await evidence.logRatio()];
     return likelihood.map((nats, i) => -nats - ratio[i]);
@@ -104,11 +123,11 @@ const elbo = {
 /** @type {Score} */
 const reconstruction = {
   says: "what was not rebuilt",
-  unit: "nats",
+  unit: ofLikelihood,
   isFor: () => true,
   compute: async (evidence) => (await evidence.logLikelihood()).map((nats) => -nats),
   map: {
-    unit: "nats a pixel",
+    unit: (manifest) => `${ofLikelihood(manifest)} a pixel`,
     window: 5,
     async compute(evidence) {
       const { model, images, n, size } = evidence;
@@ -133,16 +152,16 @@ const reconstruction = {
 /** @type {Score} */
 const kl = {
   says: "how far the latent is from the others",
-  unit: "nats",
-  isFor: () => true,
+  unit: nats,
+  isFor: ({ prior, posterior }) => isThere(prior, posterior),
   compute: async (evidence) => (await evidence.logRatio()).map((nats) => -nats),
 };
 
 /** @type {Score} */
 const complexity = {
   says: "elbo less what any picture so complex takes",
-  unit: "nats",
-  isFor: ({ likelihood }) => LIKELIHOODS[likelihood.family].binary,
+  unit: nats,
+  isFor: (manifest) => hasElbo(manifest) && LIKELIHOODS[manifest.likelihood.family].binary,
   async compute(evidence) {
     const { images, model } = evidence;
     return (await elbo.compute(evidence)).map((nats, i) => nats - codeLength(images, i, model.imageShape));
@@ -152,14 +171,14 @@ const complexity = {
 /** @type {Score} */
 const faults = {
   says: "the likeliest fault",
-  unit: "log-odds",
+  unit: () => "log-odds",
   isFor: ({ graphs }) => "detector" in graphs,
   async compute(evidence) {
     const maps = await evidence.faults();
     const pixels = maps.length / evidence.n;
     return evidence.rows((i) => maps.subarray(i * pixels, (i + 1) * pixels).reduce((a, b) => Math.max(a, b)));
   },
-  map: { unit: "log-odds of a fault", window: 1, compute: (evidence) => evidence.faults() },
+  map: { unit: () => "log-odds of a fault", window: 1, compute: (evidence) => evidence.faults() },
 };
 
 /** By name, in the order in which they are listed. @type {Record<string, Score>} */

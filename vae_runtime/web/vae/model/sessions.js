@@ -116,7 +116,7 @@ export class Session {
       const given = await this.session.run({ [this.input]: tensor });
       for (const [name, shape] of this.outputs) {
         const { data, dims } = given[name];
-        if (data.length !== count * volume(shape)) {
+        if (data.length !== count * volume(shape) || String(dims) !== String([count, ...shape])) {
           throw new IntegrityError(`${this.file} gives ${name} as [${dims}]; expected rows of [${shape}].`);
         }
         results[name].set(data, begin * volume(shape));

@@ -83,7 +83,7 @@ function* fields(content) {
       continue;
     }
     const [length, begin] = wire === 2 ? varint(content, start) : [{ 1: 8, 5: 4 }[wire] ?? NaN, start];
-    if (!(begin + length <= content.length)) {
+    if (!(length >= 0 && begin + length <= content.length)) {
       throw cutOff();
     }
     yield [key >>> 3, content.subarray(begin, begin + length)];
@@ -92,19 +92,23 @@ function* fields(content) {
 }
 
 /**
- * The number that begins at a place, and where it ends.
+ * The number that begins at a place, and where it ends. Exact below 2^53; sizes, dimensions and axes are.
  * @param {Uint8Array} content
  * @param {number} at
  * @returns {[number, number]}
  */
 function varint(content, at) {
-  let value = 0;
-  for (let power = 1; at < content.length && power < 2 ** 64; power *= 128) {
+  let [value, complement] = [0, 0];
+  for (let power = 1; at < content.length && power < 2 ** 63; power *= 128) {
     const byte = content[at++];
-    value += (byte & 127) * power; // exact below 2^53; sizes and dimensions are
+    value += (byte & 127) * power;
+    complement += (~byte & 127) * power;
     if (byte < 128) {
       return [value, at];
     }
+  }
+  if (content[at] === 1) {
+    return [-1 - complement, at + 1]; // all 64 bits are there: it is negative
   }
   throw cutOff();
 }

@@ -40,19 +40,19 @@ class _Recorder(TorchDispatchMode):
 def random_operators(module: nn.Module, call: Callable[[], Any]) -> list[Drawn]:
     """What draws random numbers while `call` runs parts of a module, in order."""
     drawn: list[Drawn] = []
-    with _places(module) as places, _Recorder(places, drawn):
+    with places_of(module) as places, _Recorder(places, drawn):
         call()
     return drawn
 
 
 @contextmanager
-def _places(module: nn.Module) -> Iterator[list[str]]:
-    """The names of the modules that run at the moment, from the outermost inwards."""
+def places_of(module: nn.Module) -> Iterator[list[str]]:
+    """The names of the modules that run at the moment, from the outermost inwards; after an error, where it was."""
     places: list[str] = []
     hooks = []
     for name, part in module.named_modules():
         hooks.append(part.register_forward_pre_hook(lambda part, given, name=name: places.append(name)))
-        hooks.append(part.register_forward_hook(lambda part, given, gave: _left(places), always_call=True))
+        hooks.append(part.register_forward_hook(lambda part, given, gave: _left(places)))
     try:
         yield places
     finally:
