@@ -10,7 +10,10 @@ import onnx
 import onnx.numpy_helper
 from onnx.reference import ReferenceEvaluator
 
+from vae_runtime.errors import InputError
+
 from .refusals import FLOWS, RANDOM, require_known
+from .signature import Port, Signature
 from .step import Step
 from .values import Known
 
@@ -24,8 +27,8 @@ class Pruned(NamedTuple):
     constants: dict[str, Known]
 
 
-def prune(model: onnx.ModelProto, input: str, outputs: Sequence[str], place: str) -> Pruned:
-    """What computes `outputs` of `input`; an ExportError names the first node that cannot be brought in.
+def prune(model: onnx.ModelProto, signature: Signature, outputs: Sequence[str], place: str) -> Pruned:
+    """What computes `outputs`; an ExportError names the first node that cannot be brought in.
 
     A Keras encoder that also draws z, for one, is taken without the draw if the outputs are mean and logvar.
     """
@@ -39,9 +42,30 @@ def prune(model: onnx.ModelProto, input: str, outputs: Sequence[str], place: str
         step = Step.of(node, place)
         require_known(step)
         steps.append(step)
+    input = _input(steps, signature, place)
+    if input.sides and input.sides[0] is not None:
+        _open_batch(steps, constants, input.sides[0])
     taken = {name for step in steps for name in step.inputs} | set(outputs)
     kept = {name: _whole(array) for name, array in constants.items() if name in taken}
-    return Pruned(input, tuple(outputs), tuple(steps), kept)
+    return Pruned(input.name, tuple(outputs), tuple(steps), kept)
+
+
+def _input(steps: Sequence[Step], signature: Signature, place: str) -> Port:
+    """The one input that is needed."""
+    taken = {name for step in steps for name in step.inputs}
+    ports = [port for port in signature.inputs if port.name in taken]
+    if len(ports) != 1:
+        names = ", ".join(repr(port.name) for port in ports) or "nothing"
+        raise InputError(f"{place} computes what it gives of {names}; expected a graph of one input.")
+    return ports[0]
+
+
+def _open_batch(steps: Sequence[Step], constants: dict[str, Known], batch: int) -> None:
+    """Let constants that shape tensors of a fixed batch copy the side that comes: 0 says so to a Reshape."""
+    for step in steps:
+        shape = constants.get(step.inputs[1]) if step.operator == "Reshape" and not step.get("allowzero", 0) else None
+        if shape is not None and shape.size > 1 and shape[0] == batch:
+            constants[step.inputs[1]] = np.concatenate([np.zeros(1, shape.dtype), shape[1:]])
 
 
 def _needed(graph: onnx.GraphProto, outputs: Sequence[str]) -> list[onnx.NodeProto]:

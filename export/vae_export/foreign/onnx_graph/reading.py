@@ -8,7 +8,8 @@ import onnx
 import onnx.checker
 import onnx.inliner
 import onnx.version_converter
-from google.protobuf.message import DecodeError
+from onnx.version_converter import ConvertError
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 
 from vae_runtime.errors import InputError
 
@@ -43,7 +44,7 @@ def _spoken(model: onnx.ModelProto, path: Path) -> onnx.ModelProto:
         return model
     try:
         converted: onnx.ModelProto = onnx.version_converter.convert_version(model, SPOKEN)
-    except (RuntimeError, onnx.onnx_cpp2py_export.ConvertError) as error:
+    except (RuntimeError, ConvertError) as error:
         raise ExportError(
             f"{path.name} is of opset {opset} and cannot be converted to {SPOKEN} ({_line(error)}); "
             f"export it again with opset_version={SPOKEN}."

@@ -40,7 +40,7 @@ def as_tensor(value: Tensor | Known) -> Tensor:
     if isinstance(value, Tensor):
         return value
     if is_symbolic(value):
-        rows = [torch.scalar_tensor(entry, dtype=torch.int64) for entry in value.flat]  # type: ignore[arg-type]
+        rows = [torch.scalar_tensor(entry, dtype=torch.int64) for entry in value.flat]
         return torch.stack(rows).reshape(value.shape)
     array = np.array(value.tolist()) if value.dtype == object else value
     if array.dtype.kind == "f":

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..step import Step
-from ..values import Known, Value, as_tensor, is_symbolic, known
+from ..values import Known, Value, as_tensor, is_symbolic, known, scalar
 from .elementwise import Run
 
 BORDERS = {"constant": "constant", "reflect": "reflect", "edge": "replicate"}  # ONNX's name: torch's
@@ -22,7 +22,7 @@ def _shape(step: Step, x: Tensor | Known) -> Known:
 
 
 def _size(step: Step, x: Tensor | Known) -> Known:
-    return np.prod(known(x.shape)).reshape(())
+    return scalar(_product(x.shape))
 
 
 def _reshape(step: Step, x: Tensor, shape: Value) -> Tensor:

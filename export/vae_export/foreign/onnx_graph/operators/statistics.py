@@ -46,8 +46,7 @@ def _batch_norm(step: Step, x: Tensor, scale: Tensor, bias: Tensor, mean: Tensor
 
 
 def _instance_norm(step: Step, x: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
-    """As groups of one channel: torch's own instance norm would merge the batch with the channels."""
-    return F.group_norm(x, x.shape[1], scale, bias, eps=step.get("epsilon", 1e-5))
+    return F.instance_norm(x, weight=scale, bias=bias, eps=step.get("epsilon", 1e-5))
 
 
 def _group_norm(step: Step, x: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
