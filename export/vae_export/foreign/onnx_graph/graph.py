@@ -8,10 +8,13 @@ from typing import NamedTuple
 
 import onnx
 
+from torch import Tensor
+
+from .agreement import require_agreement, require_rows
 from .module import OnnxModule
 from .pruning import prune
 from .reading import read_graph
-from .signature import Signature
+from .signature import Port, Signature
 
 
 class Graph(NamedTuple):
@@ -35,3 +38,20 @@ class Graph(NamedTuple):
     def module(self, outputs: Sequence[str]) -> OnnxModule:
         """The part that computes these outputs."""
         return OnnxModule(prune(self.model, self.signature, outputs, self.path.name)).eval()
+
+    def port(self, module: OnnxModule) -> Port:
+        """The input that a part takes."""
+        (port,) = (port for port in self.signature.inputs if port.name == module.input)
+        return port
+
+    def require_same(self, module: OnnxModule, x: Tensor) -> None:
+        """Refuse a part that computes other numbers of x float32 [batch, ...] than onnxruntime by the file.
+
+        A file for a fixed number of rows is asked for as many, and then whether its rows leave each other alone.
+        """
+        sides = self.port(module).sides
+        fixed = sides[0] if sides else None
+        rows = x if fixed is None else x[:1].expand(fixed, *x.shape[1:])
+        require_agreement(module, self.path, rows.contiguous(), half=self.signature.is_half)
+        if fixed is not None:
+            require_rows(module, self.path, x)

@@ -1,4 +1,4 @@
-"""A graph as a torch module: each node is a function of torch, each weight a buffer.
+"""A graph as a torch module: each node is a function of torch, each weight a parameter.
 
 Shapes that the graph computes inside (Shape, Gather, Concat, Reshape) are Python's numbers here, not tensors, so that a
 trace with an open batch sees them through. The floats of the graph are the module's: `.double()` computes it in float64.
@@ -10,15 +10,13 @@ import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import onnx
-import onnx.numpy_helper
 import torch
 from torch import Tensor, nn
 
 from .operators import KNOWN, SETTINGS, TENSORS
 from .pruning import Pruned
 from .step import Step
-from .values import Known, Value, as_tensor
+from .values import MOST_KNOWN, Known, Value, as_tensor
 
 
 class OnnxModule(nn.Module):
@@ -27,18 +25,20 @@ class OnnxModule(nn.Module):
     def __init__(self, pruned: Pruned) -> None:
         super().__init__()
         self.input, self.outputs, self.steps = pruned.input, pruned.outputs, pruned.steps
-        self.constants = pruned.constants
         self.weights = nn.Module()
         self.places = self._hold(pruned.constants)
+        few = {name for name, array in pruned.constants.items() if array.size <= MOST_KNOWN}
+        self.known = {name: pruned.constants[name] for name in pruned.constants if name in few or name not in self.places}
         self.last_use = {name: index for index, step in enumerate(self.steps) for name in step.inputs}
 
     def _hold(self, constants: Mapping[str, Known]) -> dict[str, str]:
-        """Floats become buffers, named as in the file as far as torch allows; returns the names by constant."""
+        """Floats become weights, named as in the file as far as torch allows; returns the names by constant."""
         places: dict[str, str] = {}
         for name, array in constants.items():
             if array.dtype.kind == "f":
                 places[name] = f"{re.sub('[^A-Za-z0-9_]+', '_', name).strip('_') or 'constant'}_{len(places)}"
-                self.weights.register_buffer(places[name], torch.from_numpy(np.array(array)))
+                weight = nn.Parameter(torch.from_numpy(np.array(array)), requires_grad=False)
+                self.weights.register_parameter(places[name], weight)
         return places
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
@@ -63,10 +63,10 @@ class OnnxModule(nn.Module):
         return given if isinstance(given, (tuple, list)) else (given,)
 
     def _value(self, name: str, values: Mapping[str, Value], *, known: bool) -> Value:
-        """A value by name: of a constant the numbers themselves, or the buffer that holds them."""
+        """A value by name: of a constant the numbers themselves, or the parameter that holds them."""
         if name in values:
             return values[name]
         if not known and name in self.places:
             weight: Tensor = getattr(self.weights, self.places[name])
             return weight
-        return self.constants[name]
+        return self.known[name]

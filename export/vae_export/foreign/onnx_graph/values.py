@@ -14,6 +14,8 @@ from torch import Tensor
 Known: TypeAlias = npt.NDArray[Any]
 Value: TypeAlias = "Tensor | Known | None"  # None: an optional input that is not there
 
+MOST_KNOWN = 4096  # numbers that are kept known; more are a tensor
+
 
 def known(numbers: Iterable[Any]) -> Known:
     """A list of integers, some of which may be symbols, as known numbers."""

@@ -9,9 +9,8 @@ import numpy as np
 import torch
 
 from ..step import Step
-from ..values import Known, is_symbolic, known
+from ..values import MOST_KNOWN, Known, is_symbolic, known
 from .elementwise import Run
-from .shaping import MOST_KNOWN
 
 INTEGERS, FLOATS = (2, 3, 6, 7), (1, 10, 11, 16)  # ONNX's numbers of types
 

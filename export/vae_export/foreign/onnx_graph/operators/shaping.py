@@ -10,11 +10,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..step import Step
-from ..values import Known, Value, as_tensor, is_symbolic, known, scalar
+from ..values import MOST_KNOWN, Known, Value, as_tensor, is_symbolic, known, scalar
 from .elementwise import Run
 
 BORDERS = {"constant": "constant", "reflect": "reflect", "edge": "replicate"}  # ONNX's name: torch's
-MOST_KNOWN = 4096  # numbers that are kept known; more become a tensor
 
 
 def _shape(step: Step, x: Tensor | Known) -> Known:
