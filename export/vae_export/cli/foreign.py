@@ -66,7 +66,7 @@ OPTIONS = (
     click.option(
         "--value-range",
         type=_Numbers(float, "-1,1", (2,)),
-        help="With --from: black and white as the model has them.  [default: the files', else 0,1]",
+        help="With --from: black and white as the model has them.  [default: as the files say]",
     ),
     click.option("--image-shape", type=_Numbers(int, "3,64,64", (3,)), help="With --from: channels, height, width."),
     click.option("--mode", type=click.Choice(list(MODES)), help="With --from: grey or colour.  [default: by channels]"),

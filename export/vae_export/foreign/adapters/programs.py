@@ -20,7 +20,11 @@ aten = torch.ops.aten
 CASTS = (aten.to.dtype_layout, aten.to.dtype, aten.to.device, aten._to_copy.default, aten.contiguous.default)
 REMARKS = (aten._assert_tensor_metadata.default, aten._assert_scalar.default)
 SHAPES = (aten.reshape.default, aten.view.default, aten._unsafe_view.default)
-LAYOUT = (*SHAPES, aten.permute.default, aten.transpose.int, aten.squeeze.dim, aten.unsqueeze.default)
+LAYOUT = (
+    *SHAPES,
+    *(aten.flatten.using_ints, aten.unflatten.int, aten.squeeze.dim, aten.unsqueeze.default),
+    *(aten.permute.default, aten.transpose.int),
+)
 NOISE = ("rand", "normal", "bernoulli", "dropout")
 
 
