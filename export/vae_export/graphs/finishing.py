@@ -79,5 +79,6 @@ def _renamed(graph: onnx.ModelProto) -> onnx.ModelProto:
     for index, node in enumerate(graph.graph.node):
         node.name = f"{node.op_type.lower()}_{index}"
         node.input[:] = [names[name] for name in node.input]
-        node.output[:] = [names.setdefault(name, node.name) for name in node.output]
+        given = [node.name, *(f"{node.name}_{place}" for place in range(1, len(node.output)))]
+        node.output[:] = [names.setdefault(name, new) for name, new in zip(node.output, given, strict=True)]
     return graph

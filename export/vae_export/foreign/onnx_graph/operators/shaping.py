@@ -29,13 +29,16 @@ def _reshape(step: Step, x: Tensor, shape: Value) -> Tensor:
     sides = step.numbers(shape, "new sides")
     if not step.get("allowzero", 0):
         sides = [x.shape[axis] if isinstance(side, int) and side == 0 else side for axis, side in enumerate(sides)]
+    if -1 in sides[1:] and sides[0] == x.shape[0]:  # said outright: of no rows torch cannot tell what -1 is
+        open_one = sides.index(-1)
+        sides[open_one] = _product(x.shape[1:]) // _product(sides[1:open_one] + sides[open_one + 1 :])
     return x.reshape(sides)
 
 
 def _flatten(step: Step, x: Tensor) -> Tensor:
     """To two sides; the usual case, from axis 1, keeps the batch as it is."""
     axis = step.get("axis", 1) % (x.dim() + 1)
-    return x.flatten(1) if axis == 1 and x.dim() > 1 else x.reshape([_product(x.shape[:axis]), -1])
+    return x.flatten(1) if axis == 1 and x.dim() > 1 else x.reshape([_product(x.shape[:axis]), _product(x.shape[axis:])])
 
 
 def _product(sides: Any) -> Any:

@@ -46,6 +46,8 @@ def _batch_norm(step: Step, x: Tensor, scale: Tensor, bias: Tensor, mean: Tensor
 
 
 def _instance_norm(step: Step, x: Tensor, scale: Tensor, bias: Tensor) -> Tensor:
+    if x.shape[0] == 0:  # which torch's function does not take
+        return x
     return F.instance_norm(x, weight=scale, bias=bias, eps=step.get("epsilon", 1e-5))
 
 
