@@ -48,5 +48,6 @@ def require_fit(sides: Sequence[int | None], layout: str, shape: tuple[int, int,
     own = [shape[axis] for axis in (1, 2, 0)] if layout == LAST else list(shape)
     own = [math.prod(shape)] if layout == FLAT else own
     if any(side not in (None, mine) for side, mine in zip(sides, own, strict=True)):
-        raise InputError(f"{where} has pictures of {list(sides)}; --image-shape {','.join(map(str, shape))} is not that.")
-
+        raise InputError(
+            f"{where} has pictures of {list(sides)}; --image-shape {','.join(map(str, shape))} is not that."
+        )

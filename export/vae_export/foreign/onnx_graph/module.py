@@ -28,7 +28,9 @@ class OnnxModule(nn.Module):
         self.weights = nn.Module()
         self.places = self._hold(pruned.constants)
         few = {name for name, array in pruned.constants.items() if array.size <= MOST_KNOWN}
-        self.known = {name: pruned.constants[name] for name in pruned.constants if name in few or name not in self.places}
+        self.known = {
+            name: pruned.constants[name] for name in pruned.constants if name in few or name not in self.places
+        }
         self.last_use = {name: index for index, step in enumerate(self.steps) for name in step.inputs}
 
     def _hold(self, constants: Mapping[str, Known]) -> dict[str, str]:

@@ -33,7 +33,9 @@ def require_known(step: Step) -> None:
     if step.operator in TENSORS:
         return
     if step.operator in RANDOM:
-        step.refuse("it draws its own noise; export an encoder that gives mean and logvar, as the draw is the runtime's")
+        step.refuse(
+            "it draws its own noise; export an encoder that gives mean and logvar, as the draw is the runtime's"
+        )
     if step.operator in FLOWS:
         step.refuse("it decides while it runs which nodes follow; export the model for one fixed shape")
     if step.operator in INTEGER:

@@ -72,8 +72,6 @@ def _dropout(step: Step, x: Tensor, ratio: Value = None, training: Value = None)
     return x, None
 
 
-
-
 # ONNX's numbers of types: float, float16, double and bfloat16; uint8, int8, int32, int64; bool.
 _KINDS = {
     **dict.fromkeys((1, 10, 11, 16), torch.float32),
@@ -120,8 +118,9 @@ ELEMENTWISE: dict[str, Run] = {
     "Reciprocal": _of_one(torch.reciprocal),
     "Relu": _of_one(F.relu),
     "Round": _of_one(torch.round),
-    "Selu": lambda step, x: step.get("gamma", 1.0507009873554805)
-    * F.elu(x, alpha=step.get("alpha", 1.6732632423543772)),
+    "Selu": lambda step, x: (
+        step.get("gamma", 1.0507009873554805) * F.elu(x, alpha=step.get("alpha", 1.6732632423543772))
+    ),
     "Sigmoid": _of_one(torch.sigmoid),
     "Sign": _of_one(torch.sign),
     "Sin": _of_one(torch.sin),

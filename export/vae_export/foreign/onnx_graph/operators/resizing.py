@@ -35,7 +35,9 @@ def _resize(step: Step, x: Tensor, region: Value = None, scales: Value = None, s
                 step.refuse(f"its nearest pixels by {coordinates!r} are others than those that torch repeats")
         return F.interpolate(x, mode="nearest", **_size(old, new))
     if mode != "linear" or coordinates not in ("half_pixel", "pytorch_half_pixel", "align_corners"):
-        step.refuse(f"it resizes by {mode!r} with {coordinates!r}; nearest, and linear by half pixels or corners can be")
+        step.refuse(
+            f"it resizes by {mode!r} with {coordinates!r}; nearest, and linear by half pixels or corners can be"
+        )
     if coordinates == "align_corners":
         return F.interpolate(x, size=new, mode=LINEAR[len(new)], align_corners=True)
     return F.interpolate(x, mode=LINEAR[len(new)], align_corners=False, **_size(old, new))

@@ -38,7 +38,9 @@ def _reshape(step: Step, x: Tensor, shape: Value) -> Tensor:
 def _flatten(step: Step, x: Tensor) -> Tensor:
     """To two sides; the usual case, from axis 1, keeps the batch as it is."""
     axis = step.get("axis", 1) % (x.dim() + 1)
-    return x.flatten(1) if axis == 1 and x.dim() > 1 else x.reshape([_product(x.shape[:axis]), _product(x.shape[axis:])])
+    return (
+        x.flatten(1) if axis == 1 and x.dim() > 1 else x.reshape([_product(x.shape[:axis]), _product(x.shape[axis:])])
+    )
 
 
 def _product(sides: Any) -> Any:
