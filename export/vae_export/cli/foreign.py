@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-KINDS = ("pythae", "diffusers", "keras", "torch")  # the table's, which needs torch to be read
+KINDS = ("pythae", "diffusers", "keras", "onnx", "torch")  # the table's, which needs torch to be read
 FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from . import diffusers, keras, pythae, torch
+from . import diffusers, keras, onnx, pythae, torch
 from .options import Adapter
 
-ADAPTERS = {adapter.name: adapter for adapter in (pythae.ADAPTER, diffusers.ADAPTER, keras.ADAPTER, torch.ADAPTER)}
+ADAPTERS = {room.ADAPTER.name: room.ADAPTER for room in (pythae, diffusers, keras, onnx, torch)}
 
 __all__ = ["ADAPTERS", "Adapter"]
