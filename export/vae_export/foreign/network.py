@@ -42,6 +42,9 @@ class ForeignVAE(nn.Module):
 
     def encode(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
         """images [batch, channels, height, width] in [0, 1] -> mean, logvar, each [batch, *latent_shape]."""
+        if images.shape[0] == 0:  # which code such as view(len(x), -1) does not take
+            mean, logvar = self.encode(images.new_zeros(1, *images.shape[1:]))
+            return mean[:0], None if logvar is None else logvar[:0]
         said = read_posterior(self.encoder(in_range(images, self.low, self.high)), self.gives)
         mean, logvar = said.mean, said.spread
         if (self.shift, self.scale) != (0, 1):
@@ -56,6 +59,8 @@ class ForeignVAE(nn.Module):
 
     def decode(self, z: Tensor) -> Tensor:
         """z [batch, *latent_shape] -> images of no fixed range, or logits: [batch, channels, height, width]."""
+        if z.shape[0] == 0:
+            return self.decode(z.new_zeros(1, *z.shape[1:]))[:0]
         if (self.shift, self.scale) != (0, 1):
             z = z / self.scale + self.shift
         said = read_images(self.decoder(z)).reshape(-1, *self.image_shape)
