@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .pictures.pixels import from_uint8, to_uint8
     from .pictures.reading import read_images
     from .pictures.writing import write_image
-    from .spec import ImageSpec
+    from .spec import ImageSpec, LatentSpec
     from .tiled import TiledScores, score_tiled
     from .vae import VAE
 
@@ -40,6 +40,7 @@ __all__ = [
     "ImageSpec",
     "InputError",
     "IntegrityError",
+    "LatentSpec",
     "Manifest",
     "ManifestError",
     "Posterior",
@@ -64,6 +65,7 @@ _HOMES = {
     "ImageSpec": "spec",
     "InputError": "errors",
     "IntegrityError": "errors",
+    "LatentSpec": "spec",
     "Manifest": "model.manifest",
     "ManifestError": "errors",
     "Posterior": "maths.posterior",

@@ -39,9 +39,8 @@ def _weights(
     for first in range(0, samples, at_once):
         columns = slice(first, min(first + at_once, samples))
         z = posterior.draws(first, columns.stop - first, seed=seed, start=start)
-        decoded = model.decode_for_density(z.reshape(-1, z.shape[-1]), batch_size=batch_size)
+        decoded = model.decode_for_density(z.reshape(-1, *z.shape[2:]), batch_size=batch_size)
         by_draw = (each.reshape(*z.shape[:2], *images.shape[1:]) for each in decoded)
         likelihoods[:, columns] = model.manifest.likelihood.log_prob(images[:, None], *by_draw)
-        spread = Posterior(posterior.mean[:, None], posterior.logvar[:, None])
-        ratios[:, columns] = model.log_ratio(z, spread, batch_size=batch_size)
+        ratios[:, columns] = model.log_ratio(z, posterior.by_draw, batch_size=batch_size)
     return likelihoods, ratios

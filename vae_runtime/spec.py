@@ -1,7 +1,8 @@
-"""What a picture must become to be a model's input: in the manifest, and obeyed by `pictures` alone."""
+"""What a model takes and what lies between its halves: the shapes of images and latents, as a manifest has them."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from .errors import InputError
@@ -9,6 +10,7 @@ from .errors import InputError
 MODES = {"L": 1, "RGB": 3}  # Pillow's names, and their channels
 FITS = ("crop", "pad", "stretch")
 RESAMPLES = ("nearest", "box", "bilinear", "hamming", "bicubic", "lanczos")
+MOST_LATENT_SIDES = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,3 +41,33 @@ class ImageSpec:
         if not sizes_are_whole or self.shape[0] != MODES[self.mode]:
             expected = f"[{MODES[self.mode]}, height, width]"
             raise InputError(f"image.shape is {list(self.shape)}; expected {expected} for mode {self.mode!r}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LatentSpec:
+    """The shape of one latent, and how its maker scales latents, where a caller may want to undo it.
+
+    shape: 1 to 3 sides, [size] or, of spatial models, [channels, height, width]. scale, shift: the graphs' latents are
+    (the maker's - shift) * scale. Both lie inside the graphs already: nothing in this package applies them.
+    """
+
+    shape: tuple[int, ...]
+    scale: float = 1.0
+    shift: float = 0.0
+
+    def __post_init__(self) -> None:
+        sides_are_whole = all(type(side) is int and side > 0 for side in self.shape)
+        if not (1 <= len(self.shape) <= MOST_LATENT_SIDES and sides_are_whole and self.size < 2**31):
+            raise InputError(
+                f"latent.shape is {list(self.shape)}; expected 1 to {MOST_LATENT_SIDES} whole numbers from 1, such as "
+                "[40] or [4, 16, 16]."
+            )
+        if not 0 < self.scale < 1e300:
+            raise InputError(f"latent.scale is {self.scale!r}; expected a positive number.")
+        if not abs(self.shift) < 1e300:
+            raise InputError(f"latent.shift is {self.shift!r}; expected a finite number.")
+
+    @property
+    def size(self) -> int:
+        """How many numbers a latent has."""
+        return math.prod(self.shape)

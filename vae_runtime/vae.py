@@ -10,22 +10,23 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .coerce import as_number
 from .errors import InputError
 from .importance import estimate_bounds
-from .maths.arrays import check_image, check_images, check_latents
+from .interpolation import decode_between
+from .maths.arrays import check_images, check_latents
 from .maths.bounds import ELBO
 from .maths.conformal import conformal_p_values
-from .maths.noise import standard_normal, whole_number
-from .maths.paths import linear, spherical
+from .maths.noise import whole_number
 from .maths.posterior import Posterior
 from .model.folder import open_model
+from .model.lacking import require_elbo
 from .model.location import locate
 from .model.manifest import Manifest
 from .model.opened import Model
 from .model.providers import full_names
 from .model.scores import Place, calibration, require_map, require_score
 from .passes import Pass
+from .sampling import draw_samples
 
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
@@ -80,6 +81,11 @@ class VAE:
         return self.manifest.image.shape
 
     @property
+    def latent_shape(self) -> tuple[int, ...]:
+        """The sides of one latent: [size], or of spatial models [channels, height, width]."""
+        return self.manifest.latent.shape
+
+    @property
     def latent_size(self) -> int:
         """How many numbers a latent has."""
         return self.manifest.latent_size
@@ -110,32 +116,20 @@ class VAE:
         keeps nearer the prior's centre, or the label's. label: one of `labels`; None draws one for each sample, all
         equally likely.
         """
-        n, start = whole_number(n, "n"), whole_number(start, "start")
-        if label is not None and not self.labels:
-            raise InputError(f"the model {self.manifest.name!r} has no labels; sample it without one.")
-        if label is not None and self._labels:
-            self._labels.number(label)
-        temperature = as_number(temperature, "temperature")
-        if not 0 <= temperature <= 1000:
-            raise InputError(f"temperature is {temperature}; expected a number from 0 to 1000; 1 is the model's own.")
-        if n >= 2**31:
-            raise InputError(f"n is {n}; expected fewer than 2^31 at once. Draw them in parts, with start=.")
-        images = np.empty((n, *self.image_shape), np.float32)
-        for begin in range(0, n, self._model.at_once):
-            count, first = min(self._model.at_once, n - begin), (start + begin) % 2**64
-            eps = standard_normal(count, self.latent_size, seed=seed, start=first)
-            if temperature != 1:
-                eps *= np.float32(temperature)
-            images[begin : begin + count] = self._model.draw(eps, label, seed=seed, start=first, batch_size=batch_size)
-        return images
+        return draw_samples(
+            self._model, n, label, seed=seed, start=start, temperature=temperature, batch_size=batch_size
+        )
 
     def encode(self, images: npt.ArrayLike, *, batch_size: int = 64) -> Posterior:
-        """Give q(z|x) of images, deterministic: mean and log-variance, each float32 [batch, latent_size]."""
+        """Give q(z|x) of images, deterministic: mean and log-variance, each float32 [batch, *latent_shape].
+
+        The log-variance is None where the encoder is deterministic: `manifest.has_posterior` is false.
+        """
         return self._model.encode(check_images(images, self.image_shape), batch_size=batch_size)
 
     def decode(self, z: npt.ArrayLike, *, batch_size: int = 64) -> Float32:
-        """Give the mean of p(x|z), deterministic: z float [batch, latent_size] -> images."""
-        return self._model.decode(check_latents(z, self.latent_size), batch_size=batch_size)
+        """Give the mean of p(x|z), deterministic: z float [batch, *latent_shape] -> images."""
+        return self._model.decode(check_latents(z, self.latent_shape), batch_size=batch_size)
 
     def reconstruct(self, images: npt.ArrayLike, *, batch_size: int = 64) -> Float32:
         """Decode the posterior mean of images, deterministic: images -> images."""
@@ -148,17 +142,7 @@ class VAE:
         ("linear") or, in the prior's noise, along an arc ("spherical"). Returns images [steps, channels, height,
         width].
         """
-        if path not in ("linear", "spherical"):
-            raise InputError(f"path is {path!r}; expected 'linear' or 'spherical'.")
-        if whole_number(steps, "steps", below=2**31) < 2:
-            raise InputError(f"steps is {steps}; expected 2 or more, for both ends are among them.")
-        ends = [check_image(image, self.image_shape, name) for image, name in ((start, "start"), (end, "end"))]
-        mean = self._model.encode(np.concatenate(ends), batch_size=2).mean
-        if path == "linear":
-            return self._model.decode(linear(mean[0], mean[1], steps), batch_size=64)
-        noise = self.prior.to_noise(mean, batch_size=2)
-        arc = spherical(noise[0], noise[1], steps)
-        return self._model.decode(self.prior.from_noise(arc, batch_size=64), batch_size=64)
+        return decode_between(self._model, start, end, steps=steps, path=path)
 
     def elbo(
         self, images: npt.ArrayLike, *, samples: int = 1, seed: int = 0, start: int = 0, batch_size: int = 64
@@ -168,6 +152,7 @@ class VAE:
         `iwae` is the importance-weighted bound of the same draws: with many, an estimate of log p(x). Images count from
         `start`; more samples add draws and change none, so estimates with few and with many are comparable.
         """
+        require_elbo(self.manifest)
         images = check_images(images, self.image_shape)
         start = whole_number(start, "start")
         if whole_number(samples, "samples", below=2**31) < 1:
@@ -176,13 +161,14 @@ class VAE:
             raise InputError("batch_size is 0; expected 1 or more.")
         return estimate_bounds(self._model, images, samples=samples, seed=seed, start=start, batch_size=batch_size)
 
-    def score(self, images: npt.ArrayLike, *, method: str = "elbo", batch_size: int = 64) -> Float64:
+    def score(self, images: npt.ArrayLike, *, method: str | None = None, batch_size: int = 64) -> Float64:
         """Score how strange images are, deterministic: float64 [batch], nats, higher is stranger; z = posterior mean.
 
-        method: one of `manifest.scores`. "elbo" is -(log p(x|z) + log p(z) - log q(z|x)), minus the log importance
+        method: one of `manifest.scores`; None is `manifest.usual_score`, "elbo" where the model has an ELBO and
+        "reconstruction" where not, which is the squared error of a model without a likelihood. "elbo" is -(log p(x|z) + log p(z) - log q(z|x)), minus the log importance
         weight; `vae score -h` has a line for each.
         """
-        require_score(self.manifest, method, self._place)
+        method = require_score(self.manifest, method, self._place).name
         images = check_images(images, self.image_shape)
         scores = np.empty(len(images))
         for rows, part in self._passes(images, batch_size):
@@ -208,13 +194,13 @@ class VAE:
             maps[rows] = part.map(method, window)
         return maps
 
-    def p_value(self, scores: npt.ArrayLike, *, method: str = "elbo", two_sided: bool = False) -> Float64:
+    def p_value(self, scores: npt.ArrayLike, *, method: str | None = None, two_sided: bool = False) -> Float64:
         """How rare scores as high are among normal images, deterministic: conformal p-values, of the shape of `scores`.
 
         Against the calibration scores in the manifest (`vae export --calibrate`, `vae calibrate`): an alarm at
         p <= a is a false one with probability at most a. two_sided: how rare scores as far out are, too low ones too.
         """
-        known = calibration(self.manifest, method, self._place)  # also "elbo_tiled" …, of the highest score of windows
+        known = calibration(self.manifest, method or self.manifest.usual_score, self._place)  # also "elbo_tiled" …, of the highest score of windows
         return conformal_p_values(scores, known, two_sided=two_sided)
 
     def label_probabilities(self, images: npt.ArrayLike, *, batch_size: int = 64) -> Float64:
@@ -238,7 +224,8 @@ class VAE:
 
     def __repr__(self) -> str:
         shape = "x".join(map(str, self.image_shape))
-        return f"<VAE {self.manifest.name!r}: images {shape}, latent {self.latent_size}, {self.providers[0]}>"
+        latent = "x".join(map(str, self.latent_shape))
+        return f"<VAE {self.manifest.name!r}: images {shape}, latent {latent}, {self.providers[0]}>"
 
 
 def _reopen(

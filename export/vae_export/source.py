@@ -71,7 +71,7 @@ class Source(NamedTuple):
             "Image.NominalPixelRange": "Normalized_0_1",
             "model_license": license,
             "vae.image_shape": ",".join(map(str, self.config.image_shape)),
-            "vae.latent_size": str(self.config.latent_size),
+            "vae.latent_shape": str(self.config.latent_size),
             "vae.likelihood": self.config.likelihood,
             "vae.prior": self.config.prior,
         }

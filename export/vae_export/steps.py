@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import vae_runtime
-from vae_runtime import image_grid
+from vae_runtime import LatentSpec, image_grid
 from vae_runtime.checks.thinning import calibrated, thinning
 from vae_runtime.checks.verify import verify
 from vae_runtime.model import manifest as manifests
@@ -44,7 +44,7 @@ def begin(request: ExportRequest) -> Draft:
         opset=OPSET,
         min_onnxruntime=MIN_ONNXRUNTIME,
         image=source.config.image_spec,
-        latent_size=source.config.latent_size,
+        latent=LatentSpec(shape=(source.config.latent_size,)),
         prior=source.config.prior,
         posterior="diagonal_gaussian",
         likelihood=source.model.likelihood.to_runtime(),

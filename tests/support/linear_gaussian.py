@@ -21,7 +21,7 @@ from vae_runtime.model.folder import stamps
 from vae_runtime.model.golden import GoldenVectors
 from vae_runtime.model.manifest import FORMAT_VERSION, Golden, Manifest
 from vae_runtime.model.writing import describe, write_model
-from vae_runtime.spec import ImageSpec
+from vae_runtime.spec import ImageSpec, LatentSpec
 
 SHAPE, PIXELS, LATENTS = (1, 2, 3), 6, 2
 SIGMA = 0.2
@@ -152,7 +152,7 @@ class LinearGaussian(NamedTuple):
             "opset": 18,
             "min_onnxruntime": "1.15",
             "image": ImageSpec(shape=SHAPE),
-            "latent_size": LATENTS,
+            "latent": LatentSpec(shape=(LATENTS,)),
             "prior": "standard_normal",
             "posterior": "diagonal_gaussian",
             "likelihood": Gaussian(sigma=SIGMA),

@@ -63,14 +63,12 @@ def _batch_sizes(images: int) -> list[int]:
 def _numbers(vae: VAE, golden: GoldenVectors, batch_size: int) -> list[Array]:
     """The outputs of every graph of a model."""
     posterior = vae.encode(golden.images, batch_size=batch_size)
-    prior = vae.prior
-    numbers: list[Array] = [
-        posterior.mean,
-        posterior.logvar,
-        vae.decode(golden.z, batch_size=batch_size),
-        prior.from_noise(golden.eps, batch_size=batch_size),
-        prior.log_prob(golden.z, batch_size=batch_size),
-    ]
+    numbers: list[Array] = [posterior.mean, vae.decode(golden.z, batch_size=batch_size)]
+    if posterior.logvar is not None:
+        numbers.append(posterior.logvar)
+    if vae.manifest.has_prior:
+        numbers.append(vae.prior.from_noise(golden.eps, batch_size=batch_size))
+        numbers.append(vae.prior.log_prob(golden.z, batch_size=batch_size))
     if DETECTOR in vae.manifest.graphs:
         numbers.append(vae.anomaly_map(golden.images, method="faults", batch_size=batch_size))
     return numbers

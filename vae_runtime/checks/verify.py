@@ -101,22 +101,24 @@ def _checked(
 def replay(vae: VAE, golden: GoldenVectors) -> GoldenVectors:
     """What this machine gives for the inputs of golden vectors: images, z and the count of draws, deterministic."""
     posterior = vae.encode(golden.images)
-    elbo = vae.elbo(golden.images, samples=int(golden.draws))
+    manifest, prior = vae.manifest, vae.prior if vae.manifest.has_prior else None
+    elbo = vae.elbo(golden.images, samples=int(golden.draws)) if manifest.has_elbo else None
+    eps = standard_normal(len(golden.eps), vae.latent_size, seed=0)
     asked = Pass(vae._model, golden.images)
     decoded = vae._model.decode_all(golden.z, batch_size=64)
     return golden._replace(
         mean=posterior.mean,
         logvar=posterior.logvar,
-        eps=standard_normal(*golden.eps.shape, seed=0),
-        prior_z=vae.prior.from_noise(golden.eps, batch_size=64),
-        prior_log_prob=vae.prior.log_prob(golden.z, batch_size=64),
+        eps=eps.reshape(golden.eps.shape),
+        prior_z=prior.from_noise(golden.eps, batch_size=64) if prior else None,
+        prior_log_prob=prior.log_prob(golden.z, batch_size=64) if prior else None,
         decoded=decoded["images"],
         logits=decoded.get("logits"),
-        log_likelihood=elbo.log_likelihood,
-        kl=elbo.kl,
-        iwae=elbo.iwae,
+        log_likelihood=elbo.log_likelihood if elbo else None,
+        kl=elbo.kl if elbo else None,
+        iwae=elbo.iwae if elbo else None,
         scores={method: asked.score(method) for method in _known_scores(vae, golden)},
-        faults=asked.faults if DETECTOR in vae.manifest.graphs else None,
+        faults=asked.faults if DETECTOR in manifest.graphs else None,
     )
 
 

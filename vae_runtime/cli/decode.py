@@ -21,7 +21,8 @@ from .unlike import say_built_in
 def decode(latents: str, output: str, overwrite: bool, model: ModelChoice) -> None:
     """Decode latents to images.
 
-    LATENTS is an .npz as `vae encode` writes it (its `mean`, or `z`) or an .npy [batch, latent_size].
+    LATENTS is an .npz as `vae encode` writes it (its `mean`, or `z`) or an .npy [batch, ...], each of the
+    shape of the model's latents.
 
     \b
     Example:
@@ -32,7 +33,7 @@ def decode(latents: str, output: str, overwrite: bool, model: ModelChoice) -> No
     out = Output.of_pictures(output)
     given = read_latents(latents)
     vae = model.open()
-    z = check_latents(given, vae.latent_size)
+    z = check_latents(given, vae.latent_shape)
     claim(out.targets(len(z)), [latents], overwrite=overwrite)
     if model.built_in:
         say_built_in(vae.manifest)

@@ -27,12 +27,12 @@ def table(manifest: Manifest, folder: Path) -> list[str]:
 
 def _rows(manifest: Manifest, folder: Path) -> Iterator[Row]:
     channels, height, width = manifest.image.shape
-    parameters = "".join(f", {name} {value:g}" for name, value in manifest.likelihood.parameters.items())
+    parameters = "".join(f", {name} {_figures(value)}" for name, value in manifest.likelihood.parameters.items())
     colours = f"{channels} channel{'s' * (channels > 1)}, mode {manifest.image.mode}"
     yield "model", f"{manifest.name} ({folder})"
     yield "images", f"{width}x{height}, {colours}"
     yield "fit", f"{manifest.image.fit}, {manifest.image.resample}{', inverted' * manifest.image.invert}"
-    yield "latent", str(manifest.latent_size)
+    yield "latent", "x".join(map(str, manifest.latent.shape))
     yield "prior", manifest.prior
     if manifest.labels:
         yield "labels", ", ".join(label.name for label in manifest.labels)
@@ -85,3 +85,9 @@ def _with_unit(figure: Any, units: tuple[str, ...]) -> str:
         return str(figure)
     text = f"{figure:,}" if isinstance(figure, int) else f"{figure:,.6g}"
     return f"{text} {units[0]}" if units else text
+
+
+def _figures(parameter: float | tuple[float, ...]) -> str:
+    """A parameter of a likelihood: one number, or one for each channel."""
+    numbers = parameter if isinstance(parameter, tuple) else (parameter,)
+    return " ".join(f"{number:g}" for number in numbers)

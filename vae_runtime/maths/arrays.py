@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -52,12 +53,16 @@ def check_image(image: Any, shape: tuple[int, int, int], name: str) -> Float32:
     return check_images(array if array.ndim == 4 else array[None], shape)
 
 
-def check_latents(z: Any, size: int) -> Float32:
-    """Check latents: float [batch, size], finite; returned as contiguous float32."""
-    array = _floats(z, "z", f"float32 [batch, {size}]", "Use .astype('float32').")
-    if array.ndim != 2 or array.shape[1] != size:
-        hint = " For one latent, pass z[None]." if array.shape == (size,) else ""
-        raise InputError(f"z is {array.dtype} {list(array.shape)}; expected [batch, {size}].{hint}")
+def check_latents(z: Any, shape: tuple[int, ...]) -> Float32:
+    """Check latents: float [batch, *shape], finite; returned as contiguous float32."""
+    array = _floats(z, "z", f"float32 {_batch_of(shape)}", "Use .astype('float32').")
+    if array.shape[1:] != shape or not array.ndim:
+        hint = ""
+        if array.shape == shape:
+            hint = " For one latent, pass z[None]."
+        elif array.ndim == 2 and array.shape[1] == math.prod(shape):
+            hint = f" These look like flat rows of latents: use z.reshape(-1, {', '.join(map(str, shape))})."
+        raise InputError(f"z is {array.dtype} {list(array.shape)}; expected {_batch_of(shape)}.{hint}")
     array = _float32(array)
     _require_finite(array, "z")
     return array

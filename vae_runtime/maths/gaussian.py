@@ -17,6 +17,11 @@ def log_normal(z: npt.NDArray[Any], mean: npt.NDArray[Any], logvar: npt.NDArray[
     return np.asarray(-0.5 * ((z - mean) ** 2 * np.exp(-logvar) + logvar + math.log(2 * math.pi)).sum(axis=-1))
 
 
+def in_rows(z: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Latents of any shape as rows of numbers in C order: [batch, ...] -> [batch, latent_size]."""
+    return z.reshape(len(z), math.prod(z.shape[1:]))
+
+
 def log_standard_normal(z: npt.NDArray[Any]) -> Float64:
     """log N(z; 0, I), nats, summed over the last axis: float64 [...]."""
     zero = np.zeros(1)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from ..errors import InputError
 from .bounds import log_mean_exp
-from .gaussian import log_normal, log_standard_normal
+from .gaussian import in_rows, log_normal, log_standard_normal
 from .noise import uniform_choice
 from .prior import Prior
 
@@ -22,7 +22,7 @@ Float64 = npt.NDArray[np.float64]
 
 
 class Labels(NamedTuple):
-    """Names, and the mean and log-variance of each name's Gaussian, float32 [labels, latent_size]."""
+    """Names, and the mean and log-variance of each name's Gaussian, float32 [labels, *latent_shape]."""
 
     names: tuple[str, ...]
     mean: Float32
@@ -41,22 +41,23 @@ class Labels(NamedTuple):
         return uniform_choice(n, len(self.names), seed=seed, start=start)
 
     def place(self, eps: Float32, which: npt.NDArray[np.int64]) -> Float32:
-        """Move standard normal noise into the Gaussians of these labels: float32 [batch, latent_size]."""
+        """Move standard normal noise into the Gaussians of these labels: float32 [batch, *latent_shape]."""
         placed: Float32 = self.mean[which] + np.exp(self.logvar[which] * np.float32(0.5)) * eps
         return placed
 
     def log_prob(self, eps: Float32) -> Float64:
-        """log of the mixture's density, nats: [batch, latent_size] -> float64 [batch]."""
+        """log of the mixture's density, nats: [batch, *latent_shape] -> float64 [batch]."""
         return log_mean_exp(self._log_probs(eps))
 
     def probabilities(self, eps: Float32) -> Float64:
-        """p(label | noise): [batch, latent_size] -> float64 [batch, labels], rows that sum to 1."""
+        """p(label | noise): [batch, *latent_shape] -> float64 [batch, labels], rows that sum to 1."""
         log_probs = self._log_probs(eps)
         weights = np.exp(log_probs - log_probs.max(axis=1, keepdims=True))
         return np.asarray(weights / weights.sum(axis=1, keepdims=True))
 
     def _log_probs(self, eps: Float32) -> Float64:
-        return np.stack([log_normal(eps, mean, logvar) for mean, logvar in zip(self.mean, self.logvar, strict=True)], 1)
+        spreads = zip(in_rows(self.mean), in_rows(self.logvar), strict=True)
+        return np.stack([log_normal(in_rows(eps), mean, logvar) for mean, logvar in spreads], 1)
 
 
 class LabelledPrior:
@@ -67,13 +68,13 @@ class LabelledPrior:
         self.from_noise, self.to_noise = prior.from_noise, prior.to_noise
 
     def log_prob(self, z: Float32, *, batch_size: int) -> Float64:
-        """log p(z), nats, of all labels equally likely: float32 [batch, latent_size] -> float64 [batch]."""
+        """log p(z), nats, of all labels equally likely: float32 [batch, *latent_shape] -> float64 [batch]."""
         return self.noise_and_log_prob(z, batch_size=batch_size)[1]
 
     def noise_and_log_prob(self, z: Float32, *, batch_size: int) -> tuple[Float32, Float64]:
         """Both at once: the map from noise changes volumes as before, and the density of noise is the mixture's."""
         eps, log_prob = self._prior.noise_and_log_prob(z, batch_size=batch_size)
-        return eps, np.asarray(log_prob - log_standard_normal(eps) + self.labels.log_prob(eps))
+        return eps, np.asarray(log_prob - log_standard_normal(in_rows(eps)) + self.labels.log_prob(eps))
 
     def exact_kl(self, posterior: object) -> None:
         """A mixture has no closed form."""

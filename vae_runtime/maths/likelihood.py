@@ -31,14 +31,15 @@ class Likelihood(ABC):
     decoded: ClassVar[tuple[str, ...]] = ()  # outputs of the decoder beside `images`, of the same shape
     needs: ClassVar[tuple[str, ...]] = ("images",)  # outputs of the decoder that a density is computed from
     binary: ClassVar[bool] = False  # of pixels that are dark or light: probabilities, where others are densities
+    unit: ClassVar[str] = "nats"  # of what `log_prob` gives
 
     @classmethod
-    def read(cls, reader: Reader) -> Likelihood:
-        """The parameters of a manifest's `likelihood`; a bad one is a ManifestError."""
+    def read(cls, reader: Reader, channels: int) -> Likelihood:
+        """The parameters of a manifest's `likelihood`, of images of so many channels; a bad one is a ManifestError."""
         return cls()
 
     @property
-    def parameters(self) -> dict[str, float]:
+    def parameters(self) -> dict[str, Any]:
         """By name, as the manifest has them."""
         return asdict(self)
 
@@ -98,31 +99,50 @@ class ClippedBernoulli(Likelihood):
 
 @dataclass(frozen=True)
 class Gaussian(Likelihood):
-    """A number is normal about the mean image, with one standard deviation for all: a density of pixels in [0, 1]."""
+    """A number is normal about the mean image: a density of pixels in [0, 1].
 
-    sigma: float
+    sigma: the standard deviation, one for all numbers or one for each channel.
+    """
+
+    sigma: float | tuple[float, ...]
 
     family = "gaussian"
 
     @classmethod
-    def read(cls, reader: Reader) -> Gaussian:
+    def read(cls, reader: Reader, channels: int) -> Gaussian:
         """`sigma`, positive."""
-        return cls(reader.positive("sigma"))
+        return cls(reader.positives("sigma", channels) if reader.is_list("sigma") else reader.positive("sigma"))
 
     def _terms(self, images: Float32, *decoded: Float32) -> Terms:
         (means,) = decoded
+        if isinstance(self.sigma, tuple):
+            sigma = np.array(self.sigma)[:, None, None]
+            constant = np.log(sigma) + 0.5 * math.log(2 * math.pi)
+            return np.asarray(-0.5 * ((images.astype(np.float64) - means) / sigma) ** 2 - constant)
         constant = math.log(self.sigma) + 0.5 * math.log(2 * math.pi)
         return np.asarray(-0.5 * ((images.astype(np.float64) - means) / self.sigma) ** 2 - constant)
 
 
-LIKELIHOODS: Mapping[str, type[Likelihood]] = {kind.family: kind for kind in (Bernoulli, Gaussian)}
-LIKELIHOODS_1: Mapping[str, type[Likelihood]] = {**LIKELIHOODS, "bernoulli": ClippedBernoulli}  # of version 1
+@dataclass(frozen=True)
+class SquaredError(Likelihood):
+    """Of a model that gives no density: minus the squared error stands where log p(x|z) would."""
+
+    family = "none"
+    unit = "squared error"
+
+    def _terms(self, images: Float32, *decoded: Float32) -> Terms:
+        (means,) = decoded
+        return np.asarray(-((images.astype(np.float64) - means) ** 2))
 
 
-def read_likelihood(reader: Reader, version: int) -> Likelihood:
-    """The `likelihood` of a manifest of a format version."""
+LIKELIHOODS: Mapping[str, type[Likelihood]] = {kind.family: kind for kind in (Bernoulli, Gaussian, SquaredError)}
+LIKELIHOODS_1: Mapping[str, type[Likelihood]] = {"bernoulli": ClippedBernoulli, "gaussian": Gaussian}  # of version 1
+
+
+def read_likelihood(reader: Reader, version: int, channels: int) -> Likelihood:
+    """The `likelihood` of a manifest of a format version, for images of so many channels."""
     kinds = LIKELIHOODS_1 if version == 1 else LIKELIHOODS
-    likelihood = kinds[reader.choice("family", tuple(kinds))].read(reader)
+    likelihood = kinds[reader.choice("family", tuple(kinds))].read(reader, 0 if version == 1 else channels)
     reader.end()
     return likelihood
 

@@ -8,10 +8,11 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ..maths.likelihood import Likelihood, written
-from ..spec import ImageSpec
+from ..spec import ImageSpec, LatentSpec
 from .scores import SCORES
 
 FORMAT, FORMAT_VERSION = "vae-onnx", 2
+NONE = "none"  # the family of a prior, posterior or likelihood that a model does not have
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +52,7 @@ class Manifest:
     opset: int
     min_onnxruntime: str
     image: ImageSpec
-    latent_size: int
+    latent: LatentSpec
     prior: str
     posterior: str
     likelihood: Likelihood
@@ -76,7 +77,7 @@ class Manifest:
             "opset": self.opset,
             "min_onnxruntime": self.min_onnxruntime,
             "image": asdict(self.image),
-            "latent": {"size": self.latent_size},
+            "latent": _latent(self.latent, self.format_version),
             "prior": {"family": self.prior, **({"labels": list(map(asdict, self.labels))} if self.labels else {})},
             "posterior": {"family": self.posterior},
             "likelihood": written(self.likelihood),
@@ -101,6 +102,31 @@ class Manifest:
         return (*graphs, *(golden.file for golden in self.golden.values()), *self.card)
 
     @property
+    def latent_size(self) -> int:
+        """How many numbers a latent has."""
+        return self.latent.size
+
+    @property
+    def has_posterior(self) -> bool:
+        """Whether q(z|x) is a distribution, which can be drawn from; else the encoder is deterministic."""
+        return self.posterior != NONE
+
+    @property
+    def has_prior(self) -> bool:
+        """Whether there is a p(z), which can be sampled."""
+        return self.prior != NONE
+
+    @property
+    def has_elbo(self) -> bool:
+        """Whether there are all three densities that an ELBO is made of."""
+        return self.has_posterior and self.has_prior and self.likelihood.family != NONE
+
+    @property
+    def usual_score(self) -> str:
+        """The method of `VAE.score` where nobody asks for another."""
+        return "elbo" if self.has_elbo else "reconstruction"
+
+    @property
     def scores(self) -> tuple[str, ...]:
         """The methods of `VAE.score` that the model has."""
         return tuple(name for name, score in SCORES.items() if score.is_of(self))
@@ -113,7 +139,16 @@ class Manifest:
     def __repr__(self) -> str:
         shape, graphs = "x".join(map(str, self.image.shape)), ", ".join(self.graphs)
         families = f"{self.prior} prior, {self.likelihood.family}"
-        return f"<Manifest {self.name!r}: images {shape}, latent {self.latent_size}, {families}; {graphs}>"
+        latent = "x".join(map(str, self.latent.shape))
+        return f"<Manifest {self.name!r}: images {shape}, latent {latent}, {families}; {graphs}>"
+
+
+def _latent(spec: LatentSpec, version: int) -> dict[str, Any]:
+    """As a manifest of a version has it: scale and shift only where they are any."""
+    if version == 1:
+        return {"size": spec.size}
+    scaling = {"scale": (spec.scale, 1.0), "shift": (spec.shift, 0.0)}
+    return {"shape": list(spec.shape), **{key: number for key, (number, none) in scaling.items() if number != none}}
 
 
 def _indented(key: str, value: Any) -> str:

@@ -52,10 +52,11 @@ def _labels(manifest: Manifest) -> Labels | None:
     """The Gaussians of a manifest's labels, where it has some."""
     if not manifest.labels:
         return None
+    shape = (len(manifest.labels), *manifest.latent.shape)
     return Labels(
         names=tuple(label.name for label in manifest.labels),
-        mean=np.array([label.mean for label in manifest.labels], np.float32),
-        logvar=np.array([label.logvar for label in manifest.labels], np.float32),
+        mean=np.array([label.mean for label in manifest.labels], np.float32).reshape(shape),
+        logvar=np.array([label.logvar for label in manifest.labels], np.float32).reshape(shape),
     )
 
 
@@ -124,13 +125,14 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 def _signature(role: str, manifest: Manifest) -> Signature:
     """Inputs and outputs of a graph by name."""
-    shape, latent_size = manifest.image.shape, manifest.latent_size
+    shape, latent = manifest.image.shape, manifest.latent.shape
     images: Shape = (BATCH, *shape)
-    latents: Shape = (BATCH, latent_size)
+    latents: Shape = (BATCH, *latent)
+    encoded = ("mean", "logvar") if manifest.has_posterior else ("mean",)
     expected: dict[str, Signature] = {
-        "encoder": ({"images": images}, {"mean": latents, "logvar": latents}),
+        "encoder": ({"images": images}, dict.fromkeys(encoded, latents)),
         "decoder": ({"z": latents}, dict.fromkeys(("images", *manifest.likelihood.decoded), images)),
         DETECTOR: ({"images": images}, {"faults": (BATCH, *shape[1:])}),
-        **PRIORS[manifest.prior].graphs(latent_size),
+        **PRIORS[manifest.prior].graphs(latent),
     }
     return expected[role]

@@ -22,23 +22,26 @@ Float64 = npt.NDArray[np.float64]
 Arrays = dict[str, npt.NDArray[Any]]
 
 SCORE = "score_"  # what the names of arrays of scores begin with; version 1 has `score` alone, the elbo's
-OPTIONAL = ("logits", "faults")
+ALWAYS = ("images", "mean", "eps", "z", "decoded", "draws")  # the others are of models that have what they are of
 
 
 class GoldenVectors(NamedTuple):
-    """What docs/FORMAT.md lists under golden vectors; n images, k draws each, all with noise of seed 0."""
+    """What docs/FORMAT.md lists under golden vectors; n images, k draws each, all with noise of seed 0.
+
+    None is what the model does not have: `expected_arrays` says what it must have.
+    """
 
     images: Float32  # [n, channels, height, width]
-    mean: Float32  # [n, latent_size]
-    logvar: Float32  # [n, latent_size]
-    eps: Float32  # [n, latent_size], rows 0 .. n - 1
-    z: Float32  # [n, latent_size], the posterior's draws with eps
-    prior_z: Float32  # [n, latent_size], the prior's draws with eps
-    prior_log_prob: Float64  # [n], of z
+    mean: Float32  # [n, *latent_shape]
+    logvar: Float32 | None  # [n, *latent_shape], where there is a posterior
+    eps: Float32  # [n, *latent_shape], rows 0 .. n - 1
+    z: Float32  # [n, *latent_shape], the posterior's draws with eps; without a posterior the mean
+    prior_z: Float32 | None  # [n, *latent_shape], the prior's draws with eps, where there is a prior
+    prior_log_prob: Float64 | None  # [n], of z, where there is a prior
     decoded: Float32  # [n, channels, height, width], from z
-    log_likelihood: Float64  # [n], mean over k draws
-    kl: Float64  # [n]
-    iwae: Float64  # [n]
+    log_likelihood: Float64 | None  # [n], mean over k draws, where there is an ELBO
+    kl: Float64 | None  # [n], where there is an ELBO
+    iwae: Float64 | None  # [n], where there is an ELBO
     scores: Mapping[str, Float64]  # method of `VAE.score` -> [n]
     draws: npt.NDArray[np.int64]  # [], k
     logits: Float32 | None = None  # [n, channels, height, width], from z, where the decoder gives them
@@ -73,12 +76,12 @@ class GoldenVectors(NamedTuple):
         scores = {name: array for name, array in arrays.items() if re.fullmatch(SCORE + SCORE_NAME, name)}
         others = arrays.keys() - scores.keys()
         expected = set(cls._fields) - {"scores"}
-        odd = sorted((others - expected) | (expected - others - set(OPTIONAL)))
-        if odd or len(scores) > MOST_SCORES or SCORE + "elbo" not in scores:
-            name = odd[0] if odd else SCORE + "elbo"
+        odd = sorted((others - expected) | (set(ALWAYS) - others))
+        if odd or not 0 < len(scores) <= MOST_SCORES:
+            name = odd[0] if odd else SCORE
             raise ArraysError(f"{name[:100]!a} is {'no array of the format' if name in arrays else 'missing'}")
         return cls(
-            **{name: arrays[name] for name in others},
+            **{name: arrays.get(name) for name in expected},  # type: ignore[arg-type]
             scores={name.removeprefix(SCORE): array for name, array in scores.items()},
         )
 
@@ -98,21 +101,29 @@ def read_golden(folder: Path, manifest: Manifest, precision: str) -> GoldenVecto
     return golden
 
 
+def expected_arrays(manifest: Manifest, n: int) -> dict[str, tuple[type, tuple[int, ...]]]:
+    """What golden vectors of n images must hold for a model, by name: type and shape; beside further scores."""
+    image, latent = manifest.image.shape, manifest.latent.shape
+    bounds = ("log_likelihood", "kl", "iwae") if manifest.has_elbo else ()
+    of_prior = {"prior_z": (np.float32, (n, *latent)), "prior_log_prob": (np.float64, (n,))}
+    return {
+        **dict.fromkeys(("images", "decoded", *manifest.likelihood.decoded), (np.float32, (n, *image))),
+        **dict.fromkeys(("mean", "eps", "z"), (np.float32, (n, *latent))),
+        **({"logvar": (np.float32, (n, *latent))} if manifest.has_posterior else {}),
+        **(of_prior if manifest.has_prior else {}),
+        **dict.fromkeys((*bounds, SCORE + manifest.usual_score), (np.float64, (n,))),
+        "draws": (np.int64, ()),
+        **({"faults": (np.float32, (n, *image[1:]))} if DETECTOR in manifest.graphs else {}),
+    }
+
+
 def _require_fit(golden: GoldenVectors, manifest: Manifest) -> None:
     """Refuse arrays of other types, shapes or counts than the format's, and numbers that are none."""
-    n, size, shape = golden.images.shape[0] if golden.images.ndim else 0, manifest.latent_size, manifest.image.shape
+    n = golden.images.shape[0] if golden.images.ndim else 0
     if not 1 <= n <= MOST_GOLDEN_ROWS:
         raise ArraysError(f"it holds {n} images; expected 1 to {MOST_GOLDEN_ROWS}")
-    latents, nats = (np.float32, (n, size)), (np.float64, (n,))
-    scores = [SCORE + method for method in golden.scores]
-    expected: dict[str, tuple[type, tuple[int, ...]]] = {
-        **dict.fromkeys(("images", "decoded", *manifest.likelihood.decoded), (np.float32, (n, *shape))),
-        **dict.fromkeys(("mean", "logvar", "eps", "z", "prior_z"), latents),
-        **dict.fromkeys(("prior_log_prob", "log_likelihood", "kl", "iwae", *scores), nats),
-        "draws": (np.int64, ()),
-        **({"faults": (np.float32, (n, *shape[1:]))} if DETECTOR in manifest.graphs else {}),
-    }
-    arrays = golden.arrays
+    scores = dict.fromkeys((SCORE + method for method in golden.scores), (np.float64, (n,)))
+    expected, arrays = {**scores, **expected_arrays(manifest, n)}, golden.arrays
     if odd := sorted(arrays.keys() ^ expected.keys()):
         raise ArraysError(f"{odd[0]} is {'of another model' if odd[0] in arrays else 'missing'}")
     for name, (kind, sides) in expected.items():

@@ -17,10 +17,10 @@ from types import MappingProxyType
 from .. import files
 from ..errors import InputError, IntegrityError, ManifestError
 from ..maths.likelihood import read_likelihood
-from ..spec import ImageSpec
-from .contents import FORMAT, FORMAT_VERSION, Golden, Label, Manifest, ModelFile
+from ..spec import ImageSpec, LatentSpec
+from .contents import FORMAT, FORMAT_VERSION, NONE, Golden, Label, Manifest, ModelFile
 from .limits import FILE_BYTES, FILES_BYTES, GOLDEN_BYTES
-from .prior import PRIORS
+from .prior import PRIORS, PRIORS_1
 from .scores import DETECTOR
 from .strict_json import Reader, read_object
 
@@ -29,11 +29,11 @@ __all__ = ["DETECTOR", "FORMAT", "FORMAT_VERSION", "Golden", "Label", "Manifest"
 READABLE = (1, FORMAT_VERSION)
 FILE_NAME = "manifest.json"
 PRECISIONS = ("float32", "int8")
-POSTERIORS = ("diagonal_gaussian",)
+POSTERIORS_1 = ("diagonal_gaussian",)  # of version 1
+POSTERIORS = (*POSTERIORS_1, NONE)
 SCORES_1 = ("elbo", "reconstruction", "kl", "complexity", "faults")  # of version 1, which knows no others
 SCORE_NAME = r"[a-z][a-z0-9_]{0,30}"  # of a score, known to this reader or not
 CALIBRATION_LIMIT = 10_000  # scores of a method
-GOLDEN_TENSORS = ("mean", "logvar", "z", "images")  # then what else the decoder gives, and nats
 LIMIT_BYTES = 2**20
 
 
@@ -98,11 +98,13 @@ def _parse(top: Reader) -> Manifest:
             "Try: pip install -U vae-runtime."
         )
     latent, prior, posterior = top.object("latent"), top.object("prior"), top.object("posterior")
-    latent_size = latent.size("size")
-    family, training = prior.choice("family", tuple(PRIORS)), top.get("training", dict)
-    roles = ("encoder", "decoder", *PRIORS[family].graphs(latent_size))
+    spec, image = _latent(latent, version), _image(top.object("image"))
+    family, training = prior.choice("family", PRIORS_1 if version == 1 else tuple(PRIORS)), top.get("training", dict)
+    posterior_family = posterior.choice("family", POSTERIORS_1 if version == 1 else POSTERIORS)
+    roles = ("encoder", "decoder", *PRIORS[family].graphs(spec.shape))
     graphs = _graphs(top.object("graphs"), roles)
-    likelihood = read_likelihood(top.object("likelihood"), version)
+    likelihood = read_likelihood(top.object("likelihood"), version, image.shape[0])
+    tensors = golden_tensors(prior=family, posterior=posterior_family, decoded=likelihood.decoded)
     manifest = Manifest(
         name=top.matching("name", r"[A-Za-z0-9_.-]{1,100}", "at most 100 letters, digits, '.', '-' and '_'"),
         license=top.matching("license", r"[ -~]{1,100}", "1 to 100 plain characters"),
@@ -110,14 +112,14 @@ def _parse(top: Reader) -> Manifest:
         pair_id=top.matching("pair_id", r"[0-9a-f]{16}", "16 hexadecimal digits"),
         opset=top.size("opset"),
         min_onnxruntime=top.matching("min_onnxruntime", r"[0-9]{1,4}\.[0-9]{1,4}", "a version such as '1.15'"),
-        image=_image(top.object("image")),
-        latent_size=latent_size,
+        image=image,
+        latent=spec,
         prior=family,
-        labels=_labels(prior, latent_size) if "labels" in prior else (),
-        posterior=posterior.choice("family", POSTERIORS),
+        labels=_labels(prior, spec.size) if family != NONE and "labels" in prior else (),
+        posterior=posterior_family,
         likelihood=likelihood,
         graphs=graphs,
-        golden=_goldens(top.object("golden"), graphs, likelihood.decoded),
+        golden=_goldens(top.object("golden"), graphs, tensors),
         calibration=_calibration(top.object("calibration"), version) if "calibration" in top else MappingProxyType({}),
         card=tuple(_file(Reader(entry, "card")) for entry in top.get("card", list)),
         training=MappingProxyType(training),
@@ -148,6 +150,16 @@ def _image(reader: Reader) -> ImageSpec:
         raise ManifestError(f"the manifest's {error}") from None
     reader.end()
     return spec
+
+
+def _latent(reader: Reader, version: int) -> LatentSpec:
+    if version == 1:
+        return LatentSpec(shape=(reader.size("size"),))
+    scaling = {key: float(reader.get(key, float, int)) for key in ("scale", "shift") if key in reader}
+    try:
+        return LatentSpec(shape=tuple(reader.get("shape", list)), **scaling)
+    except InputError as error:
+        raise ManifestError(f"the manifest's {error}") from None
 
 
 def _labels(prior: Reader, latent_size: int) -> tuple[Label, ...]:
@@ -192,20 +204,26 @@ def _graphs(reader: Reader, roles: tuple[str, ...]) -> Mapping[str, Mapping[str,
 
 
 def _goldens(
-    reader: Reader, graphs: Mapping[str, Mapping[str, ModelFile]], decoded: tuple[str, ...]
+    reader: Reader, graphs: Mapping[str, Mapping[str, ModelFile]], tensors: tuple[str, ...]
 ) -> Mapping[str, Golden]:
     """Golden vectors for every precision that some graph has."""
     there = [precision for precision in PRECISIONS if any(precision in graph for graph in graphs.values())]
-    goldens = {precision: _golden(reader.object(precision), decoded) for precision in there}
+    goldens = {precision: _golden(reader.object(precision), tensors) for precision in there}
     reader.end()
     return MappingProxyType(goldens)
 
 
-def _golden(reader: Reader, decoded: tuple[str, ...]) -> Golden:
+def _golden(reader: Reader, tensors: tuple[str, ...]) -> Golden:
     tolerances = reader.object("tolerance")
-    tolerance = {name: tolerances.positive(name) for name in (*GOLDEN_TENSORS, *decoded, "nats")}
+    tolerance = {name: tolerances.positive(name) for name in tensors}
     tolerances.end()
     return Golden(file=_file(reader, GOLDEN_BYTES), tolerance=MappingProxyType(tolerance))
+
+
+def golden_tensors(*, prior: str, posterior: str, decoded: tuple[str, ...]) -> tuple[str, ...]:
+    """The kinds of tensors that golden vectors of a model of these families hold, by the names of their tolerances."""
+    logvar, z = ("logvar",) if posterior != NONE else (), ("z",) if prior != NONE else ()
+    return ("mean", *logvar, *z, "images", *decoded, "nats")
 
 
 def _file(reader: Reader, limit: int = FILE_BYTES) -> ModelFile:

@@ -43,10 +43,12 @@ class Model(NamedTuple):
 
     def encode(self, images: Float32, *, batch_size: int) -> Posterior:
         """images float32 [batch, channels, height, width] -> q(z|x)."""
+        if not self.manifest.has_posterior:
+            return Posterior(self.encoder.run(images, ("mean",), batch_size=batch_size)[0], None)
         return Posterior(*self.encoder.run(images, ("mean", "logvar"), batch_size=batch_size))
 
     def decode(self, z: Float32, *, batch_size: int) -> Float32:
-        """z float32 [batch, latent_size] -> the mean of p(x|z), [batch, channels, height, width]."""
+        """z float32 [batch, *latent_shape] -> the mean of p(x|z), [batch, channels, height, width]."""
         return self.decoder.run(z, ("images",), batch_size=batch_size)[0]
 
     def decode_for_density(self, z: Float32, *, batch_size: int) -> tuple[Float32, ...]:
@@ -59,7 +61,8 @@ class Model(NamedTuple):
         return dict(zip(names, self.decoder.run(z, names, batch_size=batch_size), strict=True))
 
     def draw(self, eps: Float32, label: str | int | None, *, seed: int, start: int, batch_size: int) -> Float32:
-        """Noise eps of samples start .. of a seed -> their images; label: as of `VAE.sample`."""
+        """Noise eps [batch, latent_size] of samples start .. of a seed -> their images; label: as of `VAE.sample`."""
+        eps = eps.reshape(len(eps), *self.manifest.latent.shape)
         if self.labels:
             eps = self.labels.place(eps, self.labels.draw(len(eps), label, seed=seed, start=start))
         return self.decode(self.prior.from_noise(eps, batch_size=batch_size), batch_size=batch_size)
@@ -70,6 +73,9 @@ class Model(NamedTuple):
         return self.detector.run(images, ("faults",), batch_size=batch_size)[0]
 
     def log_ratio(self, z: Float32, posterior: Posterior, *, batch_size: int) -> Float64:
-        """log p(z) - log q(z|x), nats: [..., latent_size] -> [...]."""
-        log_prior = self.prior.log_prob(z.reshape(-1, z.shape[-1]), batch_size=batch_size)
-        return log_prior.reshape(z.shape[:-1]) - log_normal(z, posterior.mean, posterior.logvar)
+        """log p(z) - log q(z|x), nats: [..., *latent_shape] -> [...]."""
+        latent = self.manifest.latent.shape
+        sides = z.shape[: -len(latent)]
+        log_prior = self.prior.log_prob(z.reshape(math.prod(sides), *latent), batch_size=batch_size)
+        flat = (each.reshape(*each.shape[: -len(latent)], self.manifest.latent_size) for each in (z, posterior.mean, posterior.spread))
+        return log_prior.reshape(sides) - log_normal(*flat)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from ..maths.prior import Prior, StandardNormalPrior
+from ..maths.prior import NoPrior, Prior, StandardNormalPrior
 from .values import BATCH, Shape
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class PriorFamily(Protocol):
     family: ClassVar[str]
 
     @staticmethod
-    def graphs(latent_size: int) -> Mapping[str, Signature]:
+    def graphs(latent_shape: tuple[int, ...]) -> Mapping[str, Signature]:
         """The graphs that a model must have for it, by role."""
 
     @classmethod
@@ -46,9 +46,9 @@ class FlowPrior:
         self._sample, self._log_prob = sample, log_prob
 
     @staticmethod
-    def graphs(latent_size: int) -> Mapping[str, Signature]:
+    def graphs(latent_shape: tuple[int, ...]) -> Mapping[str, Signature]:
         """T, and its inverse with the density."""
-        latents: Shape = (BATCH, latent_size)
+        latents: Shape = (BATCH, *latent_shape)
         return {
             "prior_sample": ({"eps": latents}, {"z": latents}),
             "prior_log_prob": ({"z": latents}, {"eps": latents, "log_prob": (BATCH,)}),
@@ -60,7 +60,7 @@ class FlowPrior:
         return cls(sessions["prior_sample"], sessions["prior_log_prob"])
 
     def from_noise(self, eps: Float32, *, batch_size: int) -> Float32:
-        """eps -> z, both float32 [batch, latent_size], deterministic."""
+        """eps -> z, both float32 [batch, *latent_shape], deterministic."""
         return self._sample.run(eps, ("z",), batch_size=batch_size)[0]
 
     def to_noise(self, z: Float32, *, batch_size: int) -> Float32:
@@ -68,7 +68,7 @@ class FlowPrior:
         return self._log_prob.run(z, ("eps",), batch_size=batch_size)[0]
 
     def log_prob(self, z: Float32, *, batch_size: int) -> Float64:
-        """log p(z), nats: float32 [batch, latent_size] -> float64 [batch], deterministic."""
+        """log p(z), nats: float32 [batch, *latent_shape] -> float64 [batch], deterministic."""
         return self._log_prob.run(z, ("log_prob",), batch_size=batch_size)[0].astype(np.float64)
 
     def noise_and_log_prob(self, z: Float32, *, batch_size: int) -> tuple[Float32, Float64]:
@@ -81,4 +81,5 @@ class FlowPrior:
         return None
 
 
-PRIORS: Mapping[str, type[PriorFamily]] = {kind.family: kind for kind in (StandardNormalPrior, FlowPrior)}
+PRIORS: Mapping[str, type[PriorFamily]] = {kind.family: kind for kind in (StandardNormalPrior, FlowPrior, NoPrior)}
+PRIORS_1 = ("standard_normal", "flow")  # of version 1

@@ -81,13 +81,17 @@ class Score:
     name: str
     help: str  # in a line
     compute: Callable[[Said], Float64]
-    need: Need | None = None
+    needs: tuple[Need, ...] = ()
     map: Map | None = None  # of its own; the others are shown by that of the reconstruction
-    unit: str = "nats"
+    unit: str | None = "nats"  # None: that of the likelihood
 
     def is_of(self, manifest: Manifest) -> bool:
         """Whether a model has it."""
-        return self.need is None or self.need.is_met(manifest)
+        return all(need.is_met(manifest) for need in self.needs)
+
+    def unit_of(self, manifest: Manifest) -> str:
+        """What a model's scores are in: "nats", "log-odds", or "squared error" where there is no likelihood."""
+        return self.unit or manifest.likelihood.unit
 
     @property
     def shown_by(self) -> str:
@@ -95,6 +99,14 @@ class Score:
         return self.name if self.map else "reconstruction"
 
 
+AN_ELBO = Need(
+    is_met=lambda manifest: manifest.has_elbo,
+    refusal=lambda manifest, method, _: _refused(manifest, method),
+)
+PRIOR_AND_POSTERIOR = Need(
+    is_met=lambda manifest: manifest.has_prior and manifest.has_posterior,
+    refusal=lambda manifest, method, _: _refused(manifest, method),
+)
 BINARY_PIXELS = Need(
     is_met=lambda manifest: manifest.likelihood.binary,
     refusal=lambda manifest, method, _: (
@@ -109,6 +121,16 @@ A_DETECTOR = Need(
         f"vae detector RUN && vae export RUN {_new_folder(place)}"
     ),
 )
+
+
+def _refused(manifest: Manifest, method: str) -> str:
+    """What to say where one of the three densities is missing."""
+    from .lacking import lacking
+
+    return (
+        f"the model {manifest.name!r} has {lacking(manifest)}, so no method {method!r}; take one of "
+        f"{', '.join(manifest.scores)}."
+    )
 
 
 def _above_its_middle(strangeness: Float32, channels: int) -> tuple[float, float]:
@@ -130,25 +152,32 @@ _ALL = (
         "elbo",
         "minus the log importance weight at the posterior's mean",
         lambda said: -said.log_likelihood - said.log_ratio,
+        needs=(AN_ELBO,),
     ),
     Score(
         "reconstruction",
-        "minus log p(x|z), what the decoder cannot say of the picture",
+        "minus log p(x|z), what the decoder cannot say of the picture; without a likelihood its squared error",
         lambda said: -said.log_likelihood,
         map=Map(lambda said: -said.log_likelihood_map, window=5, scale=_above_its_middle),
+        unit=None,
     ),
-    Score("kl", "log q(z|x) - log p(z), how far its latent is out", lambda said: -said.log_ratio),
+    Score(
+        "kl",
+        "log q(z|x) - log p(z), how far its latent is out",
+        lambda said: -said.log_ratio,
+        needs=(PRIOR_AND_POSTERIOR,),
+    ),
     Score(
         "complexity",
         "elbo less the nats that a simple code takes, of Bernoulli models",
         _beyond_its_code,
-        need=BINARY_PIXELS,
+        needs=(BINARY_PIXELS, AN_ELBO),
     ),
     Score(
         "faults",
         "the highest log-odds of a fault at any place, of models with a detector",
         lambda said: said.faults.max(axis=(1, 2)).astype(float),
-        need=A_DETECTOR,
+        needs=(A_DETECTOR,),
         # Its numbers are smooth as they are. Red begins at even odds, and is full at e^4 to 1.
         map=Map(lambda said: said.faults, window=1, scale=lambda strangeness, channels: (0.0, 4.0)),
         unit="log-odds",
@@ -158,13 +187,15 @@ SCORES: Mapping[str, Score] = {score.name: score for score in _ALL}
 MAPS = tuple(score.name for score in _ALL if score.map)  # those that have one
 
 
-def require_score(manifest: Manifest, method: str, place: Place) -> Score:
-    """The score of this name; an InputError for one that there is not, or that this model does not have."""
+def require_score(manifest: Manifest, method: str | None, place: Place) -> Score:
+    """The score of this name, None the usual one; an InputError where there is none, or this model does not have it."""
+    method = manifest.usual_score if method is None else method
     if method not in SCORES:
         raise InputError(f"method is {method!r}; expected one of {', '.join(manifest.scores)}.")
     score = SCORES[method]
-    if score.need and not score.need.is_met(manifest):
-        raise InputError(score.need.refusal(manifest, method, place))
+    for need in score.needs:
+        if not need.is_met(manifest):
+            raise InputError(need.refusal(manifest, method, place))
     return score
 
 

@@ -62,6 +62,17 @@ class Reader:
             self.refuse(key, number, "a positive number")
         return float(number)
 
+    def is_list(self, key: str) -> bool:
+        """Whether there is a list of this name, where a number may stand as well."""
+        return type(self._content.get(key)) is list
+
+    def positives(self, key: str, count: int) -> tuple[float, ...]:
+        """A list of so many positive numbers."""
+        numbers: list[Any] = self.get(key, list)
+        if len(numbers) != count or not all(type(each) in (float, int) and 0 < each < 1e300 for each in numbers):
+            self.refuse(key, numbers, f"a positive number, or a list of {count}")
+        return tuple(map(float, numbers))
+
     def numbers(self, key: str, count: int) -> tuple[float, ...]:
         """A list of so many numbers, none beyond 30: what means and log-variances of noise can be."""
         numbers: list[Any] = self.get(key, list)

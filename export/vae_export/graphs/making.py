@@ -55,7 +55,7 @@ def export_graphs(
 def _functions(model: VAE, config: Config, detector: Detector | None) -> dict[str, Function]:
     """What becomes a graph, by role."""
     decoded = ["images", *model.likelihood.to_runtime().decoded]
-    signatures = PRIORS[model.prior.name].graphs(config.latent_size)
+    signatures = PRIORS[model.prior.name].graphs((config.latent_size,))
     prior = PRIOR_MODULES[model.prior.name](model.prior)
     return {
         "encoder": Function(EncoderGraph(model), "images", ["mean", "logvar"]),

@@ -155,7 +155,7 @@ def test_a_card_does_not_go_over_a_file_that_the_old_model_does_not_name(tmp_pat
         ({"training": {"note": "x" * 2**20}}, ManifestError),
         ({"calibration": {"elbo": (2.0, 1.0)}}, ManifestError),
         ({"name": "two words"}, ManifestError),
-        ({"latent_size": 0}, ManifestError),
+        ({"opset": 0}, ManifestError),
         ({}, IntegrityError),
     ],
 )
