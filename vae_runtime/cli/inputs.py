@@ -84,6 +84,11 @@ class Inputs:
         first, step = self._many.shard
         output.write_each(images, first=first - 1 + (self.done - len(images)) * step, step=step)
 
+    @property
+    def count(self) -> int:
+        """How many pictures there are to read."""
+        return len(self._paths)
+
     def batches(self) -> Iterator[Batch]:
         """Up to 64 pictures at a time, in order."""
         names: list[str] = []

@@ -45,6 +45,14 @@ class Frame(NamedTuple):
         )
         return rows, columns
 
+    def pixels(self, cells: tuple[int, ...]) -> tuple[int, int]:
+        """(Width, height) of all that latents of so many rows and columns show."""
+        return cells[1] * self.cell[1], cells[0] * self.cell[0]
+
+    def holds(self, cells: tuple[int, ...]) -> bool:
+        """Whether latents of so many rows and columns hold a window."""
+        return cells[0] >= self.window[0] and cells[1] >= self.window[1]
+
     def sides(self, cells: tuple[int, int]) -> tuple[Side, Side]:
         """The windows down and across latents of so many rows and columns, in cells."""
         down, across = map(Side.cover, cells, self.window, self.overlap)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.support import plain_tiles
+from tests.support import linear_map, plain_tiles
+from tests.support.linear_map import CELL, REACH, decode, encode
 from vae_runtime import ImageSpec, InputError
 from vae_runtime.pictures.pixels import from_uint8
 from vae_runtime.tiles.blending import blend
@@ -15,32 +16,9 @@ from vae_runtime.tiles.frame import Frame
 from vae_runtime.tiles.side import Side
 from vae_runtime.tiles.source import readable
 
-SPEC = ImageSpec(shape=(3, 32, 24), mode="RGB")
-LATENT = (2, 8, 6)
+SPEC = ImageSpec(shape=linear_map.IMAGE, mode="RGB")
+LATENT = linear_map.LATENT
 FRAME = Frame.of(SPEC.shape, LATENT, 0.25)
-CELL, RADIUS = 4, 1
-KERNEL = np.random.default_rng(0).normal(size=(2, 3, 3, 3)).astype(np.float32)
-
-
-def convolved(images, kernel):
-    """3x3, beyond the border 0: sums in one order, so that a window says what the whole says, to the bit."""
-    padded = np.pad(images, ((0, 0), (0, 0), (1, 1), (1, 1)))
-    height, width = images.shape[2:]
-    out = np.zeros((len(images), len(kernel), height, width), np.float32)
-    for row, column, channel in itertools.product(range(3), range(3), range(kernel.shape[1])):
-        part = padded[:, channel, row : row + height, column : column + width]
-        out += kernel[None, :, channel, row, column, None, None] * part[:, None]
-    return out
-
-
-def encode(images):
-    """A convolution, and the first pixel of each cell: linear."""
-    return convolved(images, KERNEL)[:, :, ::CELL, ::CELL]
-
-
-def decode(z):
-    """Each cell's latents in all of its pixels, and a convolution: linear."""
-    return convolved(z.repeat(CELL, axis=2).repeat(CELL, axis=3), KERNEL.transpose(1, 0, 2, 3))
 
 
 def picture(width, height):
@@ -100,7 +78,7 @@ def test_where_no_window_has_a_border_the_result_is_that_of_the_whole_picture_to
         z = whole(encoded(encode, opened, frame))
     images = whole(decoded(decode, z_whole, frame))
     sides = frame.sides(z.shape[1:])
-    for got, expected, scale, radius in ((z, z_whole, 1, 1), (images, image_whole, CELL, RADIUS)):
+    for got, expected, scale, radius in ((z, z_whole, 1, 1), (images, image_whole, CELL, REACH)):
         down, across = (seen_whole(side.times(scale), radius) for side in sides)
         assert got.shape == expected.shape and got.dtype == np.float32
         np.testing.assert_array_equal(got[:, down][:, :, across], expected[:, down][:, :, across])
