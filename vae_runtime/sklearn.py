@@ -12,6 +12,7 @@ import numpy.typing as npt
 from .coerce import as_array
 from .errors import InputError
 from .maths.conformal import alarms, check_rate, conformal_p_values, is_anomalous
+from .maths.gaussian import in_rows
 from .model.scores import calibrate_command
 from .vae import VAE
 
@@ -32,15 +33,15 @@ class VAETransformer(TransformerMixin, OutlierMixin, BaseEstimator):  # type: ig
     and with X = None takes the model's own calibration. X is float [samples, channels * height * width] in [0, 1], or
     images [samples, channels, height, width].
 
-    path: model folder, None for the one in the package. method: of `VAE.score`. false_alarm_rate: the share of normal
-    images that `predict` may call outliers.
+    path: model folder, None for the one in the package. method: of `VAE.score`, None its usual one.
+    false_alarm_rate: the share of normal images that `predict` may call outliers.
     """
 
     def __init__(
         self,
         path: str | os.PathLike[str] | None = None,
         *,
-        method: str = "elbo",
+        method: str | None = None,
         false_alarm_rate: float = 0.01,
         providers: Any = ("CPUExecutionProvider",),
         threads: int | None = None,
@@ -58,10 +59,11 @@ class VAETransformer(TransformerMixin, OutlierMixin, BaseEstimator):  # type: ig
         self.rate_ = check_rate(self.false_alarm_rate)
         self.vae_ = VAE.load(self.path, providers=self.providers, threads=self.threads, precision=self.precision)
         self.n_features_in_ = math.prod(self.vae_.image_shape)
+        self.method_ = self.method or self.vae_.manifest.usual_score
         if X is not None:
-            known = self.vae_.score(self._images(X), method=self.method)
+            known = self.vae_.score(self._images(X), method=self.method_)
         else:
-            known = np.array(self.vae_.manifest.calibration.get(self.method, ()))
+            known = np.array(self.vae_.manifest.calibration.get(self.method_, ()))
         self.calibration_ = np.sort(known)
         # An alarm is a score that fewer than this many calibration scores reach; the rate is below 1, so some do.
         rank = alarms(len(known), self.rate_)
@@ -69,17 +71,20 @@ class VAETransformer(TransformerMixin, OutlierMixin, BaseEstimator):  # type: ig
         return self
 
     def transform(self, X: Any) -> Float32:
-        """Posterior means: float32 [samples, latent_size]."""
-        return self._fitted().encode(self._images(X)).mean
+        """Posterior means as rows: float32 [samples, latent_size], in C order of the latent's shape."""
+        return np.asarray(in_rows(self._fitted().encode(self._images(X)).mean))
 
     def inverse_transform(self, X: Any) -> Float32:
         """Latents to images as rows: float32 [samples, channels * height * width]."""
-        images = self._fitted().decode(np.asarray(as_array(X, "X"), np.float32))
+        latents, shape = np.asarray(as_array(X, "X"), np.float32), self._fitted().latent_shape
+        if latents.ndim == 2 and latents.shape[1] == math.prod(shape):
+            latents = latents.reshape(-1, *shape)
+        images = self._fitted().decode(latents)
         return images.reshape(len(images), -1)
 
     def score_samples(self, X: Any) -> Float64:
         """Minus `VAE.score`: higher is more normal, float64 [samples], nats."""
-        return -self._fitted().score(self._images(X), method=self.method)
+        return -self._fitted().score(self._images(X), method=self.method_)
 
     def decision_function(self, X: Any) -> Float64:
         """How far `score_samples` is above the threshold of the false-alarm rate; negative is an outlier."""

@@ -40,7 +40,7 @@ class ImageSpec:
         sizes_are_whole = len(self.shape) == 3 and all(type(size) is int and 0 < size < 2**31 for size in self.shape)
         if not sizes_are_whole or self.shape[0] != MODES[self.mode]:
             expected = f"[{MODES[self.mode]}, height, width]"
-            raise InputError(f"image.shape is {list(self.shape)}; expected {expected} for mode {self.mode!r}.")
+            raise InputError(f"image.shape is {list(self.shape)!s:.60}; expected {expected} for mode {self.mode!r}.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,15 +59,19 @@ class LatentSpec:
         sides_are_whole = all(type(side) is int and side > 0 for side in self.shape)
         if not (1 <= len(self.shape) <= MOST_LATENT_SIDES and sides_are_whole and self.size < 2**31):
             raise InputError(
-                f"latent.shape is {list(self.shape)}; expected 1 to {MOST_LATENT_SIDES} whole numbers from 1, such as "
+                f"latent.shape is {list(self.shape)!s:.60}; expected 1 to {MOST_LATENT_SIDES} whole numbers from 1, such as "
                 "[40] or [4, 16, 16]."
             )
-        if not 0 < self.scale < 1e300:
-            raise InputError(f"latent.scale is {self.scale!r}; expected a positive number.")
-        if not abs(self.shift) < 1e300:
-            raise InputError(f"latent.shift is {self.shift!r}; expected a finite number.")
+        if not (_is_number(self.scale) and 0 < self.scale < 1e300):
+            raise InputError(f"latent.scale is {self.scale!r:.60s}; expected a positive number.")
+        if not (_is_number(self.shift) and abs(self.shift) < 1e300):
+            raise InputError(f"latent.shift is {self.shift!r:.60s}; expected a finite number.")
 
     @property
     def size(self) -> int:
         """How many numbers a latent has."""
         return math.prod(self.shape)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -34,15 +34,16 @@ class TiledScores(NamedTuple):
 
 
 def score_tiled(
-    vae: VAE, picture: Source | Picture, *, methods: Sequence[str] = ("elbo",), map_of: str | None = None
+    vae: VAE, picture: Source | Picture, *, methods: Sequence[str] | None = None, map_of: str | None = None
 ) -> TiledScores:
     """Score a picture of any size by its windows, deterministic; each is encoded and decoded once for all of it.
 
     Windows have the size of the model's images and overlap by half or a little more; nothing is scaled, but a side
     that is smaller than a window is stretched to one. picture: a path, bytes, an open binary file or a Pillow image, as
-    of `read_images`. methods: of `VAE.score`. map_of: None, or "reconstruction" or "faults", as of `VAE.anomaly_map`.
-    A method that the model does not have is an InputError.
+    of `read_images`. methods: of `VAE.score`; None is its usual one. map_of: None, or "reconstruction" or
+    "faults", as of `VAE.anomaly_map`. A method that the model does not have is an InputError.
     """
+    methods = [vae.manifest.usual_score] if methods is None else methods
     _check(vae, methods, map_of)
     spec = vae.manifest.image
     with _opened(picture) as whole:

@@ -164,9 +164,9 @@ class VAE:
     def score(self, images: npt.ArrayLike, *, method: str | None = None, batch_size: int = 64) -> Float64:
         """Score how strange images are, deterministic: float64 [batch], nats, higher is stranger; z = posterior mean.
 
-        method: one of `manifest.scores`; None is `manifest.usual_score`, "elbo" where the model has an ELBO and
-        "reconstruction" where not, which is the squared error of a model without a likelihood. "elbo" is -(log p(x|z) + log p(z) - log q(z|x)), minus the log importance
-        weight; `vae score -h` has a line for each.
+        method: one of `manifest.scores`; None is `manifest.usual_score`: "elbo", or "reconstruction" of a model without
+        an ELBO. "elbo" is -(log p(x|z) + log p(z) - log q(z|x)), minus the log importance weight. "reconstruction" of a
+        model without a likelihood is its squared error. `vae score -h` has a line for each.
         """
         method = require_score(self.manifest, method, self._place).name
         images = check_images(images, self.image_shape)
@@ -200,7 +200,9 @@ class VAE:
         Against the calibration scores in the manifest (`vae export --calibrate`, `vae calibrate`): an alarm at
         p <= a is a false one with probability at most a. two_sided: how rare scores as far out are, too low ones too.
         """
-        known = calibration(self.manifest, method or self.manifest.usual_score, self._place)  # also "elbo_tiled" …, of the highest score of windows
+        known = calibration(
+            self.manifest, method or self.manifest.usual_score, self._place
+        )  # also "elbo_tiled" …, of the highest score of windows
         return conformal_p_values(scores, known, two_sided=two_sided)
 
     def label_probabilities(self, images: npt.ArrayLike, *, batch_size: int = 64) -> Float64:

@@ -110,7 +110,7 @@ class LinearGaussian(NamedTuple):
         """Write it as a model folder of a format version; `changes` replace fields of the manifest."""
         encode = self.weights / self.precision
         graphs = {
-            "encoder": onnx_graph(
+            "encoder": graph(
                 stamps("encoder", PAIR_ID, version),
                 [
                     helper.make_node("Reshape", ["images", "flat"], ["x"]),
@@ -127,7 +127,7 @@ class LinearGaussian(NamedTuple):
                     "logvar_bias": (self.posterior_logvar + self.logvar_error).astype(np.float32),
                 },
             ),
-            "decoder": onnx_graph(
+            "decoder": graph(
                 stamps("decoder", PAIR_ID, version),
                 [
                     helper.make_node("Gemm", ["z", "decode", "decode_bias"], ["x"]),
@@ -185,7 +185,7 @@ def in_version_1(golden: GoldenVectors) -> bytes:
     return buffer.getvalue()
 
 
-def onnx_graph(metadata: dict, nodes: list, inputs: dict, outputs: dict, weights: dict) -> bytes:
+def graph(metadata: dict, nodes: list, inputs: dict, outputs: dict, weights: dict) -> bytes:
     def values(tensors: dict) -> list:
         return [
             helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", *shape]) for name, shape in tensors.items()

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from onnx import helper
 
-from tests.support.linear_gaussian import PAIR_ID, onnx_graph
+from tests.support.linear_gaussian import PAIR_ID, graph
 from vae_runtime.maths.likelihood import SquaredError
 from vae_runtime.maths.noise import standard_normal
 from vae_runtime.model.folder import stamps
@@ -64,14 +64,14 @@ def write(folder: Path, *, posterior: str = "diagonal_gaussian") -> Path:
     pads = {"pads": [1, 1, 1, 1]}
     to_pixels = np.eye(2, dtype=np.float32).repeat(CELL * CELL, axis=0)[:, :, None, None]
     contents = {
-        "encoder.onnx": onnx_graph(
+        "encoder.onnx": graph(
             stamps("encoder", PAIR_ID, FORMAT_VERSION),
             [helper.make_node("Conv", ["images", f"to_{name}"], [name], strides=[CELL] * 2, **pads) for name in outputs],
             {"images": IMAGE},
             dict.fromkeys(outputs, LATENT),
             {f"to_{name}": kernel for name, kernel in outputs.items()},
         ),
-        "decoder.onnx": onnx_graph(
+        "decoder.onnx": graph(
             stamps("decoder", PAIR_ID, FORMAT_VERSION),
             [
                 helper.make_node("Conv", ["z", "copies"], ["cells"]),

@@ -12,6 +12,8 @@ from ..coerce import as_array
 from ..errors import InputError
 from ..maths.arrays import check_latents
 from ..maths.noise import whole_number
+from ..model import manifest as manifests
+from ..model.location import locate
 from ..model.scores import SCORES
 from ..pictures.pixels import to_uint8
 from .base import Batch, Stage, one_of
@@ -37,28 +39,34 @@ class _OfImages(Stage):
 
 @dataclass(kw_only=True, eq=False)
 class Encoder(_OfImages):
-    """Images to `mean` and `logvar` of q(z|x), deterministic: float32 [rows, latent_size] each."""
+    """Images to `mean` and `logvar` of q(z|x), deterministic: float32 [rows, *latent_shape] each.
+
+    Of a model without a posterior there is no `logvar`; so its `schema` reads the model's manifest.
+    """
 
     def _types(self) -> dict[str, str]:
-        return {"mean": "array<float>", "logvar": "array<float>"}
+        manifest = self._vae.manifest if self._vae else manifests.read(locate(self.model))
+        return dict.fromkeys(("mean", "logvar") if manifest.has_posterior else ("mean",), "array<float>")
 
     def _compute(self, rows: list[Any]) -> Batch:
-        return self.vae.encode(self._images(rows), batch_size=self.batch_size)._asdict()
+        return self.vae.encode(self._images(rows), batch_size=self.batch_size).there
 
 
 @dataclass(kw_only=True, eq=False)
 class Scorer(_OfImages):
     """Images to `score`, deterministic: float64 [rows], nats, higher is stranger.
 
-    method: of `VAE.score`. p_value: whether a column `p_value` comes too, which needs a model with a calibration.
+    method: of `VAE.score`, None its usual one. p_value: whether a column `p_value` comes too, which needs a
+    calibrated model.
     """
 
-    method: str = "elbo"
+    method: str | None = None
     p_value: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        one_of(self.method, tuple(SCORES), "method")
+        if self.method is not None:
+            one_of(self.method, tuple(SCORES), "method")
 
     def _types(self) -> dict[str, str]:
         return {"score": "double", "p_value": "double"} if self.p_value else {"score": "double"}
@@ -89,17 +97,23 @@ class _ToImages(Stage):
 
 @dataclass(kw_only=True, eq=False)
 class Decoder(_ToImages):
-    """Latents to `image`, the mean of p(x|z), deterministic: [rows, channels, height, width]."""
+    """Latents to `image`, the mean of p(x|z), deterministic: [rows, channels, height, width].
+
+    A latent has the model's shape, or is flat, as tables without tensors hold it.
+    """
 
     column: str = "mean"
 
     def _read(self, row: Any) -> Any:
         if row is None:
             raise InputError("the row has no latent.")
-        return check_latents(as_array(row, "the latent")[None], self.vae.latent_size)[0]
+        latent, shape = as_array(row, "the latent"), self.vae.latent_shape
+        if latent.ndim == 1 and latent.size == self.vae.latent_size:  # flat, as tables without tensors hold it
+            latent = latent.reshape(shape)
+        return check_latents(latent[None], shape)[0]
 
     def _compute(self, rows: list[Any]) -> Batch:
-        latents = np.stack(rows) if rows else np.empty((0, self.vae.latent_size), np.float32)
+        latents = np.stack(rows) if rows else np.empty((0, *self.vae.latent_shape), np.float32)
         return self._result(self.vae.decode(latents, batch_size=self.batch_size))
 
 

@@ -18,8 +18,10 @@ from .. import errors
 from ..errors import ProviderError, VAEError
 from ..vae import VAE
 from .child import ask
+from .probe import likely_images, made_images
 
 VERBS = ("sample", "encode", "score")
+VERBS_WITHOUT_PRIOR = ("decode", "encode", "score")  # where there is nothing to sample from
 START_SECONDS = 600.0  # until a fresh process that does not answer is given up
 ROUNDS = 10  # all cells in turns, so that what else the machine does meets each of them
 
@@ -89,11 +91,17 @@ def measure_speeds(
     batches: Iterable[int],
     *,
     seconds: float,
-    verbs: Iterable[str] = VERBS,
+    verbs: Iterable[str] | None = None,
     tick: Callable[[], None] = lambda: None,
 ) -> list[Speed]:
-    """Run every method with every setup and batch size for about `seconds` each, in turns; `tick` after each turn."""
+    """Run every method with every setup and batch size for about `seconds` each, in turns; `tick` after each turn.
+
+    verbs: of `VAE`; None is `VERBS`, or what stands in its place for a model without a prior.
+    """
     models = {setup: _load(folder, setup) for setup in setups}
+    if verbs is None:
+        has_prior = all(vae.manifest.has_prior for vae in models.values())
+        verbs = VERBS if has_prior else VERBS_WITHOUT_PRIOR
     cells = list(itertools.product(verbs, batches, models))
     calls = {cell: _call(models[cell[2]], cell[0], cell[1]) for cell in cells}
     times: dict[tuple[str, int, Setup], list[float]] = {cell: [] for cell in cells}
@@ -144,8 +152,9 @@ def _load(folder: Path, setup: Setup) -> VAE:
 def _call(vae: VAE, verb: str, batch: int) -> Callable[[], object]:
     if verb == "sample":
         return lambda: vae.sample(batch, batch_size=batch)
-    images = vae.sample(batch)
-    method = getattr(vae, verb)
+    if verb == "decode":
+        return lambda: made_images(vae, batch, batch_size=batch)
+    images, method = likely_images(vae, batch), getattr(vae, verb)
     return lambda: method(images, batch_size=batch)
 
 
@@ -160,10 +169,10 @@ def answer(folder: str, setup: list[Any], batch: int) -> dict[str, Any]:
         begin = time.perf_counter()
         vae = _load(Path(folder), Setup(*setup))
         loaded = time.perf_counter()
-        vae.sample(1)
+        made_images(vae, 1)
         sampled = time.perf_counter()
         loaded_mb = resident_mb()
-        vae.reconstruct(vae.sample(batch), batch_size=batch)
+        vae.reconstruct(likely_images(vae, batch), batch_size=batch)
     except VAEError as error:
         return {"error": type(error).__name__, "message": str(error)}
     milliseconds = {"load_ms": (loaded - begin) * 1000, "first_sample_ms": (sampled - loaded) * 1000}

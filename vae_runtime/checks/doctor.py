@@ -19,13 +19,14 @@ from ..model.providers import full_names
 from ..model.sessions import import_onnxruntime
 from ..threads import available_processors
 from ..vae import VAE
+from .probe import made_images
 
 SAMPLES = 8
 LARGEST_DIFFERENCE = 1e-3  # of pixels in [0, 1]: a quarter of a grey level
 
 
 class ProviderReport(NamedTuple):
-    """What came of sampling on one provider."""
+    """What came of making images on one provider."""
 
     provider: str
     ran: bool
@@ -62,7 +63,7 @@ def diagnose(
     wanted = full_names(asked) if asked else ()
     listed = [name for name in facts["providers listed"] if name != "AzureExecutionProvider"]  # it runs nothing here
     tried = list(dict.fromkeys((*wanted, *listed, *plugins.installed())))
-    expected = vae.sample(SAMPLES)
+    expected = made_images(vae, SAMPLES)
     reports = [_try(folder, provider, expected) for provider in following(tried)]
     for report in reports:
         if not report.sound and report.ran:
@@ -105,9 +106,9 @@ def _facts(folder: Path, vae: VAE, distributions: list[str]) -> dict[str, Any]:
 def _try(folder: Path, provider: str, expected: np.ndarray[Any, Any]) -> ProviderReport:
     try:
         vae = VAE.load(folder, providers=(provider,))
-        difference = float(np.abs(vae.sample(SAMPLES) - expected).max())
+        difference = float(np.abs(made_images(vae, SAMPLES) - expected).max())
         begun = time.perf_counter()
-        vae.sample(SAMPLES)
+        made_images(vae, SAMPLES)
         return ProviderReport(provider, True, difference, (time.perf_counter() - begun) / SAMPLES * 1000)
     except VAEError as error:
         return ProviderReport(provider, False, reason=str(error))

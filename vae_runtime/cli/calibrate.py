@@ -65,7 +65,7 @@ def calibrate(
         meant=target.advice,
         expected=target.digest,
     )
-    if not tile and (hint := familiar(vae.manifest.training, scores["elbo"])):
+    if not tile and (hint := familiar(vae.manifest.training, scores.get("elbo", ()))):
         say(hint)
     if fewer := thinning({**before.calibration, **scores}, after.calibration):
         say(fewer)

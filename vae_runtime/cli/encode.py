@@ -31,7 +31,8 @@ def encode(
 ) -> None:
     """Encode pictures to latents.
 
-    Mean and log-variance of q(z given the image), and the path of each. One .npz holds all latents in memory first;
+    Mean and log-variance of q(z given the image), and the path of each; of a deterministic encoder the mean alone. A
+    latent has the model's own shape, in csv its numbers in order. One .npz holds all latents in memory first;
     jsonl and csv lines are written as they come, and so is a folder of one .npz a picture.
 
     \b
@@ -68,8 +69,8 @@ def _checked(output: str, form: str, skip_existing: bool) -> Output:
 def _write_each(folder: str, vae: VAE, inputs: Inputs, skip_existing: bool) -> None:
     places = inputs.claim_mirrored(folder, ".npz", skip_existing=skip_existing)
     for paths, images in inputs.batches():
-        for path, mean, logvar in zip(paths, *vae.encode(images), strict=True):
-            write_bytes_below(places[path], latents.to_npz(mean, logvar))
+        for path, posterior in zip(paths, vae.encode(images).each, strict=True):
+            write_bytes_below(places[path], latents.to_npz(posterior))
 
 
 def _write_rows(out: Output, form: str, vae: VAE, inputs: Inputs) -> None:
@@ -84,12 +85,12 @@ def _write_rows(out: Output, form: str, vae: VAE, inputs: Inputs) -> None:
 def _write_npz(out: Output, vae: VAE, inputs: Inputs) -> None:
     import numpy as np
 
+    from ..maths.posterior import together
+
     inputs.claim(out)
     every: list[str] = []
-    means, logvars = ([np.empty((0, vae.latent_size), np.float32)] for _ in range(2))
+    posteriors = [vae.encode(np.empty((0, *vae.image_shape), np.float32))]
     for paths, images in inputs.batches():
-        mean, logvar = vae.encode(images)
         every += paths
-        means.append(mean)
-        logvars.append(logvar)
-    out.write_bytes(latents.to_npz(np.concatenate(means), np.concatenate(logvars), every))
+        posteriors.append(vae.encode(images))
+    out.write_bytes(latents.to_npz(together(posteriors), every))

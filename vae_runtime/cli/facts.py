@@ -32,7 +32,9 @@ def _rows(manifest: Manifest, folder: Path) -> Iterator[Row]:
     yield "model", f"{manifest.name} ({folder})"
     yield "images", f"{width}x{height}, {colours}"
     yield "fit", f"{manifest.image.fit}, {manifest.image.resample}{', inverted' * manifest.image.invert}"
-    yield "latent", "x".join(map(str, manifest.latent.shape))
+    latent = manifest.latent
+    scaling = f", scale {latent.scale:g}, shift {latent.shift:g}" if (latent.scale, latent.shift) != (1, 0) else ""
+    yield "latent", "x".join(map(str, latent.shape)) + scaling
     yield "prior", manifest.prior
     if manifest.labels:
         yield "labels", ", ".join(label.name for label in manifest.labels)

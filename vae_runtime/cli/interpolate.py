@@ -29,11 +29,14 @@ def interpolate(start: str, end: str, steps: int, way: str, output: str, overwri
     Example:
       vae interpolate three.png eight.png --steps 8 -o strip.png
     """
+    from ..model.lacking import require_prior
     from ..pictures.writing import encode_animation, is_animation
 
     out = Output.of_pictures(output, or_one=(".gif", ".apng"))
     claim(out.targets(steps), [start, end], overwrite=overwrite)
     vae = model.open()
+    if way == "spherical":
+        require_prior(vae.manifest, "spherical interpolation")
     ends = read_each([start, end], vae.manifest, built_in=model.built_in)
     images = vae.interpolate(*ends, steps=steps, path=way)
     if out.is_many:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,6 @@ from .standard_input import standard_input
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import numpy as np
     import numpy.typing as npt
 
     from ..maths.posterior import Posterior
@@ -23,13 +23,16 @@ _NPY, _ZIP = b"\x93NUMPY", (b"PK\3\4", b"PK\5\6")  # how .npy and .npz begin; th
 _PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"RIFF", b"BM")
 
 
-def to_npz(mean: npt.NDArray[np.float32], logvar: npt.NDArray[np.float32], paths: Sequence[str] | None = None) -> bytes:
-    """Latents as an .npz: `mean` and `logvar`, [batch, latent_size] with the `path` of each, or [latent_size] alone."""
+def to_npz(posterior: Posterior, paths: Sequence[str] | None = None) -> bytes:
+    """Latents as an .npz: `mean` and, where there is one, `logvar`, and with them the `path` of each.
+
+    Each is [batch, *latent_shape], or without paths [*latent_shape] of one image.
+    """
     import numpy as np
 
     buffer = io.BytesIO()
     arrays = {} if paths is None else {"path": np.array(paths, np.str_)}
-    np.savez(buffer, mean=mean, logvar=logvar, **arrays)  # type: ignore[arg-type]
+    np.savez(buffer, **posterior.there, **arrays)  # type: ignore[arg-type]
     return buffer.getvalue()
 
 
@@ -71,11 +74,18 @@ def read_content(path: str) -> bytes:
 
 
 def to_rows(paths: Sequence[str], posterior: Posterior, form: str, *, first: bool, seen: bool) -> bytes:
-    """Latents as rows of "jsonl" (lists) or "csv" (a column a number); first, seen: as of `rows_as_bytes`."""
-    parts = list(zip(paths, posterior.mean.tolist(), posterior.logvar.tolist(), strict=True))
+    """Latents as rows of "jsonl" (lists of their shape) or "csv" (a column a number).
+
+    first, seen: as of `rows_as_bytes`.
+    """
+    from ..maths.gaussian import in_rows
+
+    there = posterior.there
     if form == "jsonl":
-        return rows_as_bytes(["path", "mean", "logvar"], parts, form, first=first, seen=seen)
-    numbers = range(posterior.mean.shape[1])
-    columns = ["path", *(f"{part}_{index}" for part in ("mean", "logvar") for index in numbers)]
-    rows = [[path, *mean, *logvar] for path, mean, logvar in parts]
+        rows = [list(row) for row in zip(paths, *(part.tolist() for part in there.values()), strict=True)]
+        return rows_as_bytes(["path", *there], rows, form, first=first, seen=seen)
+    flat = {name: in_rows(part) for name, part in there.items()}
+    columns = ["path", *(f"{name}_{index}" for name, part in flat.items() for index in range(part.shape[1]))]
+    numbers = (itertools.chain(*row) for row in zip(*(part.tolist() for part in flat.values()), strict=True))
+    rows = [[path, *row] for path, row in zip(paths, numbers, strict=True)]
     return rows_as_bytes(columns, rows, form, first=first, seen=seen)

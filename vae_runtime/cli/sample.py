@@ -53,9 +53,12 @@ def sample(
     Example:
       vae sample -n 25 --seed 0 -o samples.png
     """
+    from ..model.lacking import require_prior
+
     out = Output.of_pictures(output, or_one=(".npy",))
     claim(out.targets(count, first=start), overwrite=overwrite)
     vae = model.open()
+    require_prior(vae.manifest, "sampling")
 
     def draw(first: int, n: int) -> Any:
         return vae.sample(n, label=label, seed=seed, start=(start + first) % 2**64, temperature=temperature)

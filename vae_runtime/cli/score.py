@@ -17,11 +17,12 @@ ANOMALOUS = 10  # exit code
 
 
 METHODS = "; ".join(f"{name}: {score.help}" for name, score in SCORES.items()) + "."
+USUAL = "  [default: elbo, or reconstruction where the model has no ELBO]"
 
 
 @click.command()
 @images_argument
-@click.option("--method", type=click.Choice(list(SCORES)), default="elbo", show_default=True, help=METHODS)
+@click.option("--method", type=click.Choice(list(SCORES)), help=METHODS + USUAL)
 @click.option(
     "--false-alarm-rate",
     "rate",
@@ -38,7 +39,7 @@ METHODS = "; ".join(f"{name}: {score.help}" for name, score in SCORES.items()) +
 @model_options
 def score(
     images: tuple[str, ...],
-    method: str,
+    method: str | None,
     rate: float | None,
     two_sided: bool,
     exit_code: bool,
@@ -61,12 +62,16 @@ def score(
     require_stdout("the scores go there: leave it open, or send it to a file with >")
     _check_flags(images, rate, two_sided, exit_code, maps, skip_existing)
     vae = model.open()
-    require_score(vae.manifest, method, model.path)
-    alarm = None if rate is None else Alarm.of(vae, f"{method}_tiled" if tile else method, rate, two_sided, model.path)
+    kind = require_score(vae.manifest, method, model.path)
+    alarm = (
+        None
+        if rate is None
+        else Alarm.of(vae, f"{kind.name}_tiled" if tile else kind.name, rate, two_sided, model.path)
+    )
     inputs = Inputs(images, vae, many, built_in=model.built_in)
     places = inputs.claim_mirrored(maps, skip_existing=skip_existing) if maps else {}
-    scores = (score_windows if tile else score_batches)(vae, inputs, method, places)
-    anomalous = write_scores(scores, form, alarm)
+    scores = (score_windows if tile else score_batches)(vae, inputs, kind.name, places)
+    anomalous = write_scores(scores, form, alarm, unit=kind.unit_of(vae.manifest))
     if alarm:
         say(f"{anomalous} of {inputs.done} anomalous at a false-alarm rate of {alarm.rate:g}.")
     inputs.finish(ANOMALOUS if exit_code and anomalous else 0)

@@ -28,9 +28,12 @@ def vary(image: str, count: int, seed: int, output: str, overwrite: bool, model:
     Example:
       vae vary seven.png -n 8 --seed 0 -o like-seven.png
     """
+    from ..model.lacking import require_posterior
+
     out = Output.of_pictures(output)
     claim(out.targets(count), [image], overwrite=overwrite)
     vae = model.open()
+    require_posterior(vae.manifest, "vary")
     (original,) = read_each([image], vae.manifest, built_in=model.built_in)
     posterior = vae.encode(original)
     images = made(lambda first, n: vae.decode(posterior.draws(first, n, seed=seed)[0]), count, "variations")

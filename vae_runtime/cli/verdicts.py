@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Scores = Iterable[tuple[list[str], npt.NDArray[np.float64]]]
 
 Row = list[Any]  # path, score, and with an alarm p-value and verdict
-COLUMNS, VERDICT_COLUMNS = ("path", "score_nats"), ("p_value", "anomalous")
+VERDICT_COLUMNS = ("p_value", "anomalous")
 
 
 class Alarm(NamedTuple):
@@ -47,15 +47,16 @@ class Alarm(NamedTuple):
         return int(verdicts.sum())
 
 
-def write_scores(scores: Scores, form: str, alarm: Alarm | None) -> int:
+def write_scores(scores: Scores, form: str, alarm: Alarm | None, *, unit: str = "nats") -> int:
     """Print paths and scores as they come, as "table", "jsonl" or "csv"; returns how many are anomalous."""
-    columns, anomalous, first = (*COLUMNS, *(VERDICT_COLUMNS if alarm else ())), 0, True
+    column = f"score_{unit.replace(' ', '_')}"
+    columns, anomalous, first = ("path", column, *(VERDICT_COLUMNS if alarm else ())), 0, True
     for paths, part in scores:
         rows: list[Row] = [[path, nats] for path, nats in zip(paths, part.tolist(), strict=True)]
         if alarm:
             anomalous += alarm.add_verdicts(rows, part)
         if form == "table":
-            for line in _table(rows, first=first):
+            for line in _table(rows, column, first=first):
                 show(line)
         else:
             print_rows(columns, rows, form, first=first)
@@ -83,10 +84,10 @@ def require_calibration(vae: VAE, method: str, rate: float, place: Place, *, two
     raise InputError(f"{needs}; the model has the scores of {known:,}. Give it more: {command}")
 
 
-def _table(rows: list[Row], *, first: bool) -> list[str]:
-    with_verdicts = len(rows[0]) > len(COLUMNS)
-    lines = [f"{'score_nats':>12}{'   p_value  verdict  ' if with_verdicts else ''}  path"] if first else []
+def _table(rows: list[Row], column: str, *, first: bool) -> list[str]:
+    width, with_verdicts = max(12, len(column)), len(rows[0]) > 2
+    lines = [f"{column:>{width}}{'   p_value  verdict  ' if with_verdicts else ''}  path"] if first else []
     for path, nats, *verdict in rows:
         middle = f"  {verdict[0]:8.4f}  {'ANOMALOUS' if verdict[1] else '         '}" if verdict else ""
-        lines.append(f"{nats:12.3f}{middle}  {path}")
+        lines.append(f"{nats:{width}.3f}{middle}  {path}")
     return lines

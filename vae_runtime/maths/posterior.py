@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -24,7 +25,7 @@ class Posterior(NamedTuple):
     """
 
     mean: Float32
-    logvar: Float32 | None
+    logvar: Float32 | None = None
 
     def sample(self, seed: int = 0, *, start: int = 0) -> Float32:
         """One draw an image, seeded: float32 [batch, *latent_shape]. Image i uses row start + i of the seed's noise.
@@ -52,6 +53,18 @@ class Posterior(NamedTuple):
         return Posterior(self.mean[:, None], None if self.logvar is None else self.logvar[:, None])
 
     @property
+    def there(self) -> dict[str, Float32]:
+        """`mean` and, where there is one, `logvar`, by name."""
+        return {name: part for name, part in self._asdict().items() if part is not None}
+
+    @property
+    def each(self) -> list[Posterior]:
+        """One for each image, without the side of the batch."""
+        return [
+            Posterior(**dict(zip(self.there, parts, strict=True))) for parts in zip(*self.there.values(), strict=True)
+        ]
+
+    @property
     def spread(self) -> Float32:
         """`logvar`; an InputError where there is none."""
         if self.logvar is None:
@@ -63,3 +76,9 @@ def reparameterise(posterior: Posterior, eps: Float32) -> Float32:
     """z = mean + exp(logvar / 2) * eps, the reparameterisation trick (Kingma and Welling 2014, section 2.4)."""
     z: Float32 = posterior.mean + np.exp(posterior.spread * np.float32(0.5)) * eps
     return z
+
+
+def together(posteriors: Sequence[Posterior]) -> Posterior:
+    """Posteriors of several batches as one."""
+    parts = [posterior.there for posterior in posteriors]
+    return Posterior(**{name: np.concatenate([part[name] for part in parts]) for name in parts[0]})

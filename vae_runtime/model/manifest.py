@@ -155,7 +155,7 @@ def _image(reader: Reader) -> ImageSpec:
 def _latent(reader: Reader, version: int) -> LatentSpec:
     if version == 1:
         return LatentSpec(shape=(reader.size("size"),))
-    scaling = {key: float(reader.get(key, float, int)) for key in ("scale", "shift") if key in reader}
+    scaling = {key: reader.get(key, float, int) for key in ("scale", "shift") if key in reader}
     try:
         return LatentSpec(shape=tuple(reader.get("shape", list)), **scaling)
     except InputError as error:

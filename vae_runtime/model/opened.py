@@ -43,9 +43,8 @@ class Model(NamedTuple):
 
     def encode(self, images: Float32, *, batch_size: int) -> Posterior:
         """images float32 [batch, channels, height, width] -> q(z|x)."""
-        if not self.manifest.has_posterior:
-            return Posterior(self.encoder.run(images, ("mean",), batch_size=batch_size)[0], None)
-        return Posterior(*self.encoder.run(images, ("mean", "logvar"), batch_size=batch_size))
+        outputs = ("mean", "logvar") if self.manifest.has_posterior else ("mean",)
+        return Posterior(*self.encoder.run(images, outputs, batch_size=batch_size))
 
     def decode(self, z: Float32, *, batch_size: int) -> Float32:
         """z float32 [batch, *latent_shape] -> the mean of p(x|z), [batch, channels, height, width]."""
@@ -77,5 +76,8 @@ class Model(NamedTuple):
         latent = self.manifest.latent.shape
         sides = z.shape[: -len(latent)]
         log_prior = self.prior.log_prob(z.reshape(math.prod(sides), *latent), batch_size=batch_size)
-        flat = (each.reshape(*each.shape[: -len(latent)], self.manifest.latent_size) for each in (z, posterior.mean, posterior.spread))
+        flat = (
+            each.reshape(*each.shape[: -len(latent)], self.manifest.latent_size)
+            for each in (z, posterior.mean, posterior.spread)
+        )
         return log_prior.reshape(sides) - log_normal(*flat)

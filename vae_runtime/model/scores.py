@@ -83,14 +83,14 @@ class Score:
     compute: Callable[[Said], Float64]
     needs: tuple[Need, ...] = ()
     map: Map | None = None  # of its own; the others are shown by that of the reconstruction
-    unit: str | None = "nats"  # None: that of the likelihood
+    unit: str | None = "nats"  # log-odds are nats; None is the unit of the likelihood
 
     def is_of(self, manifest: Manifest) -> bool:
         """Whether a model has it."""
         return all(need.is_met(manifest) for need in self.needs)
 
     def unit_of(self, manifest: Manifest) -> str:
-        """What a model's scores are in: "nats", "log-odds", or "squared error" where there is no likelihood."""
+        """What a model's scores are in: "nats", or "squared error" where there is no likelihood."""
         return self.unit or manifest.likelihood.unit
 
     @property
@@ -180,7 +180,6 @@ _ALL = (
         needs=(A_DETECTOR,),
         # Its numbers are smooth as they are. Red begins at even odds, and is full at e^4 to 1.
         map=Map(lambda said: said.faults, window=1, scale=lambda strangeness, channels: (0.0, 4.0)),
-        unit="log-odds",
     ),
 )
 SCORES: Mapping[str, Score] = {score.name: score for score in _ALL}

@@ -86,13 +86,13 @@ def test_numbers_are_asked_for_by_a_suffix_of_any_case(root, name):
 
 def test_latents_come_back_as_they_were_written():
     mean, logvar = np.random.default_rng(0).normal(size=(2, 3, 5)).astype(np.float32)
-    content = latents.to_npz(mean, logvar, ["a.png", "b/ü.png", "-"])
+    content = latents.to_npz(Posterior(mean, logvar), ["a.png", "b/ü.png", "-"])
     back = latents.from_npz(content, "z.npz")
     assert back.dtype == np.float32 and back.tobytes() == mean.tobytes()
     with np.load(io.BytesIO(content)) as file:
         assert file["path"].tolist() == ["a.png", "b/ü.png", "-"]
         np.testing.assert_array_equal(file["logvar"], logvar)
-    np.testing.assert_array_equal(latents.from_npz(latents.to_npz(mean[0], logvar[0]), "z.npz"), mean[0])
+    np.testing.assert_array_equal(latents.from_npz(latents.to_npz(Posterior(mean[0], logvar[0])), "z.npz"), mean[0])
     Path("z.npz").write_bytes(content)
     np.testing.assert_array_equal(latents.read_latents("z.npz"), mean)
     buffer = io.BytesIO()

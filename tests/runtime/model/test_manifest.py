@@ -33,6 +33,11 @@ def test_a_gaussian_manifest_survives_writing_and_reading(folder):
     assert manifest.likelihood.sigma == 0.2
 
 
+def _without_prior(content, **others):
+    content["prior"] = {"family": "none", **others}
+    del content["golden"]["float32"]["tolerance"]["z"]
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -51,8 +56,22 @@ def test_a_gaussian_manifest_survives_writing_and_reading(folder):
         (lambda m: m["likelihood"].update(family="laplace"), f"one of {', '.join(LIKELIHOODS)}"),
         (lambda m: m["likelihood"].update(sigma=0), "positive"),
         (lambda m: m["likelihood"].pop("sigma"), "lacks the key 'sigma'"),
-        (lambda m: m["latent"].update(size=0), "from 1"),
-        (lambda m: m["latent"].update(size=2.0), "type int"),
+        (lambda m: m["likelihood"].update(sigma=[0.1, 0.2]), "a positive number, or a list of 1"),
+        (lambda m: m["likelihood"].update(sigma=[0]), "a positive number, or a list of 1"),
+        (lambda m: m["latent"].update(size=2), "unknown key 'size'"),
+        (lambda m: m["latent"].pop("shape"), "lacks the key 'shape'"),
+        *(
+            (lambda m, shape=shape: m["latent"].update(shape=shape), "latent.shape is")
+            for shape in ([], [0], [2.0], [True], [1, 1, 1, 2], [2**31], [2**16, 2**16], ["2"], [[2]], [2] * 10**5)
+        ),
+        (lambda m: m["latent"].update(shape=2), "type list"),
+        (lambda m: m["latent"].update(scale=0), "latent.scale is 0"),
+        (lambda m: m["latent"].update(scale="1"), "type float or int"),
+        (lambda m: m["latent"].update(shift=10**400), "latent.shift is 1000"),
+        (lambda m: _without_prior(m, labels=[]), "unknown key 'labels'"),
+        (lambda m: m["prior"].update(family="none"), "unknown key 'z'"),
+        (lambda m: m["posterior"].update(family="none"), "unknown key 'logvar'"),
+        (lambda m: m["likelihood"].update(family="none"), "unknown key 'sigma'"),
         (lambda m: m["image"].update(shape=[1, 2]), "image.shape"),
         (lambda m: m["image"].update(shape=[3, 2, 3]), "image.shape"),
         (lambda m: m["image"].update(fit="zoom"), "image.fit"),

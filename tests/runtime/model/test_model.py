@@ -68,7 +68,7 @@ def test_swapped_graphs_are_refused_by_their_role(folder):
 
 
 def test_graphs_of_other_sizes_than_the_manifest_says_are_refused(folder):
-    edit(folder, lambda m: m["latent"].update(size=3))
+    edit(folder, lambda m: m["latent"].update(shape=[3]))
     with pytest.raises(IntegrityError, match="manifest needs"):
         VAE.load(folder)
 

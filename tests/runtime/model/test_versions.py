@@ -60,7 +60,8 @@ def test_a_bernoulli_of_version_1_keeps_its_clipping(tmp_path):
 
 def test_graphs_and_golden_vectors_of_another_version_are_refused(folder, old):
     for place, version in ((folder, 1), (old, 2)):
-        edit(place, lambda m, version=version: m.update(format_version=version))
+        latent = {"size": 2} if version == 1 else {"shape": [2]}
+        edit(place, lambda m, version=version, latent=latent: m.update(format_version=version, latent=latent))
         with pytest.raises(IntegrityError, match=r"vae\.format_version"):
             VAE.load(place)
 
@@ -100,6 +101,25 @@ def test_a_name_that_no_score_can_have_is_refused(folder, name):
 def test_version_1_knows_no_other_scores(old):
     edit(old, lambda m: m.update(calibration={"typicality": [1.0]}))
     with pytest.raises(ManifestError, match="unknown key 'typicality'"):
+        manifests.read(old)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda m: m.update(latent={"shape": [2]}), "lacks the key 'size'"),
+        (lambda m: m["latent"].update(scale=2.0), "unknown key 'scale'"),
+        (lambda m: m["latent"].update(size=0), "from 1"),
+        (lambda m: m["latent"].update(size=2.0), "type int"),
+        (lambda m: m["prior"].update(family="none"), "one of standard_normal, flow"),
+        (lambda m: m["posterior"].update(family="none"), "one of diagonal_gaussian"),
+        (lambda m: m["likelihood"].update(family="none"), "one of bernoulli, gaussian"),
+        (lambda m: m["likelihood"].update(sigma=[0.2]), "positive number"),
+    ],
+)
+def test_version_1_knows_nothing_of_what_came_after_it(old, change, words):
+    edit(old, change)
+    with pytest.raises(ManifestError, match=words):
         manifests.read(old)
 
 
