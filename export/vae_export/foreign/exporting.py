@@ -1,0 +1,99 @@
+"""`export_model`: a model that somebody else trained becomes a checked model folder, from Python."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from vae_runtime.spec import ImageSpec
+
+from .model import ForeignModel, Half, LearnedPrior
+
+if TYPE_CHECKING:
+    from ..draft import Exported
+
+Pictures = npt.NDArray[np.float32] | str | os.PathLike[str]  # images, or a folder of pictures
+
+
+def export_model(
+    folder: str | os.PathLike[str],
+    *,
+    encoder: Half,
+    decoder: Half,
+    image: ImageSpec,
+    latent_shape: Sequence[int],
+    value_range: tuple[float, float] = (0, 1),
+    encoder_gives: str | None = None,
+    decoder_gives: str = "images",
+    likelihood: str = "gaussian",
+    sigma: float | Sequence[float] | None = None,
+    prior: str | LearnedPrior = "standard_normal",
+    examples: Pictures | None = None,
+    normal: Pictures | None = None,
+    int8: bool = False,
+    latent_scale: float = 1.0,
+    latent_shift: float = 0.0,
+    license: str = "unknown",
+    replace: bool = False,
+    made_by: str = "",
+) -> Exported:
+    """Write a model folder of two halves in torch, checked against them; returns how they compare.
+
+    Nothing is left at `folder` unless every check passed. Errors: InputError for what was given wrongly, ExportError
+    for a model that cannot be exported, both with what to do.
+
+    encoder: images float32 [batch, *image.shape] in value_range -> mean and spread of the posterior. A module, a bound
+        method or a function. It may give a tuple, a torch.distributions.Normal, an object or dict with known fields
+        (mean, mu or embedding; logvar, log_var or log_covariance; std or stddev; latent_dist), or one tensor, the
+        latents of a deterministic autoencoder.
+    decoder: z float32 [batch, *latent_shape] -> images [batch, *image.shape] in value_range, or logits.
+    encoder_gives: "mean, logvar", "mean, std" or "mean"; None: as the names of fields say.
+    decoder_gives: "images", or "logits" of pixels in [0, 1].
+    likelihood: "bernoulli", "gaussian", or "none" for models that only encode and decode.
+    sigma: of a Gaussian, in units of pixels in [0, 1]; None: estimated from `examples`.
+    prior: "standard_normal", "none", or a LearnedPrior.
+    examples: float32 [n, *image.shape] in [0, 1], or a folder of pictures: what the model is like, for sigma, the
+        parity probes and int8.
+    normal: the same, of pictures that the model was not trained on: their scores calibrate false-alarm rates.
+    int8: also 8-bit graphs, if they lose little and run faster here.
+    latent_scale, latent_shift: where latents of the maker are to be scaled: z = (z_maker - shift) * scale.
+    license: SPDX name of the model's licence. replace: in place of another model in `folder`.
+    made_by: the library and version that the model was trained with, for its card.
+    """
+    model = ForeignModel(
+        encoder=encoder,
+        decoder=decoder,
+        image=image,
+        latent_shape=tuple(latent_shape),
+        value_range=value_range,
+        encoder_gives=encoder_gives,
+        decoder_gives=decoder_gives,
+        likelihood=likelihood,
+        sigma=tuple(sigma) if isinstance(sigma, Sequence) else sigma,
+        prior=prior,
+        latent_scale=latent_scale,
+        latent_shift=latent_shift,
+        made_by=made_by,
+    )
+    return export_foreign(
+        Path(folder), model, examples=examples, normal=normal, int8=int8, license=license, replace=replace
+    )
+
+
+def export_foreign(
+    folder: Path,
+    model: ForeignModel,
+    *,
+    examples: Pictures | None = None,
+    normal: Pictures | None = None,
+    int8: bool = False,
+    license: str = "unknown",
+    replace: bool = False,
+) -> Exported:
+    """What `export_model` does, of a model that is described already, as an adapter gives it."""
+    raise NotImplementedError
