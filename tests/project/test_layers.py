@@ -28,7 +28,12 @@ ROOMS = {
     "model": {"errors", "spec", "files", "threads", "deadlines", "maths"},
     "passes": {"model", "maths"},
     "importance": {"model", "maths"},
-    "vae": {"errors", "coerce", "spec", "model", "maths", "pictures", "passes", "importance"},
+    "sampling": {"errors", "coerce", "model", "maths"},
+    "interpolation": {"errors", "model", "maths"},
+    "vae": {
+        *("errors", "coerce", "spec", "model", "maths", "pictures", "passes"),
+        *("importance", "sampling", "interpolation"),
+    },
     "tiled": {"errors", "model", "pictures", "passes", "vae"},
     "tiles": {"errors", "coerce", "spec", "maths", "pictures", "vae"},
     "checks": {"errors", "search_path", "spec", "threads", "model", "maths", "vae", "passes", "tiled"},

@@ -149,7 +149,8 @@ class Spatial:
         contents["golden.npz"] = self.golden().to_bytes()
         tensors = golden_tensors(prior=has.prior, posterior=has.posterior, decoded=has.likelihood.decoded)
         entry = Golden(
-            file=describe("golden.npz", contents["golden.npz"]), tolerance={**dict.fromkeys(tensors, 1e-4), "nats": 0.01}
+            file=describe("golden.npz", contents["golden.npz"]),
+            tolerance={**dict.fromkeys(tensors, 1e-4), "nats": 0.01},
         )
         fields: dict = {
             "name": "spatial",

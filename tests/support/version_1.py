@@ -22,6 +22,8 @@ def write_version_1(source: Path, target: Path) -> Path:
     shutil.copytree(source, target)
     manifest = json.loads((target / "manifest.json").read_text())
     manifest["format_version"] = 1
+    (size,) = manifest["latent"]["shape"]
+    manifest["latent"] = {"size": size}
     for entry in (entry for precisions in manifest["graphs"].values() for entry in precisions.values()):
         _describe(entry, target, _graph_1(onnx.load(target / entry["file"])))
     goldens = {precision: np.load(target / entry["file"]) for precision, entry in manifest["golden"].items()}
@@ -41,6 +43,8 @@ def _graph_1(model: onnx.ModelProto) -> bytes:
     for stamp in model.metadata_props:
         if stamp.key == "vae.format_version":
             stamp.value = "1"
+        if stamp.key == "vae.latent_shape":
+            stamp.key = "vae.latent_size"
     outputs = [output for output in model.graph.output if output.name != "logits"]
     del model.graph.output[:]
     model.graph.output.extend(outputs)

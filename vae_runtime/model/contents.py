@@ -9,10 +9,10 @@ from typing import Any
 
 from ..maths.likelihood import Likelihood, written
 from ..spec import ImageSpec, LatentSpec
+from .lacking import NONE
 from .scores import SCORES
 
 FORMAT, FORMAT_VERSION = "vae-onnx", 2
-NONE = "none"  # the family of a prior, posterior or likelihood that a model does not have
 
 
 @dataclass(frozen=True, kw_only=True)

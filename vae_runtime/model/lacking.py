@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ..errors import InputError
-from .contents import NONE, Manifest
+
+if TYPE_CHECKING:
+    from .contents import Manifest
+
+NONE = "none"  # the family of a prior, posterior or likelihood that a model does not have
 
 
 def lacking(manifest: Manifest) -> str:

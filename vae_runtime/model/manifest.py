@@ -18,7 +18,8 @@ from .. import files
 from ..errors import InputError, IntegrityError, ManifestError
 from ..maths.likelihood import read_likelihood
 from ..spec import ImageSpec, LatentSpec
-from .contents import FORMAT, FORMAT_VERSION, NONE, Golden, Label, Manifest, ModelFile
+from .contents import FORMAT, FORMAT_VERSION, Golden, Label, Manifest, ModelFile
+from .lacking import NONE
 from .limits import FILE_BYTES, FILES_BYTES, GOLDEN_BYTES
 from .prior import PRIORS, PRIORS_1
 from .scores import DETECTOR

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from ..errors import InputError
+from .lacking import lacking
 from .location import is_built_in
 
 if TYPE_CHECKING:  # the command line reads the table for its help, and loads no numpy for it
@@ -125,8 +126,6 @@ A_DETECTOR = Need(
 
 def _refused(manifest: Manifest, method: str) -> str:
     """What to say where one of the three densities is missing."""
-    from .lacking import lacking
-
     return (
         f"the model {manifest.name!r} has {lacking(manifest)}, so no method {method!r}; take one of "
         f"{', '.join(manifest.scores)}."

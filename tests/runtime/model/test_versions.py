@@ -5,9 +5,10 @@ import json
 import numpy as np
 import pytest
 
+from tests.support.commands import vae_
 from tests.support.folders import edit
 from tests.support.linear_gaussian import LinearGaussian, in_version_1
-from vae_runtime import VAE, IntegrityError, ManifestError
+from vae_runtime import VAE, IntegrityError, ManifestError, from_uint8, to_uint8
 from vae_runtime.checks.verify import verify
 from vae_runtime.maths.likelihood import ClippedBernoulli
 from vae_runtime.model import manifest as manifests
@@ -37,6 +38,26 @@ def test_a_model_of_version_1_is_read_and_reproduces_its_golden_vectors(old, fol
     assert json.loads((old / "manifest.json").read_text())["format_version"] == 1
     x = VAE.load(folder).sample(3).clip(0, 1)
     np.testing.assert_array_equal(VAE.load(old).score(x), VAE.load(folder).score(x))
+
+
+def test_a_model_that_was_exported_as_version_1_is_checked_and_scored_as_then(root, tmp_path):
+    """tests/fixtures/version-1 was written by the exporter and the calibration of that time, and by nothing since."""
+    folder = root / "tests" / "fixtures" / "version-1"
+    report = checked(folder)
+    assert report.passed and not report.unlisted
+    vae, golden = VAE.load(folder, threads=1), np.load(folder / "golden.npz")
+    assert (vae.latent_shape, vae.manifest.prior, vae.manifest.likelihood) == ((3,), "flow", ClippedBernoulli())
+    np.testing.assert_allclose(vae.score(golden["images"]), golden["score"], atol=1e-4)
+    samples = from_uint8(to_uint8(vae.sample(20)))  # what it was calibrated with
+    for method in ("elbo", "reconstruction", "kl", "complexity"):
+        known = vae.manifest.calibration[method]
+        np.testing.assert_allclose(np.sort(vae.score(samples, method=method)), known, atol=1e-3, err_msg=method)
+    pictures = tmp_path / "pictures"
+    vae_("sample", "-n", 5, "-m", folder, "-o", f"{pictures}/")
+    vae_("calibrate", pictures, "-m", folder, "-o", tmp_path / "copy")
+    written = json.loads((tmp_path / "copy" / "manifest.json").read_text())
+    assert (written["format_version"], written["latent"]) == (1, {"size": 3})
+    assert checked(tmp_path / "copy").passed
 
 
 def test_a_model_of_version_1_stays_one_when_its_manifest_is_written_again(old):
