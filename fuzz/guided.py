@@ -35,7 +35,8 @@ import onnxruntime
 
 from .disks.pictures import pictures
 from .machine.extremes import flat_webp
-from .seeds import INPUTS, OUTPUTS, archives, graphs
+from .seeds import archives, graphs
+from .wider import INPUTS, OUTPUTS
 
 SECONDS, BYTES = 10.0, 2**30
 

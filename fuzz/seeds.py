@@ -1,4 +1,4 @@
-"""What the guided fuzzer begins from: small graphs with every operator of the format, and archives of arrays."""
+"""What the guided fuzzer begins from: small graphs that have every operator of the format, and archives of arrays."""
 
 from __future__ import annotations
 
@@ -7,16 +7,13 @@ import itertools
 from pathlib import Path
 
 import numpy as np
-from onnx import ModelProto, TensorProto, helper, numpy_helper
+from onnx import ModelProto, helper, numpy_helper
 
-from vae_runtime.model.gate import IR_VERSION, OPSET
-
-INPUTS = {"images": ("batch", 1, 4, 4)}
-OUTPUTS = {"out": ("batch", 4)}
+from . import wider
 
 
 def graphs() -> dict[str, bytes]:
-    """One graph of every operator, sound; and the same beside work that an engine would do while it opens it."""
+    """Sound graphs that have every operator between them; and one with work that an engine does while it opens it."""
     folded = graph()
     sides = {"column": (2048, 1), "row": (1, 2048)}
     folded.graph.initializer.extend(
@@ -25,7 +22,8 @@ def graphs() -> dict[str, bytes]:
     names = ["wide", *(f"wide_{number}" for number in range(100))]
     folded.graph.node.append(helper.make_node("Add", ["column", "row"], ["wide"]))
     folded.graph.node.extend(helper.make_node("Tanh", [one], [next]) for one, next in itertools.pairwise(names))
-    return {"every operator": graph().SerializeToString(), "constants": folded.SerializeToString()}
+    others = {name: make().SerializeToString() for name, make in wider.GRAPHS.items()}
+    return {"networks": graph().SerializeToString(), "constants": folded.SerializeToString(), **others}
 
 
 def archives() -> dict[str, bytes]:
@@ -47,7 +45,7 @@ def archives() -> dict[str, bytes]:
 
 
 def graph() -> ModelProto:
-    """images [batch, 1, 4, 4] -> out [batch, 4]."""
+    """What this project's own networks are made of; ends as of `wider`."""
     random = np.random.default_rng(0)
     weights: dict[str, object] = {
         "kernel": random.normal(size=(4, 1, 3, 3)).astype(np.float32),
@@ -85,10 +83,4 @@ def graph() -> ModelProto:
         helper.make_node("Relu", ["q"], ["r"]),
         helper.make_node("Add", ["r", "bias"], ["out"]),
     ]
-    ends = [
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
-        for name, shape in (*INPUTS.items(), *OUTPUTS.items())
-    ]
-    tensors = [numpy_helper.from_array(np.asarray(values), name) for name, values in weights.items()]
-    body = helper.make_graph(nodes, "graph", ends[:1], ends[1:], tensors)
-    return helper.make_model(body, ir_version=IR_VERSION, opset_imports=[helper.make_opsetid("", OPSET)])
+    return wider.model(nodes, weights)

@@ -19,8 +19,8 @@ from .memory import Footprint, needed
 from .opened import Model
 from .prior import PRIORS, Signature
 from .sessions import Session, import_onnxruntime
+from .sides import BATCH, Shape
 from .steady import again_if_replaced
-from .values import BATCH, Shape
 
 
 def open_model(

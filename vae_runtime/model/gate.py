@@ -19,7 +19,9 @@ from . import shapes
 from .kernels import kernels
 from .limits import MOST_MEMORY, MOST_NODES, MOST_WORK
 from .memory import Footprint, Step, live, needed, rows_at_once
-from .values import BATCH, FLOAT32, TYPES, GraphError, Result, Shape, TooMuchError, Value
+from .operators.layout import MOST_SIDES
+from .sides import BATCH, Shape, Side, written
+from .values import ABSENT, FLOAT32, TYPES, GraphError, Result, TooMuchError, Value
 from .wire import ForeignError, Message, WireError, producer, read_message
 
 IR_VERSION, OPSET = 8, 18
@@ -99,7 +101,7 @@ def _check_nodes(graph: Message, inputs: Mapping[str, Shape], outputs: Mapping[s
     results = [_check_node(node, known) for node in nodes]
     for name, shape in outputs.items():
         if name not in known or known[name][:2] != (FLOAT32, shape):
-            raise GraphError(f"{name} is not computed as {_text(shape)}")
+            raise GraphError(f"{name} is not computed as {written(shape)}")
     cost = _footprint(graph, results, known, list(inputs), list(outputs))
     if cost.work > MOST_WORK:
         raise TooMuchError(f"a row takes {cost.work:,} multiplications, more than {MOST_WORK:,}")
@@ -109,15 +111,15 @@ def _check_nodes(graph: Message, inputs: Mapping[str, Shape], outputs: Mapping[s
 
 
 def _check_node(node: Message, known: dict[str, Value]) -> Result:
-    """Check a node and add its output to what is known."""
-    operator, names = node.get("op_type", ""), node.get("output", [])
-    missing = [name for name in node.get("input", []) if name not in known]
+    """Check a node and add its outputs to what is known."""
+    operator, taken, given = node.get("op_type", ""), node.get("input", []), node.get("output", [])
+    missing = [name for name in taken if name and name not in known]
     if missing:
         raise GraphError(f"{operator} takes {missing[0]!r} before it is there")
-    result = shapes.infer(operator, [known[name] for name in node.get("input", [])], _attributes(node))
-    if len(names) != 1:
-        raise GraphError(f"{operator} has {len(names)} outputs")
-    _add(known, names[0], result.value)
+    inputs = [known[name] if name else ABSENT for name in taken]
+    result = shapes.infer(operator, inputs, _attributes(node), len(given))
+    for name, value in zip(given, result.outputs, strict=True):
+        _add(known, name, value)
     return result
 
 
@@ -126,23 +128,27 @@ def _footprint(
 ) -> Footprint:
     """What the graph costs; results: of its nodes."""
     nodes = graph.get("node", [])
-    constants = [value for value in known.values() if BATCH not in value.shape]
+    constants = [value for value in known.values() if not value.batched]
     weights = sum(value.size * TYPES[value.type].itemsize for value in constants)
     weights += _EACH * (len(constants) + len(nodes))
     steps = [
-        Step(node["input"], node["output"][0], result.value.bytes)
-        for node, result in zip(nodes, results, strict=True)
-        if BATCH in result.value.shape
+        Step(node["input"], {name: known[name].bytes for name in node["output"]})
+        for node in nodes
+        if known[node["output"][0]].batched
     ]
     row = live({name: known[name].bytes for name in inputs}, steps, outputs)
     row += max((result.workspace for result in results), default=0)
     return Footprint(
         weights=weights + sum(result.packed for result in results),
         row=row,
-        work=sum(_BEGUN + _WRITTEN * result.value.bytes + result.multiplications for result in results),
+        work=sum(_work(result) for result in results),
         kernels=kernels(graph),
         rows=rows_at_once(row, max(known[name].size for name in (*inputs, *outputs))),
     )
+
+
+def _work(result: Result) -> int:
+    return _BEGUN + _WRITTEN * sum(value.bytes for value in result.outputs) + result.multiplications
 
 
 def _declared(graph: Message, side: str, expected: Mapping[str, Shape]) -> dict[str, Value]:
@@ -153,23 +159,23 @@ def _declared(graph: Message, side: str, expected: Mapping[str, Shape]) -> dict[
         sides = [_side(dim) for dim in tensor.get("shape", {}).get("dim", [])]
         _add(interface, entry.get("name", ""), Value(tensor.get("elem_type", 0), tuple(sides)))
     if interface != {name: Value(FLOAT32, shape) for name, shape in expected.items()}:
-        there = ", ".join(f"{name} {_text(value.shape)}" for name, value in interface.items())
-        wanted = ", ".join(f"{name} {_text(shape)}" for name, shape in expected.items())
+        there = ", ".join(f"{name} {written(value.shape)}" for name, value in interface.items())
+        wanted = ", ".join(f"{name} {written(shape)}" for name, shape in expected.items())
         raise GraphError(f"its {side} is {there}; the manifest needs float32 {wanted}")
     return interface
 
 
-def _side(dim: Message) -> int | str:
+def _side(dim: Message) -> Side:
     if len(dim) != 1:
         raise GraphError("a shape has an open side")
     ((_, side),) = dim.items()
-    return side  # type: ignore[no-any-return]
+    return BATCH if side == str(BATCH) else side
 
 
 def _constant(tensor: Message) -> Value:
     kind, sides = tensor.get("data_type", 0), tuple(tensor.get("dims", []))
     raw = _required(tensor, "raw_data", f"the tensor {tensor.get('name', '')!r}")
-    if kind not in TYPES or len(sides) > 4 or not all(0 < side <= shapes.LARGEST_SIDE for side in sides):
+    if kind not in TYPES or len(sides) > MOST_SIDES or not all(0 < side <= shapes.LARGEST_SIDE for side in sides):
         raise GraphError(f"the tensor {tensor.get('name', '')!r} is of type {kind} and shape {list(sides)}")
     if len(raw) != math.prod(sides) * TYPES[kind].itemsize:
         raise GraphError(f"the tensor {tensor.get('name', '')!r} has {len(raw):,} bytes for {list(sides)} numbers")
@@ -201,7 +207,3 @@ def _required(message: Message, name: str, where: str) -> Any:
     if name not in message:
         raise GraphError(f"{where} has no {name}")
     return message[name]
-
-
-def _text(shape: Shape) -> str:
-    return f"[{', '.join(map(str, shape))}]"

@@ -5,7 +5,7 @@ Bounds, not estimates: what onnxruntime was measured to take stays below them (`
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from .kernels import Kernels
@@ -42,11 +42,10 @@ class Footprint(NamedTuple):
 
 
 class Step(NamedTuple):
-    """A node of a graph: what it takes, by the names of tensors; what it gives; and how many bytes that has."""
+    """A node of a graph: what it takes, by the names of tensors; and what it gives, with the bytes of each."""
 
     inputs: Sequence[str]
-    output: str
-    bytes: int
+    outputs: Mapping[str, int]
 
 
 def needed(footprints: Iterable[Footprint]) -> int:
@@ -82,13 +81,18 @@ def live(inputs: dict[str, int], steps: Sequence[Step], outputs: Iterable[str]) 
         done = 0
         for name in step.inputs:
             done |= before.get(name, 0)
-        before[step.output] = done | 1 << number
-        free = [index for index, (_, busy) in enumerate(buffers) if not busy & ~done]
-        entry = users.get(step.output, never)
-        if not free:
-            buffers.append((step.bytes, entry))
-            continue
-        # The one that fits best: the smallest that is large enough, or else the largest.
-        best = min(free, key=lambda index: (buffers[index][0] < step.bytes, abs(buffers[index][0] - step.bytes)))
-        buffers[best] = max(step.bytes, buffers[best][0]), entry
+        for name, size in step.outputs.items():
+            before[name] = done | 1 << number
+            _place(buffers, size, users.get(name, never), done)
     return sum(size for size, _ in buffers)
+
+
+def _place(buffers: list[tuple[int, int]], needed: int, users: int, done: int) -> None:
+    """Give a tensor a buffer: one whose users are all `done` before, the best that fits, or a new one."""
+    free = [index for index, (_, busy) in enumerate(buffers) if not busy & ~done]
+    if not free:
+        buffers.append((needed, users))
+        return
+    # The one that fits best: the smallest that is large enough, or else the largest.
+    best = min(free, key=lambda index: (buffers[index][0] < needed, abs(buffers[index][0] - needed)))
+    buffers[best] = max(needed, buffers[best][0]), users

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..maths.prior import NoPrior, Prior, StandardNormalPrior
-from .values import BATCH, Shape
+from .sides import BATCH, Shape
 
 if TYPE_CHECKING:
     from .sessions import Session

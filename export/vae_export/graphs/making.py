@@ -20,7 +20,7 @@ from vae_runtime.model.folder import stamps
 from vae_runtime.model.gate import OPSET
 from vae_runtime.model.manifest import DETECTOR
 from vae_runtime.model.prior import PRIORS
-from vae_runtime.model.values import Shape
+from vae_runtime.model.sides import Shape
 
 from .coders import DecoderGraph, EncoderGraph
 from .finishing import finish, tidy

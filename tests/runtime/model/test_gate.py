@@ -9,13 +9,14 @@ import onnx.shape_inference
 import onnxruntime
 import pytest
 
-from fuzz import seeds
+from fuzz import seeds, wider
 from tests.support.hostile_graphs import CHANGES, broken_bytes
 from vae_runtime.errors import IntegrityError
 from vae_runtime.model import folder as folders
-from vae_runtime.model import gate, shapes
+from vae_runtime.model import gate, shapes, values
 from vae_runtime.model import manifest as manifests
 from vae_runtime.model.fields import SCHEMA
+from vae_runtime.model.sides import BATCH
 from vae_runtime.model.wire import read_message
 
 ARTIFACTS = Path(__file__).resolve().parents[3] / "artifacts"
@@ -76,7 +77,7 @@ def test_every_shape_is_the_one_that_onnx_infers(folder, role, file, monkeypatch
         # A Reshape with -1 has no name for what follows.
         assert len(sides) == len(known[info.name].shape)
         for side, ours in zip(sides, known[info.name].shape, strict=True):
-            assert side == ours or (ours == "batch" and isinstance(side, str))
+            assert side == ours or (ours == BATCH and isinstance(side, str))
 
 
 def conv_decoder():
@@ -104,44 +105,49 @@ def test_bytes_that_a_lenient_reader_takes_are_refused(name):
     assert "\n" not in str(error.value) and len(str(error.value)) < 500
 
 
-def test_what_the_exporter_may_write_is_what_the_gate_lets_in():
+def test_what_the_exporter_writes_is_what_the_gate_lets_in():
     used = {node.op_type for folder, _, file in SHIPPED for node in onnx.load(folder / file).graph.node}
-    of_detectors = {"Div", "MatMul", "Sqrt"}
-    assert used <= shapes.OPERATORS and shapes.OPERATORS - used <= of_detectors | {"Slice", "Neg"}
+    assert used <= shapes.OPERATORS
 
 
 def test_work_is_what_the_multiplications_are():
     """Of a small network, counted by hand."""
-    images = shapes.Value(shapes.FLOAT32, ("batch", 3, 8, 10))
+    images = values.Value(values.FLOAT32, (BATCH, 3, 8, 10))
     weight = np.zeros((5, 3, 3, 3), np.float32)
-    value = shapes.Value(shapes.FLOAT32, weight.shape, weight)
+    value = values.Value(values.FLOAT32, weight.shape, weight)
     result = shapes.infer("Conv", [images, value], {"pads": [1, 1, 1, 1], "strides": [2, 2]})
     assert (
-        result.value.shape == ("batch", 5, 4, 5) and result.multiplications == 16 * 4 * 5 * 3 * 9
+        result.outputs[0].shape == (BATCH, 5, 4, 5) and result.multiplications == 16 * 4 * 5 * 3 * 9
     )  # channels come in blocks
-    flat = shapes.Value(shapes.FLOAT32, ("batch", 100))
-    matrix = shapes.Value(shapes.FLOAT32, (7, 100), np.zeros((7, 100), np.float32))
+    flat = values.Value(values.FLOAT32, (BATCH, 100))
+    matrix = values.Value(values.FLOAT32, (7, 100), np.zeros((7, 100), np.float32))
     result = shapes.infer("Gemm", [flat, matrix], {"transB": 1})
-    assert result == (shapes.Value(1, ("batch", 7)), 700, 4 * 16 * 100, 0)
+    assert result == ((values.Value(1, (BATCH, 7)),), 700, 4 * 16 * 100, 0)
 
 
 def test_shapes_that_do_not_fit_are_refused():
     def value(*sides):
-        return shapes.Value(shapes.FLOAT32, sides)
+        return values.Value(values.FLOAT32, sides)
 
-    for left, right in itertools.permutations([("batch", 3), ("batch", 4), (5, "batch"), ("batch", 3, 4)], 2):
-        with pytest.raises(shapes.GraphError):
+    for left, right in itertools.permutations([(BATCH, 3), (BATCH, 4), (5, BATCH), (BATCH, 3, 4)], 2):
+        with pytest.raises(values.GraphError):
             shapes.infer("Add", [value(*left), value(*right)], {})
-    with pytest.raises(shapes.GraphError, match="it has 1 inputs"):
+    with pytest.raises(values.GraphError, match="it has 1 inputs"):
         shapes.infer("Add", [value(3)], {})
 
 
-def test_a_graph_of_every_operator_passes_and_gives_what_was_inferred():
-    """What `python -m fuzz.guided gate` begins from."""
-    graph = seeds.graph()
-    assert {node.op_type for node in graph.graph.node} == shapes.OPERATORS
-    content = graph.SerializeToString()
-    gate.check_graph(content, "x.onnx", inputs=seeds.INPUTS, outputs=seeds.OUTPUTS, stamps={})
+@pytest.mark.parametrize("name", [name for name in seeds.graphs() if name != "constants"])
+def test_what_the_guided_fuzzer_begins_from_passes_and_gives_what_was_inferred(name):
+    content = seeds.graphs()[name]
+    gate.check_graph(content, "x.onnx", inputs=wider.INPUTS, outputs=wider.OUTPUTS, stamps={})
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    (sums,) = session.run(None, {"images": np.ones((3, 1, 4, 4), np.float32)})
-    assert sums.shape == (3, 4)
+    images = np.random.default_rng(0).random((3, 1, 4, 4), np.float32)
+    (out,) = session.run(None, {"images": images})
+    rows = np.concatenate([session.run(None, {"images": images[[row]]})[0] for row in range(3)])
+    assert out.shape == (3, 4) and np.isfinite(out).all()
+    np.testing.assert_allclose(rows, out, rtol=1e-5, atol=1e-6)  # no row sees another
+
+
+def test_the_guided_fuzzer_begins_from_every_operator():
+    graphs = map(onnx.load_from_string, seeds.graphs().values())
+    assert {node.op_type for graph in graphs for node in graph.graph.node} == shapes.OPERATORS
