@@ -41,46 +41,36 @@ _FIGURES = (
 )
 
 
-def card(manifest: Manifest, sizes: dict[str, int], parity: list[Parity]) -> str:
-    """Markdown with the front matter that model hubs read; sizes: bytes of its files."""
+def card(manifest: Manifest, sizes: dict[str, int], parity: list[Parity], *, picture: str) -> str:
+    """Markdown with the front matter that model hubs read; sizes: bytes of its files; picture: the file of its grid."""
     training = manifest.training
     channels, height, width = manifest.image.shape
-    figures = figures_of(training)
-    measured = f"{training['test_images']:,} test images" if "test_images" in training else "no images: not evaluated"
     front = [
         "---",
         f"license: {_scalar(manifest.license.lower())}",
         "library_name: vae_runtime",
         "pipeline_tag: unconditional-image-generation",
         "tags: [onnx, vae, anomaly-detection]",
-        f"datasets: [{_scalar(training['data'])}]",
+        *([f"datasets: [{_scalar(training['data'])}]"] if "data" in training else []),
         "---",
     ]
     body = [
         f"# {manifest.name}",
         "",
-        "![samples](samples.png)",
+        f"![{picture.removesuffix('.png')}]({picture})",
         "",
-        f"A variational autoencoder of {width}x{height} images, {channels} channel{'s' * (channels > 1)}, with "
-        f"{manifest.latent_size} latents and {training['parameters']:,} parameters: "
-        f"preset {_code(training['preset'])}, trained for {training['epochs']} epochs on {_code(training['data'])}"
-        + (f", from the weights of {_code(training['started_from'])}" if "started_from" in training else "")
-        + (f" ({training['train_images']:,} images)." if "train_images" in training else "."),
-        f"Prior {manifest.prior}, posterior {manifest.posterior}, likelihood {manifest.likelihood.family}; "
-        f"targets {_TARGETS[training['targets']]}.",
+        f"{_KINDS[manifest.has_elbo]} of {width}x{height} images, {channels} channel{'s' * (channels > 1)}, with "
+        f"{_latents(manifest)} latents and {training['parameters']:,} parameters: " + _trained(training),
+        f"Prior {manifest.prior}, posterior {manifest.posterior}, likelihood {manifest.likelihood.family}"
+        + (f"; targets {_TARGETS[training['targets']]}." if "targets" in training else "."),
         "",
-        f"Measured on {measured}" + (f", bounds by {_text(training['engine'])}:" if "engine" in training else ":"),
-        "",
-        "| figure | value |",
-        "|---|---|",
-        *(f"| {label} | {_text(shown)} |" for label, shown in figures),
-        "",
+        *_measured(training),
         "| file | bytes |",
         "|---|---|",
         *(f"| {name} | {size:,} |" for name, size in sizes.items() if name.endswith(".onnx")),
         "",
-        "Largest error against the torch model in float64, as a share of each tensor's size, over batches of 0 to 64 "
-        "(torch's own float32 in brackets): "
+        f"Largest error against the torch model in {_truth(parity)}, as a share of each tensor's size, over batches of "
+        "0 to 64 (torch's own float32 in brackets): "
         + ", ".join(f"{name} {item.ours:.1e} ({item.torchs:.1e})" for name, item in largest(parity).items())
         + ".",
         *_anomalies(training),
@@ -95,6 +85,43 @@ def card(manifest: Manifest, sizes: dict[str, int], parity: list[Parity]) -> str
         "",
     ]
     return "\n".join([*front, *body])
+
+
+def _latents(manifest: Manifest) -> str:
+    """ "40", or "4x16x16" where they are spatial."""
+    return "x".join(map(str, manifest.latent.shape))
+
+
+def _truth(parity: list[Parity]) -> str:
+    return parity[0].truth if parity else "float64"
+
+
+def _trained(training: Mapping[str, Any]) -> str:
+    """What is known of how it was trained."""
+    if "preset" not in training:
+        maker = f"made by {_text(training['made_by'])}" if "made_by" in training else "made by others"
+        return f"{maker}, exported from torch."
+    return (
+        f"preset {_code(training['preset'])}, trained for {training['epochs']} epochs on {_code(training['data'])}"
+        + (f", from the weights of {_code(training['started_from'])}" if "started_from" in training else "")
+        + (f" ({training['train_images']:,} images)." if "train_images" in training else ".")
+    )
+
+
+def _measured(training: Mapping[str, Any]) -> list[str]:
+    """A table of figures, of runs, or that nothing was measured."""
+    figures = figures_of(training)
+    if not figures and "preset" not in training:
+        return []
+    measured = f"{training['test_images']:,} test images" if "test_images" in training else "no images: not evaluated"
+    return [
+        f"Measured on {measured}" + (f", bounds by {_text(training['engine'])}:" if "engine" in training else ":"),
+        "",
+        "| figure | value |",
+        "|---|---|",
+        *(f"| {label} | {_text(shown)} |" for label, shown in figures),
+        "",
+    ]
 
 
 def figures_of(training: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -152,6 +179,7 @@ def _int8(training: Mapping[str, Any]) -> list[str]:
     ]
 
 
+_KINDS = {True: "A variational autoencoder", False: "An autoencoder"}
 _TARGETS = {
     "binarised": "binarised anew each time an image is seen (test images once, seed 0)",
     "grey": "the grey levels themselves",

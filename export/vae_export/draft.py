@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 from vae_train.data.datasets import Dataset
 
 from vae_runtime import VAE
@@ -22,6 +24,7 @@ from vae_runtime.model.writing import write_model
 from .checks.anomalies import Anomalies
 from .checks.calibration import Calibrated
 from .checks.parity import Parity
+from .foreign.model import Foreign
 from .int8.recipe import Recipe
 from .source import Source
 
@@ -30,19 +33,21 @@ from .source import Source
 class ExportRequest:
     """What is to be exported, and where to; `pipeline.export` says what each field means."""
 
-    run: Path
+    origin: Path | Foreign  # a run's folder, or what somebody else trained
     folder: Path
     license: str
     int8: FindRecipe | None = None
-    calibrate: Path | None = None
+    calibrate: Path | npt.NDArray[np.float32] | None = None
     dataset: Dataset | None = None
     replace: bool = False
 
     @property
     def meant(self) -> str:
         """What to do where another model lies in the folder."""
-        run, folder = self.run, self.folder
-        return f"to keep both, vae export {shlex.quote(str(run))} {shlex.quote(str(_free(folder)))}"
+        free = _free(self.folder)
+        if isinstance(self.origin, Foreign):
+            return f"to keep both, export to another folder, such as {free}"
+        return f"to keep both, vae export {shlex.quote(str(self.origin))} {shlex.quote(str(free))}"
 
 
 class Exported(NamedTuple):

@@ -1,4 +1,4 @@
-"""A run becomes a model folder: the steps of an export, in their order."""
+"""A model in torch becomes a model folder: the steps of an export, in their order."""
 
 from __future__ import annotations
 
@@ -52,7 +52,12 @@ def export(
     the calibration, and its test images tell which anomalies the scores see. replace: the model may take the place of
     another one.
     """
-    draft = begin(ExportRequest(run, folder, license, int8, calibrate, dataset, replace))
+    return carry_out(ExportRequest(run, folder, license, int8, calibrate, dataset, replace))
+
+
+def carry_out(request: ExportRequest) -> Exported:
+    """Take every step of an export, of a run or of a model that somebody else trained."""
+    draft = begin(request)
     for step in STEPS:
         draft = step(draft)
     return draft.exported

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vae_train import checkpoint as checkpoints
-from vae_train.checkpoint import Checkpoint, is_config
-from vae_train.detector.files import FILE as DETECTOR
+from vae_train.checkpoint import is_config
 
 from vae_runtime.errors import InputError, IntegrityError, VAEError
-from vae_runtime.files import write_file
 from vae_runtime.model import manifest as manifests
 from vae_runtime.model.lock import held_alone
 from vae_runtime.model.manifest import FILE_NAME, Manifest
 from vae_runtime.model.writing import check_target, write_model
 
 from .draft import Draft
-from .int8.recipe import FILE as RECIPE
-from .source import EVALUATION
 
 
 def require_place(draft: Draft) -> Draft:
@@ -44,7 +39,7 @@ def earlier_model(folder: Path) -> Manifest | None:
 
 
 def publish(draft: Draft) -> Draft:
-    """Write the model folder, then the torch side of it in `checkpoint`."""
+    """Write the model folder, then what exports it again in `checkpoint`."""
     request, manifest = draft.request, draft.manifest
     write_model(
         request.folder,
@@ -57,30 +52,8 @@ def publish(draft: Draft) -> Draft:
     with held_alone(request.folder):
         if manifests.read(request.folder).pair_id != manifest.pair_id:
             raise IntegrityError(f"{request.folder} was replaced by another model as soon as it was written.")
-        write_checkpoint(draft, request.folder / "checkpoint")
+        draft.source.keep(request.folder / "checkpoint", draft.recipe)
     return draft.noted(dropped=_dropped(draft))
-
-
-def write_checkpoint(draft: Draft, folder: Path) -> None:
-    """Weights, config, figures, detector and recipe, enough to export the model again."""
-    source = draft.source
-    folder.mkdir(exist_ok=True)
-    checkpoints.save(folder / "model.safetensors", Checkpoint(dict(source.model.state_dict()), {}))
-    write_file(folder / "config.json", source.config.to_json().encode())
-    _write_or_remove(folder / EVALUATION, source.evaluation)
-    _write_or_remove(folder / RECIPE, draft.recipe.to_json().encode() if draft.recipe else None)
-    if source.detection:
-        source.detection.save(folder)
-    else:
-        (folder / DETECTOR).unlink(missing_ok=True)
-
-
-def _write_or_remove(path: Path, content: bytes | None) -> None:
-    """None: what lies there is of the model that lay here before."""
-    if content is None:
-        path.unlink(missing_ok=True)
-    else:
-        write_file(path, content)
 
 
 def _dropped(draft: Draft) -> str:

@@ -18,6 +18,7 @@ import numpy.typing as npt
 import onnx
 import torch
 from vae_export.graphs.finishing import finish, tidy
+from vae_export.graphs.functions import run_functions
 from vae_export.graphs.making import export_graphs
 from vae_export.int8 import quantise as int8
 from vae_train.config import PRESETS, PRIOR_NAMES, Config
@@ -115,7 +116,7 @@ def random_graphs(seed: int) -> Iterator[tuple[str, bytes]]:
         for parameter in module.parameters() if module else ():
             if parameter.ndim and not parameter.any():  # layers that begin as nothing
                 parameter.data = torch.randn(parameter.shape) * 0.05
-    graphs, _ = export_graphs(model, config, detector=detector, metadata={})
+    graphs, _ = export_graphs(run_functions(model, config, detector), metadata={})
     kind = f"{config.network} {config.image_shape} {config.widths}"
     for role, content in graphs.items():
         yield f"{role} of {kind}", content

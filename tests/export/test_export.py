@@ -15,10 +15,11 @@ from click.testing import CliRunner
 from onnx import TensorProto, helper, numpy_helper
 from vae_export import source, steps
 from vae_export.checks.parity import GREATEST, TENSORS, Parity, compare, largest, require_parity
-from vae_export.checks.torch_numbers import likely_images, torch_numbers
+from vae_export.checks.torch_numbers import torch_numbers
 from vae_export.errors import ExportError
 from vae_export.graphs.finishing import check_graph
 from vae_export.pipeline import export
+from vae_export.torch_side import TorchSide
 from vae_train.checkpoint import BEST, Checkpoint, load_model, read_config, save
 
 from vae_runtime import VAE, InputError, standard_normal
@@ -48,7 +49,7 @@ def graphs(folder):
 
 def test_a_shipped_model_equals_its_torch_checkpoint(artifact):
     model, config = load_model(artifact / "checkpoint")
-    differences = compare(model, config, VAE.load(artifact, threads=1))
+    differences = compare(TorchSide.of_run(model, config), VAE.load(artifact, threads=1))
     require_parity(differences)
     assert {item.tensor for item in differences} == set(TENSORS)
     for name, item in largest(differences).items():
@@ -58,8 +59,11 @@ def test_a_shipped_model_equals_its_torch_checkpoint(artifact):
 
 def test_the_bounds_equal_torchs_with_the_same_noise(artifact):
     model, config = load_model(artifact / "checkpoint")
-    images = likely_images(model, config, 40)
-    numbers, bound = torch_numbers(model, images, draws=16, methods=()), VAE.load(artifact).elbo(images, samples=16)
+    images = TorchSide.of_run(model, config).likely_images(40)
+    numbers, bound = (
+        torch_numbers(TorchSide.of_run(model, config), images, draws=16, methods=()),
+        VAE.load(artifact).elbo(images, samples=16),
+    )
     for name in ("log_likelihood", "kl", "iwae"):
         np.testing.assert_allclose(getattr(bound, name), getattr(numbers, name), atol=1e-3, rtol=0)
 

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 import torch
 from vae_export.checks.parity import compare, require_parity
-from vae_export.checks.torch_numbers import likely_images, torch_numbers
+from vae_export.checks.torch_numbers import torch_numbers
 from vae_export.pipeline import export
+from vae_export.torch_side import TorchSide
 from vae_train.checkpoint import BEST, Checkpoint, load_model, save
 from vae_train.config import mlp_2d
 from vae_train.models.networks import build
@@ -100,8 +101,11 @@ def test_samples_and_bounds_are_bit_equal_for_any_batch_size_and_thread_count(fo
 
 
 def test_the_bounds_are_torchs_with_the_same_noise(flow, model, run):
-    images = likely_images(model, load_model(run)[1], 30)
-    numbers, elbo = torch_numbers(model, images, draws=8, methods=flow.manifest.scores), flow.elbo(images, samples=8)
+    images = TorchSide.of_run(model, load_model(run)[1]).likely_images(30)
+    numbers, elbo = (
+        torch_numbers(TorchSide.of_run(model, load_model(run)[1]), images, draws=8, methods=flow.manifest.scores),
+        flow.elbo(images, samples=8),
+    )
     for name in ("log_likelihood", "kl", "iwae"):
         np.testing.assert_allclose(getattr(elbo, name), getattr(numbers, name), atol=1e-3, rtol=0)
     for method, score in numbers.scores.items():
@@ -109,7 +113,7 @@ def test_the_bounds_are_torchs_with_the_same_noise(flow, model, run):
 
 
 def test_all_differences_stay_within_the_limits(flow, model, run):
-    differences = compare(model, load_model(run)[1], flow)
+    differences = compare(TorchSide.of_run(model, load_model(run)[1]), flow)
     require_parity(differences)
     assert {item.tensor for item in differences} == {"mean", "logvar", "z", "images", "logits", "nats"}
 

@@ -96,7 +96,7 @@ def test_an_export_takes_every_step_once_in_this_order(request_, monkeypatch):
         return take
 
     monkeypatch.setattr(pipeline, "STEPS", [recorded(step) for step in STEPS])
-    export(request_.run, request_.folder)
+    export(request_.origin, request_.folder)
     assert taken == [*ADDED, "publish"]
 
 
@@ -112,7 +112,7 @@ def test_nothing_is_left_behind_whichever_step_refuses(request_, drafts, monkeyp
     steps = [lambda draft: next(done)] * number + [refuse] + list(STEPS[number + 1 :])
     monkeypatch.setattr(pipeline, "STEPS", steps)
     with pytest.raises(ExportError, match=r"^no$"):
-        export(request_.run, request_.folder)
+        export(request_.origin, request_.folder)
     assert os.listdir(request_.folder.parent) == []
 
 

@@ -68,6 +68,12 @@ def score_folder(vae: VAE, folder: Path, *, tiled: bool, trained_on: frozenset[s
     return Calibrated(scores, len(paths) - len(left_out), left_out)
 
 
+def score_images(vae: VAE, images: npt.NDArray[np.float32]) -> Calibrated:
+    """Score images [batch, channels, height, width] in [0, 1], of which nobody knows what was trained on."""
+    parts = (images[start : start + AT_ONCE] for start in range(0, len(images), AT_ONCE))
+    return Calibrated(calibration(vae, parts), len(images), [])
+
+
 def told(calibrated: Calibrated, folder: Path, *, checked: bool) -> list[str]:
     """Sentences for people: how many pictures of the folder it is, and what became of the rest; checked: by pixels."""
     said = [f"Calibrated with {calibrated.pictures:,} pictures of {folder}."]

@@ -7,7 +7,6 @@ latents where models live; latents far outside must only give finite numbers.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -15,16 +14,14 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from vae_train.config import Config
-from vae_train.detector.network import Detector
-from vae_train.models.networks import VAE as TorchVAE
 
 from vae_runtime import VAE
 from vae_runtime.maths.noise import standard_normal
 from vae_runtime.passes import score_all
 
 from ..errors import ExportError
-from .torch_numbers import Array, likely_images, torch_numbers
+from ..torch_side import TorchSide, decoded
+from .torch_numbers import Array, torch_numbers
 
 BATCHES = (0, 1, 2, 7, 64)
 DRAWS, MOST_SCORED = 4, 16  # draws of an image, and images of a probe, whose nats are compared
@@ -37,7 +34,10 @@ MARGIN = 8.0  # times torch's own error: two sound orders of summation differ by
 GREATEST = 1e-2  # share of its size that float32 may leave open at all
 FAR = 5.0  # standard deviations of noise: beyond is not where models live
 
+INEXACT_FLOOR = 1e-4  # where float32 is held against float32: what two orders of summation come to in a deep network
+
 PICTURES, DRAWS_OF_PRIOR = "pictures drawn from the model", "draws from the prior"
+LATENTS_OF_PICTURES = "the latents of pictures"
 
 
 class Parity(NamedTuple):
@@ -49,6 +49,7 @@ class Parity(NamedTuple):
     torchs: float
     floor: float = FLOOR
     least: float = 1.0  # what a size counts as if it is less
+    truth: str = "float64"  # float32 of a model that cannot be made double: its own numbers are the truth then
 
     @property
     def limit(self) -> float:
@@ -57,68 +58,74 @@ class Parity(NamedTuple):
 
 
 @torch.inference_mode()
-def compare(model: TorchVAE, config: Config, vae: VAE, detector: Detector | None = None) -> list[Parity]:
+def compare(side: TorchSide, vae: VAE) -> list[Parity]:
     """Every tensor of every probe, over batch sizes; an output that is not finite is an ExportError."""
-    errors = _Errors()
-    exact = copy.deepcopy(model).double()
-    exact_detector = copy.deepcopy(detector).double() if detector else None
-    for probe, images in _image_probes(model, config):
-        x, ours = torch.from_numpy(images), vae.encode(images)
-        outputs = zip(("mean", "logvar"), ours, model.encode(x), exact.encode(x.double()), strict=True)
-        for name, mine, torchs, truth in outputs:
-            errors.note(name, probe, mine, torchs, truth)
-        if detector and exact_detector:
+    exact = side.exact()
+    errors = _Errors(exact is not None)
+    truth = exact or side
+    for probe, images in _image_probes(side):
+        x = torch.from_numpy(images)
+        torchs, truths = side.model.encode(x), truth.model.encode(x.to(truth.dtype))
+        for name, *each in zip(("mean", "logvar"), vae.encode(images), torchs, truths, strict=True):
+            if each[-1] is not None:
+                errors.note(name, probe, *each)
+        if side.detector and truth.detector:
             faults = vae.anomaly_map(images, method="faults")
-            errors.note("nats", f"the faults of {probe}", faults, detector(x), exact_detector(x.double()))
-    for eps in (standard_normal(batch, config.latent_size, seed=batch) for batch in BATCHES):
-        noise, ours_z = torch.from_numpy(eps), vae.prior.from_noise(eps, batch_size=64)
-        z = model.prior.from_noise(noise)
-        errors.note("z", DRAWS_OF_PRIOR, ours_z, z, exact.prior.from_noise(noise.double()))
-        _compare_prior(errors, model, exact, vae, z)
-        torch_decoded, true_decoded = (
-            each.likelihood.decoded(each.decode(at)) for each, at in ((model, z), (exact, z.double()))
-        )
+            errors.note("nats", f"the faults of {probe}", faults, side.detector(x), truth.detector(x.to(truth.dtype)))
+    for probe, z in _latent_probes(side, truth, vae, errors):
+        torch_outputs, true_outputs = decoded(side, z), decoded(truth, z.to(truth.dtype))
         for name, mine in vae._model.decode_all(z.numpy(), batch_size=64).items():
-            errors.note(name, DRAWS_OF_PRIOR, mine, torch_decoded[name], true_decoded[name])
-    for probe, images in _probes(model, config, MOST_SCORED):
-        _compare_nats(errors, model, exact, vae, probe, images, (detector, exact_detector))
-    _require_finite_far_out(config, vae)
+            errors.note(name, probe, mine, torch_outputs[name], true_outputs[name])
+    for probe, images in _probes(side, MOST_SCORED):
+        _compare_nats(errors, side, truth, vae, probe, images)
+    if vae.manifest.has_prior:
+        _require_finite_far_out(side, vae)
     return errors.all()
 
 
+def _latent_probes(side: TorchSide, truth: TorchSide, vae: VAE, errors: _Errors) -> Iterator[tuple[str, Tensor]]:
+    """Draws from the prior, themselves compared; without a prior the latents of pictures."""
+    for batch in BATCHES:
+        if side.model.prior is None:
+            yield LATENTS_OF_PICTURES, side.model.encode(torch.from_numpy(side.likely_images(batch)))[0]
+            continue
+        eps = standard_normal(batch, side.latent_size, seed=batch)
+        noise = torch.from_numpy(eps)
+        ours_z = vae.prior.from_noise(eps.reshape(batch, *side.latent_shape), batch_size=64)
+        z = side.shaped(side.model.prior.from_noise(noise))
+        errors.note("z", DRAWS_OF_PRIOR, ours_z, z, truth.shaped(truth.model.prior.from_noise(noise.to(truth.dtype))))
+        _compare_prior(errors, side, truth, vae, z)
+        yield DRAWS_OF_PRIOR, z
+
+
 def _compare_nats(
-    errors: _Errors,
-    model: TorchVAE,
-    exact: TorchVAE,
-    vae: VAE,
-    probe: str,
-    images: npt.NDArray[np.float32],
-    detectors: tuple[Detector | None, Detector | None],
+    errors: _Errors, side: TorchSide, truth: TorchSide, vae: VAE, probe: str, images: npt.NDArray[np.float32]
 ) -> None:
     """Bounds and scores, also of images that no model would draw."""
+    methods, bounds = vae.manifest.scores, vae.manifest.has_elbo
     torchs, truths = (
-        torch_numbers(each, images, draws=DRAWS, methods=vae.manifest.scores, detector=detector)
-        for each, detector in zip((model, exact), detectors, strict=True)
+        torch_numbers(each, images, draws=DRAWS, methods=methods, bounds=bounds) for each in (side, truth)
     )
-    elbo, scores = vae.elbo(images, samples=DRAWS), score_all(vae, images, vae.manifest.scores).scores
-    for name in ("log_likelihood", "kl", "iwae"):
+    elbo, scores = vae.elbo(images, samples=DRAWS) if bounds else None, score_all(vae, images, methods).scores
+    for name in ("log_likelihood", "kl", "iwae") if elbo else ():
         of = f"the {name.replace('_', '-')} of {probe}"
         errors.note_nats(of, getattr(elbo, name), getattr(torchs, name), getattr(truths, name))
-    for method, truth in truths.scores.items():
-        errors.note_nats(f"the score {method} of {probe}", scores[method], torchs.scores[method], truth)
+    for method, score in truths.scores.items():
+        errors.note_nats(f"the score {method} of {probe}", scores[method], torchs.scores[method], score)
 
 
-def _compare_prior(errors: _Errors, model: TorchVAE, exact: TorchVAE, vae: VAE, z: Tensor) -> None:
+def _compare_prior(errors: _Errors, side: TorchSide, truth: TorchSide, vae: VAE, z: Tensor) -> None:
     """The density of latents, and the noise found for them: small beside the nats of an image's pixels."""
-    ours, truth = vae.prior.log_prob(z.numpy(), batch_size=64), exact.prior.log_prob(z.double())
-    errors.note_nats(f"the density of {DRAWS_OF_PRIOR}", ours, model.prior.log_prob(z), truth)
-    noise = vae.prior.to_noise(z.numpy(), batch_size=64)
+    rows, prior, true_prior = side.flat(z), side.model.prior, truth.model.prior
+    true_rows = rows.to(truth.dtype)
+    ours = vae.prior.log_prob(z.numpy(), batch_size=64)
+    errors.note_nats(f"the density of {DRAWS_OF_PRIOR}", ours, prior.log_prob(rows), true_prior.log_prob(true_rows))
     errors.note(
         "z",
         f"the noise of {DRAWS_OF_PRIOR}",
-        noise,
-        model.prior.to_noise(z)[0],
-        exact.prior.to_noise(z.double())[0],
+        vae.prior.to_noise(z.numpy(), batch_size=64),
+        side.shaped(prior.to_noise(rows)[0]),
+        side.shaped(true_prior.to_noise(true_rows)[0]),
     )
 
 
@@ -134,9 +141,9 @@ def require_parity(parity: list[Parity]) -> None:
             )
         raise ExportError(
             f"the exported graphs are another model: for {item.probe}, {item.tensor} lies {item.ours:.1e} of its size "
-            f"from the torch model in float64, where torch's own float32 lies {item.torchs:.1e} and {item.limit:.1e} "
-            "is allowed. Export with the versions in constraints.txt; if they are these, report it with the run's "
-            "config.json."
+            f"from the torch model in {item.truth}, where torch's own float32 lies {item.torchs:.1e} and "
+            f"{item.limit:.1e} is allowed. Export with the versions in constraints.txt; if they are these, report it "
+            "with the run's config.json, or the module."
         )
 
 
@@ -147,9 +154,10 @@ def largest(parity: list[Parity]) -> dict[str, Parity]:
 
 
 class _Errors:
-    """The largest error of each tensor and probe."""
+    """The largest error of each tensor and probe; exact: whether the truth is the model in float64."""
 
-    def __init__(self) -> None:
+    def __init__(self, exact: bool) -> None:
+        self._exact = exact
         self._known: dict[tuple[str, str], Parity] = {}
 
     def note_nats(self, probe: str, ours: Array, torchs: Array | Tensor, truth: Array | Tensor) -> None:
@@ -168,6 +176,8 @@ class _Errors:
         least: float = 1.0,
     ) -> None:
         """Add one batch; errors are shares of a row's largest absolute number, or of `least` if that is more."""
+        precision = "float64" if self._exact else "float32"
+        floor = floor if self._exact else max(floor, INEXACT_FLOOR)
         ours, torchs, truth = (np.asarray(array, np.float64) for array in (ours, torchs, truth))
         if ours.shape != truth.shape:
             raise ExportError(f"{tensor} has the shape {list(ours.shape)}, torch's has {list(truth.shape)}.")
@@ -183,20 +193,20 @@ class _Errors:
 
         known = self._known.get((tensor, probe), Parity(tensor, probe, 0.0, 0.0))
         ours_yet, torchs_yet = max(known.ours, share(ours)), max(known.torchs, share(torchs))
-        self._known[tensor, probe] = Parity(tensor, probe, ours_yet, torchs_yet, floor, least)
+        self._known[tensor, probe] = Parity(tensor, probe, ours_yet, torchs_yet, floor, least, precision)
 
     def all(self) -> list[Parity]:
         return list(self._known.values())
 
 
-def _image_probes(model: TorchVAE, config: Config) -> Iterator[tuple[str, npt.NDArray[np.float32]]]:
+def _image_probes(side: TorchSide) -> Iterator[tuple[str, npt.NDArray[np.float32]]]:
     for batch in BATCHES:
-        yield from _probes(model, config, batch)
+        yield from _probes(side, batch)
 
 
-def _probes(model: TorchVAE, config: Config, batch: int) -> Iterator[tuple[str, npt.NDArray[np.float32]]]:
+def _probes(side: TorchSide, batch: int) -> Iterator[tuple[str, npt.NDArray[np.float32]]]:
     """So many images of each kind: likely ones, and the most absurd."""
-    shape, likely = (batch, *config.image_shape), likely_images(model, config, batch)
+    shape, likely = (batch, *side.image_shape), side.likely_images(batch)
     yield PICTURES, likely
     yield "inverted pictures", 1 - likely
     yield "pictures of noise", np.random.default_rng(batch).random(shape, dtype=np.float32)
@@ -204,8 +214,8 @@ def _probes(model: TorchVAE, config: Config, batch: int) -> Iterator[tuple[str, 
     yield "plain pictures", np.broadcast_to(greys[:, None, None, None], shape).copy()
 
 
-def _require_finite_far_out(config: Config, vae: VAE) -> None:
-    eps = standard_normal(16, config.latent_size, seed=0)
+def _require_finite_far_out(side: TorchSide, vae: VAE) -> None:
+    eps = standard_normal(16, side.latent_size, seed=0).reshape(16, *side.latent_shape)
     for name, far in (("noise of 5 standard deviations", FAR * eps), ("noise of +-10", 10 * np.sign(eps))):
         z = vae.prior.from_noise(far, batch_size=64)
         _require_finite(z, f"the exported z for {name}")

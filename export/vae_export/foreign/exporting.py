@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from vae_runtime.errors import InputError
 from vae_runtime.spec import ImageSpec
 
-from .model import ForeignModel, Half, LearnedPrior
-
-if TYPE_CHECKING:
-    from ..draft import Exported
+from ..draft import Exported, ExportRequest
+from ..pipeline import carry_out
+from .halves import as_module, evaluating
+from .model import Foreign, ForeignModel, Half, LearnedPrior
+from .pictures import as_images
+from .tracing import unvalidated_distributions
 
 Pictures = npt.NDArray[np.float32] | str | os.PathLike[str]  # images, or a folder of pictures
 
@@ -96,4 +98,13 @@ def export_foreign(
     replace: bool = False,
 ) -> Exported:
     """What `export_model` does, of a model that is described already, as an adapter gives it."""
-    raise NotImplementedError
+    if int8:
+        raise InputError("8-bit graphs of models that this project did not train are not made yet; leave int8 out.")
+    some = None if examples is None else as_images(examples, model.image, "examples")
+    calibrate = None if normal is None else as_images(normal, model.image, "normal")
+    halves = [as_module(half) for half in (model.encoder, model.decoder)]
+    if isinstance(model.prior, LearnedPrior):
+        halves += map(as_module, model.prior)
+    request = ExportRequest(Foreign(model, some), folder, license, calibrate=calibrate, replace=replace)
+    with evaluating(*halves), unvalidated_distributions():
+        return carry_out(request)

@@ -7,14 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 from vae_runtime.errors import InputError
-from vae_runtime.spec import ImageSpec
+from vae_runtime.spec import ImageSpec, LatentSpec
 
 ENCODER_GIVES = (None, "mean, logvar", "mean, std", "mean")
 DECODER_GIVES = ("images", "logits")
 LIKELIHOODS = ("bernoulli", "gaussian", "none")
 PRIORS = ("standard_normal", "none")
-LARGEST_RANK = 3  # sides of a latent
 
 Half = Callable[..., Any]  # a module, a bound method of one, or a function that calls some
 
@@ -52,6 +54,11 @@ class ForeignModel:
     latent_shift: float = 0.0
     made_by: str = ""
 
+    @property
+    def latent(self) -> LatentSpec:
+        """The shape of a latent, and how it is scaled."""
+        return LatentSpec(shape=self.latent_shape, scale=self.latent_scale, shift=self.latent_shift)
+
     def __post_init__(self) -> None:
         """Refuse what cannot be meant, before any work is done: an InputError."""
         _require("encoder_gives", self.encoder_gives, ENCODER_GIVES)
@@ -62,7 +69,7 @@ class ForeignModel:
         for name in ("encoder", "decoder"):
             if not callable(getattr(self, name)):
                 raise InputError(f"{name} is {type(getattr(self, name)).__name__}; expected a module or a function.")
-        _require_latents(self)
+        assert self.latent  # refuses a shape, scale or shift that is none
         _require_range(self.value_range)
         _require_sigma(self)
         if self.decoder_gives == "images" and self.likelihood == "bernoulli" and tuple(self.value_range) != (0, 1):
@@ -72,24 +79,17 @@ class ForeignModel:
             )
 
 
+class Foreign(NamedTuple):
+    """A model of somebody else to export, with pictures that it is like: float32 [n, *image.shape] in [0, 1]."""
+
+    model: ForeignModel
+    examples: npt.NDArray[np.float32] | None = None
+
+
 def _require(name: str, given: object, known: tuple[object, ...], other: str = "") -> None:
     if given not in known:
         expected = ", ".join([*map(repr, known), *([other] if other else [])])
         raise InputError(f"{name} is {given!r}; expected one of {expected}.")
-
-
-def _require_latents(model: ForeignModel) -> None:
-    shape = model.latent_shape
-    if not (1 <= len(shape) <= LARGEST_RANK and all(type(side) is int and side > 0 for side in shape)):
-        raise InputError(
-            f"latent_shape is {shape!r}; expected 1 to {LARGEST_RANK} sides without the batch, such as (8,) or "
-            "(4, 16, 16)."
-        )
-    if not (math.isfinite(model.latent_scale) and model.latent_scale > 0 and math.isfinite(model.latent_shift)):
-        raise InputError(
-            f"latent_scale is {model.latent_scale!r} and latent_shift {model.latent_shift!r}; expected a positive "
-            "number and a finite one."
-        )
 
 
 def _require_range(value_range: tuple[float, float]) -> None:

@@ -9,8 +9,9 @@ import torch
 from click.testing import CliRunner
 from scipy.stats import multivariate_normal
 from vae_export.checks.parity import compare, require_parity
-from vae_export.checks.torch_numbers import likely_images, torch_numbers
+from vae_export.checks.torch_numbers import torch_numbers
 from vae_export.pipeline import export
+from vae_export.torch_side import TorchSide
 from vae_train.checkpoint import BEST, Checkpoint, load_model, save
 from vae_train.config import mlp_2d
 from vae_train.measure.judge import load_judge
@@ -94,9 +95,12 @@ def test_the_export_carries_the_labels_and_verifies(folder, labelled):
 
 def test_the_runtimes_bounds_are_torchs(labelled, run):
     model, config = load_model(run)
-    require_parity(compare(model, config, labelled))
-    images = likely_images(model, config, 20)
-    numbers, elbo = torch_numbers(model, images, draws=8, methods=()), labelled.elbo(images, samples=8)
+    require_parity(compare(TorchSide.of_run(model, config), labelled))
+    images = TorchSide.of_run(model, config).likely_images(20)
+    numbers, elbo = (
+        torch_numbers(TorchSide.of_run(model, config), images, draws=8, methods=()),
+        labelled.elbo(images, samples=8),
+    )
     for name in ("log_likelihood", "kl", "iwae"):
         np.testing.assert_allclose(getattr(elbo, name), getattr(numbers, name), atol=1e-3, rtol=0)
 

@@ -54,14 +54,15 @@ def test_a_score_with_an_entry_is_a_score_everywhere(folder, monkeypatch):
 
 def test_torch_computes_a_score_with_an_entry_too(root, monkeypatch):
     """So that an export compares it, and its golden vectors hold it."""
-    from vae_export.checks.torch_numbers import likely_images, torch_numbers
+    from vae_export.checks.torch_numbers import torch_numbers
+    from vae_export.torch_side import TorchSide
     from vae_train.checkpoint import load_model
 
     monkeypatch.setitem(SCORES, "mixed", MIXED)
     model, config = load_model(root / "artifacts" / "mnist-2d" / "checkpoint")
-    images = likely_images(model, config, 5)
+    images = TorchSide.of_run(model, config).likely_images(5)
     ours = VAE.load(root / "artifacts" / "mnist-2d").score(images, method="mixed")
-    numbers = torch_numbers(model, images, draws=1, methods=("mixed",))
+    numbers = torch_numbers(TorchSide.of_run(model, config), images, draws=1, methods=("mixed",))
     np.testing.assert_allclose(numbers.scores["mixed"], ours, rtol=1e-5)
 
 
