@@ -12,7 +12,7 @@ from vae_train.models.networks import VAE
 
 from vae_runtime.model.manifest import DETECTOR
 from vae_runtime.model.prior import PRIORS
-from vae_runtime.model.values import Shape
+from vae_runtime.model.sides import Shape
 
 from .coders import DecoderGraph, EncoderGraph
 from .flow import PRIOR_MODULES
