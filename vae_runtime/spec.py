@@ -58,10 +58,8 @@ class LatentSpec:
     def __post_init__(self) -> None:
         sides_are_whole = all(type(side) is int and side > 0 for side in self.shape)
         if not (1 <= len(self.shape) <= MOST_LATENT_SIDES and sides_are_whole and self.size < 2**31):
-            raise InputError(
-                f"latent.shape is {list(self.shape)!s:.60}; expected 1 to {MOST_LATENT_SIDES} whole numbers from 1, such as "
-                "[40] or [4, 16, 16]."
-            )
+            expected = f"1 to {MOST_LATENT_SIDES} whole numbers from 1, such as [40] or [4, 16, 16]"
+            raise InputError(f"latent.shape is {list(self.shape)!s:.60}; expected {expected}.")
         if not (_is_number(self.scale) and 0 < self.scale < 1e300):
             raise InputError(f"latent.scale is {self.scale!r:.60s}; expected a positive number.")
         if not (_is_number(self.shift) and abs(self.shift) < 1e300):

@@ -65,13 +65,14 @@ def outcome(case: Damaged) -> str:
 
 
 def answers(vae: object) -> dict[str, bytes]:
-    """Samples and latents of a model."""
+    """Images that a model makes, and their latents."""
     from vae_runtime import VAE
+    from vae_runtime.checks.probe import made_images
 
     assert isinstance(vae, VAE)
-    samples = vae.sample(8, seed=5)
-    posterior = vae.encode(np.clip(samples, 0, 1))
-    return {"samples": samples.tobytes(), "mean": posterior.mean.tobytes(), "logvar": posterior.logvar.tobytes()}
+    images = made_images(vae, 8)
+    there = vae.encode(np.clip(images, 0, 1)).there
+    return {"images": images.tobytes(), **{name: part.tobytes() for name, part in there.items()}}
 
 
 def damaged(source: Path, target: Path, random: np.random.Generator, *, repair: bool) -> tuple[str, str]:

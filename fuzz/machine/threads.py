@@ -44,8 +44,7 @@ def main(model: Path, runs: int, threads: int) -> None:
         other = VAE.load(model, threads=count)
         ours, theirs = other.encode(images, batch_size=batch_size), vae.encode(images)
         pairs: list[tuple[npt.NDArray[Any], npt.NDArray[Any]]] = [
-            (ours.mean, theirs.mean),
-            (ours.logvar, theirs.logvar),
+            *zip(ours.there.values(), theirs.there.values(), strict=True),
             (other.sample(40, seed=1, batch_size=batch_size), images),
             (other.score(images, batch_size=batch_size), scores),
         ]

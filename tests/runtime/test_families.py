@@ -189,7 +189,7 @@ REFUSALS = {
     "this encoder is deterministic": (lambda vae: vae.encode(X).sample(), ("no posterior", "nothing")),
     "has no calibration for the method 'reconstruction'": (lambda vae: vae.p_value([1.0]), ("no likelihood",)),
     "has no labels": (lambda vae: vae.label_probabilities(X), ("no prior",)),
-    "z is float32 [5, 32]; expected [batch, 2, 4, 4]. These look like flat rows of latents: use z.reshape(-1, 2, 4, 4)": (
+    "z is float32 [5, 32]; expected [batch, 2, 4, 4]. These look like flat rows of latents: use z.reshape(-1, 2": (
         lambda vae: vae.decode(np.zeros((5, 32), np.float32)),
         ("gaussian",),
     ),
