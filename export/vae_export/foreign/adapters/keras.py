@@ -76,18 +76,21 @@ class _Decoder(nn.Module):
         if images.shape[1:] == self.shape:
             return images
         channels, height, width = self.shape
-        return images.reshape(-1, height, width, channels).permute(0, 3, 1, 2)
+        return _first(images.reshape(-1, height, width, channels))
 
 
 def _last(tensor: Tensor, sides: Sequence[int]) -> Tensor:
-    """A tensor with channels first as Keras takes it."""
-    if tensor.ndim == 4 and tuple(tensor.shape[1:]) != tuple(sides):
+    """A tensor with channels first as Keras takes it; one channel is first and last."""
+    if tensor.ndim == 4 and tensor.shape[1] > 1 and tuple(tensor.shape[1:]) != tuple(sides):
         tensor = tensor.permute(0, 2, 3, 1)
     return tensor.reshape(-1, *sides)
 
 
 def _first(tensor: Tensor) -> Tensor:
-    return tensor.permute(0, 3, 1, 2) if tensor.ndim == 4 else tensor
+    if tensor.ndim != 4:
+        return tensor
+    _, height, width, channels = tensor.shape
+    return tensor.permute(0, 3, 1, 2) if channels > 1 else tensor.reshape(-1, channels, height, width)
 
 
 def _channels_first(sides: Sequence[int]) -> tuple[int, ...]:

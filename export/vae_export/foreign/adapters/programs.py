@@ -57,7 +57,7 @@ def last_operator(module: nn.Module) -> str:
     (node,) = (node for node in module.graph.nodes if node.op == "output")
     while node.op == "output" or node.target in LAYOUT:
         (node,) = node.all_input_nodes[:1]
-    return str(node.target).split(".")[1] if node.op == "call_function" else node.op
+    return getattr(node.target, "__name__", node.op).split(".")[0]
 
 
 def _free(graph: fx.Graph, node: fx.Node, where: str) -> None:
@@ -67,6 +67,8 @@ def _free(graph: fx.Graph, node: fx.Node, where: str) -> None:
     elif _is_idle(node):
         node.replace_all_uses_with(node.args[0])
         graph.erase_node(node)
+    elif node.target == aten.sigmoid.default:
+        node.target = torch.sigmoid  # under the name by which a decoder's logits are looked for
     elif node.target in SHAPES:
         source, sides = node.args[:2]
         symbols = [place for place, side in enumerate(sides) if isinstance(side, fx.Node)]
