@@ -79,5 +79,6 @@ def _renamed(graph: onnx.ModelProto) -> onnx.ModelProto:
     for index, node in enumerate(graph.graph.node):
         node.name = f"{node.op_type.lower()}_{index}"
         node.input[:] = [names[name] for name in node.input]
-        node.output[:] = [names.setdefault(name, node.name) for name in node.output]
+        for place, name in enumerate(node.output):
+            node.output[place] = names.setdefault(name, f"{node.name}_{place}" if place else node.name)
     return graph
