@@ -57,17 +57,21 @@ class VAE:
         threads: int | None = None,
         precision: str = "float32",
         digest: str | None = None,
+        large: bool = False,
     ) -> VAE:
         """Open a model folder; None is the model that came with the package.
 
         providers: execution providers, by onnxruntime's names or short ones ("cuda"); one that does not come is a
         ProviderError, never a silent CPU run. threads: processor threads; None takes all that this process may use.
         digest: the sha256 of its manifest.json (`vae info` prints it), which names every other file's: with it, the
-        model is the very one that was meant, or an IntegrityError.
+        model is the very one that was meant, or an IntegrityError. large: for a model of someone you trust, up to 16
+        GiB of memory and files of 2 GiB, in the place of 1 GiB and 128 MiB.
         """
-        names = full_names(providers)
-        model = open_model(locate(path), providers=names, threads=threads, precision=precision, digest=digest)
-        again = path if path is None else Path(path).absolute(), names, threads, precision, digest
+        asked: dict[str, Any] = dict(
+            providers=full_names(providers), threads=threads, precision=precision, digest=digest, large=large
+        )
+        model = open_model(locate(path), **asked)
+        again = path if path is None else Path(path).absolute(), asked
         return cls(model, reopen=again, place=path)
 
     @property
@@ -230,7 +234,5 @@ class VAE:
         return f"<VAE {self.manifest.name!r}: images {shape}, latent {latent}, {self.providers[0]}>"
 
 
-def _reopen(
-    path: Path | None, providers: tuple[str, ...], threads: int | None, precision: str, digest: str | None
-) -> VAE:
-    return VAE.load(path, providers=providers, threads=threads, precision=precision, digest=digest)
+def _reopen(path: Path | None, asked: dict[str, Any]) -> VAE:
+    return VAE.load(path, **asked)

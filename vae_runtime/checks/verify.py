@@ -14,7 +14,7 @@ from ..maths.noise import standard_normal
 from ..model import manifest as manifests
 from ..model.golden import GoldenVectors, read_golden
 from ..model.integrity import read_file, unlisted_files
-from ..model.limits import MOST_REPLAY
+from ..model.limits import LARGE, Limits, limits_of, remedy
 from ..model.lock import held_alone
 from ..model.manifest import DETECTOR, Manifest
 from ..model.memory import Footprint
@@ -54,17 +54,26 @@ class Report(NamedTuple):
 
 
 def verify(
-    folder: Path, *, providers: str | Iterable[str], threads: int | None, precision: str, digest: str | None = None
+    folder: Path,
+    *,
+    providers: str | Iterable[str],
+    threads: int | None,
+    precision: str,
+    digest: str | None = None,
+    large: bool = False,
 ) -> Report:
     """Check a model folder, deterministic; damage is an IntegrityError, a number that is off is in the report.
 
-    digest: the sha256 that its manifest must have. A model that is replaced meanwhile is checked from the start.
+    digest, large: as of `VAE.load`. A model that is replaced meanwhile is checked from the start.
     """
 
     def load(threads: int | None, manifest: Manifest) -> VAE:
-        return VAE.load(folder, providers=providers, threads=threads, precision=precision, digest=manifest.digest)
+        return VAE.load(
+            folder, providers=providers, threads=threads, precision=precision, digest=manifest.digest, large=large
+        )
 
-    return again_if_replaced(folder, lambda: _checked(folder, load, threads, precision, digest))
+    limits = limits_of(large=large)
+    return again_if_replaced(folder, lambda: _checked(folder, load, threads, precision, digest, limits))
 
 
 def _checked(
@@ -73,18 +82,19 @@ def _checked(
     threads: int | None,
     precision: str,
     digest: str | None,
+    limits: Limits,
 ) -> Report:
-    manifest = manifests.read(folder, digest=digest)
+    manifest = manifests.read(folder, digest=digest, limits=limits)
     for file in manifest.files:
         read_file(folder, file)
     vae = load(threads, manifest)
     expected = manifest.golden[precision]
     golden = read_golden(folder, manifest, precision)
     work = replay_work(vae._model.footprints, vae.image_shape, vae.latent_size, *golden.size)
-    if work > MOST_REPLAY:
+    if work > limits.replay:
         raise IntegrityError(
-            f"{expected.file.file} takes {work:,} multiplications to check, more than {MOST_REPLAY:,}; export the "
-            "model again, with fewer golden vectors."
+            f"{expected.file.file} takes {work:,} multiplications to check, more than {limits.replay:,}; export the "
+            f"model again, with fewer golden vectors. {remedy(limits, large_enough=work <= LARGE.replay)}"
         )
     tolerance = {"eps": 1e-6, **expected.tolerance}
     replayed = differences(replay(vae, golden), golden)
@@ -93,7 +103,7 @@ def _checked(
     del vae  # one model in memory at a time
     bits = equality(lambda threads: load(threads, manifest), golden) if provider == "CPUExecutionProvider" else None
     with held_alone(folder):  # a model that is being written has files that are not in the manifest yet
-        manifests.read(folder, digest=manifest.digest)
+        manifests.read(folder, digest=manifest.digest, limits=limits)
         unlisted = unlisted_files(folder, manifest)
     return Report(manifest.digest, len(manifest.files) + 1, unlisted, provider, tensors, bits)
 

@@ -15,13 +15,15 @@ from typing import Any
 from .. import errors
 from ..errors import IntegrityError, ProviderError, VAEError
 from ..model.failures import lacked_memory
+from ..model.limits import LARGE
 from ..model.providers import full_names
 from .child import Outcome, ask
 from .equality import Equality
 from .verify import Report, TensorCheck, verify
 
 SECONDS = 600.0  # the shipped models take about one on a desktop; small boards are slow
-MEMORY = 2 * 2**30  # bytes of data, on the CPU alone: other providers map what they like
+# Bytes of data, on the CPU alone: other providers map what they like. Of a large model too.
+MEMORY, LARGE_MEMORY = 2 * 2**30, LARGE.memory + 2**30
 _FROM_OUTSIDE = ("SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT")
 
 
@@ -32,15 +34,16 @@ def verify_in_subprocess(
     threads: int | None,
     precision: str,
     digest: str | None = None,
+    large: bool = False,
     seconds: float = SECONDS,
     tick: Callable[[], None] | None = None,
 ) -> Report:
-    """As `verify`, deterministic, but a crash, more than 2 GiB or more than `seconds` is an IntegrityError.
+    """As `verify`, deterministic, but a crash, more than `MEMORY` or more than `seconds` is an IntegrityError.
 
     A process that somebody else ended, or that cannot be started, is a ProviderError: it says nothing of the model.
     tick: called now and then while the process works.
     """
-    asked = {"threads": threads, "precision": precision, "digest": digest}
+    asked = {"threads": threads, "precision": precision, "digest": digest, "large": large}
     if getattr(sys, "frozen", False) or not sys.executable:  # part of an application: there is no interpreter to start
         return verify(folder, providers=providers, **asked)  # type: ignore[arg-type]
     try:
@@ -55,21 +58,21 @@ def verify_in_subprocess(
     except OSError as error:
         raise ProviderError(f"{sys.executable} cannot be started to check {folder} ({error.strerror}).") from None
     if not outcome.answered:
-        raise _ended(folder, outcome)
+        raise _ended(folder, outcome, large)
     told: dict[str, Any] = outcome.answer
     if "error" in told:
         known: type[VAEError] = getattr(errors, told["error"])
-        raise _too_large(folder) if lacked_memory(told["message"]) else known(told["message"])
+        raise _too_large(folder, large) if lacked_memory(told["message"]) else known(told["message"])
     tensors = [TensorCheck(*check) for check in told.pop("tensors")]
     bits = told.pop("bits")
     return Report(**told, tensors=tensors, bits=Equality(*bits) if bits else None)
 
 
-def _ended(folder: Path, outcome: Outcome) -> VAEError:
+def _ended(folder: Path, outcome: Outcome, large: bool) -> VAEError:
     """What the end of a process that gave no answer says of the model."""
     name = _signal_name(outcome.returncode)
     if lacked_memory(outcome.said):
-        return _too_large(folder)
+        return _too_large(folder, large)
     if name in _FROM_OUTSIDE:
         return ProviderError(f"the process that checked {folder} was stopped from outside ({name}); check it again.")
     if name == "SIGKILL":
@@ -81,9 +84,10 @@ def _ended(folder: Path, outcome: Outcome) -> VAEError:
     return IntegrityError(f"{folder} ended the process that ran it ({why}); do not use it.")
 
 
-def _too_large(folder: Path) -> IntegrityError:
+def _too_large(folder: Path, large: bool) -> IntegrityError:
+    memory = LARGE_MEMORY if large else MEMORY
     return IntegrityError(
-        f"{folder} needs more memory than there is for a check ({MEMORY // 2**30} GiB, or less where the machine has "
+        f"{folder} needs more memory than there is for a check ({memory // 2**30} GiB, or less where the machine has "
         "less): the model is too large, or hostile; do not use it unless you trust it."
     )
 
@@ -95,19 +99,19 @@ def _signal_name(returncode: int) -> str:
         return ""
 
 
-def _limit_memory() -> None:
+def _limit_memory(memory: int = MEMORY) -> None:
     try:
         import resource
     except ImportError:  # Windows has none
         return
     _, most = resource.getrlimit(resource.RLIMIT_DATA)
-    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY if most < 0 else min(MEMORY, most), most))
+    resource.setrlimit(resource.RLIMIT_DATA, (memory if most < 0 else min(memory, most), most))
 
 
 def answer(folder: str, **asked: Any) -> dict[str, Any]:
     """In the child: the report, or the error, as JSON can say it."""
     if asked["providers"] == ["CPUExecutionProvider"]:
-        _limit_memory()
+        _limit_memory(LARGE_MEMORY if asked["large"] else MEMORY)
     try:
         return verify(Path(folder), **asked)._asdict()
     except VAEError as error:

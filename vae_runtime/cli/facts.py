@@ -18,14 +18,14 @@ WIDEST = 60  # a name, to which the others are padded; somebody else's manifest 
 Row = tuple[str, str]
 
 
-def table(manifest: Manifest, folder: Path) -> list[str]:
+def table(manifest: Manifest, folder: Path, *, large: bool = False) -> list[str]:
     """Lines of two columns, the second beginning two spaces after the longest name that is not beyond all measure."""
-    rows = [(printable(name), printable(fact)) for name, fact in _rows(manifest, folder)]
+    rows = [(printable(name), printable(fact)) for name, fact in _rows(manifest, folder, large)]
     width = max(len(name) for name, _ in rows if len(name) <= WIDEST)
     return [f"{name:{width}}  {fact}".rstrip() for name, fact in rows]
 
 
-def _rows(manifest: Manifest, folder: Path) -> Iterator[Row]:
+def _rows(manifest: Manifest, folder: Path, large: bool) -> Iterator[Row]:
     channels, height, width = manifest.image.shape
     parameters = "".join(f", {name} {_figures(value)}" for name, value in manifest.likelihood.parameters.items())
     colours = f"{channels} channel{'s' * (channels > 1)}, mode {manifest.image.mode}"
@@ -51,7 +51,7 @@ def _rows(manifest: Manifest, folder: Path) -> Iterator[Row]:
             yield f"  {role} {precision}", f"{file.bytes:,} bytes"
     yield "memory at most", "of a process with the model open, one call at a time on the CPU"
     for precision in manifest.precisions:
-        yield f"  {precision}", _memory(folder, manifest, precision)
+        yield f"  {precision}", _memory(folder, manifest, precision, large)
     yield "calibration", "" if manifest.calibration else "none: no p-values, no --false-alarm-rate"
     for method, scores in manifest.calibration.items():
         yield f"  {method}", f"{len(scores):,} score{'s' * (len(scores) > 1)}"
@@ -59,11 +59,11 @@ def _rows(manifest: Manifest, folder: Path) -> Iterator[Row]:
     yield from _nested(manifest.training)
 
 
-def _memory(folder: Path, manifest: Manifest, precision: str) -> str:
+def _memory(folder: Path, manifest: Manifest, precision: str, large: bool) -> str:
     from ..model.folder import memory
 
     try:
-        return f"{memory(folder, precision, manifest.digest) / 1e6:,.0f} MB"
+        return f"{memory(folder, precision, manifest.digest, large=large) / 1e6:,.0f} MB"
     except VAEError as error:  # the rest of the table is true all the same
         return f"unknown: {error}"
 

@@ -29,12 +29,15 @@ class ModelChoice(NamedTuple):
     provider: str
     threads: int | None
     precision: str
+    large: bool = False
 
     def open(self) -> VAE:
         """Load it."""
         from ..vae import VAE
 
-        return VAE.load(self.path, providers=self.provider, threads=self.threads, precision=self.precision)
+        return VAE.load(
+            self.path, providers=self.provider, threads=self.threads, precision=self.precision, large=self.large
+        )
 
     @property
     def folder(self) -> Path:
@@ -103,6 +106,9 @@ model_option = click.option(
     shell_complete=completion.folder,
     help="Model folder.  [default: built in]",
 )
+large_option = click.option(
+    "--large", is_flag=True, help="Also open a model of up to 16 GiB of memory; of someone you trust."
+)
 seed_option = click.option("--seed", type=NUMBER, default=0, show_default=True)
 overwrite_option = click.option(
     "--overwrite", is_flag=True, help="Also replace files that are no results of an earlier run."
@@ -116,8 +122,13 @@ def output_option(help: str) -> Callable[[Command], Command]:
 
 
 def model_options(command: Command) -> Command:
+<<<<<<< HEAD
     """Add -m, --provider, --threads and --precision, and pass them on as `model`, a `ModelChoice`."""
     return added(
+=======
+    """Add -m, --provider, --threads, --precision and --large, and pass them on as `model`, a `ModelChoice`."""
+    return _added(
+>>>>>>> foreign
         command,
         "model",
         ModelChoice,
@@ -131,6 +142,7 @@ def model_options(command: Command) -> Command:
         ),
         click.option("--threads", type=click.IntRange(1), help="Processor threads.  [default: all available]"),
         click.option("--precision", default="float32", show_default=True, help="Which variant of the graphs."),
+        large_option,
     )
 
 

@@ -33,8 +33,8 @@ def verify(as_json: bool, seconds: float, digest: str | None, model: ModelChoice
     """Check every hash, and replay the golden vectors here.
 
     PASS or FAIL, with each tensor's largest error. It also says whether batch sizes and numbers of threads give the
-    same bits here. All is done in a process of its own, within 2 GiB and the time of --timeout. A file that the
-    manifest does not name is a FAIL.
+    same bits here. All is done in a process of its own, within 2 GiB (--large: 17) and the time of --timeout. A
+    file that the manifest does not name is a FAIL.
 
     \b
     Example:
@@ -49,6 +49,7 @@ def verify(as_json: bool, seconds: float, digest: str | None, model: ModelChoice
             threads=model.threads,
             precision=model.precision,
             digest=digest,
+            large=model.large,
             seconds=seconds,
             tick=tick,
         )

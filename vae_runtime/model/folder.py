@@ -13,7 +13,7 @@ from ..maths.labels import LabelledPrior, Labels
 from . import manifest as manifests
 from .gate import check_graph
 from .integrity import HeldFile, read_file
-from .limits import MOST_MEMORY
+from .limits import LARGE, USUAL, Limits, limits_of, remedy
 from .manifest import DETECTOR, FORMAT_VERSION, Manifest
 from .memory import Footprint, needed
 from .opened import Model
@@ -24,12 +24,19 @@ from .steady import again_if_replaced
 
 
 def open_model(
-    folder: Path, *, providers: tuple[str, ...], threads: int | None, precision: str, digest: str | None = None
+    folder: Path,
+    *,
+    providers: tuple[str, ...],
+    threads: int | None,
+    precision: str,
+    digest: str | None = None,
+    large: bool = False,
 ) -> Model:
-    """Open the model of a folder on exactly these providers; digest: the sha256 that its manifest must have."""
-    manifest, graphs = again_if_replaced(folder, lambda: _read(folder, precision, digest))
+    """Open the model of a folder on exactly these providers; the rest as of `VAE.load`."""
+    limits = limits_of(large=large)
+    manifest, graphs = again_if_replaced(folder, lambda: _read(folder, precision, digest, limits))
     _require_version(manifest)
-    footprints, sessions = _footprints(folder, manifest, graphs), {}
+    footprints, sessions = _footprints(folder, manifest, graphs, limits), {}
     for role, footprint in footprints.items():
         graph = graphs.pop(role)
         sessions[role] = Session(
@@ -66,9 +73,9 @@ class _Graph(NamedTuple):
     held: HeldFile
 
 
-def _read(folder: Path, precision: str, digest: str | None) -> tuple[Manifest, dict[str, _Graph]]:
+def _read(folder: Path, precision: str, digest: str | None, limits: Limits) -> tuple[Manifest, dict[str, _Graph]]:
     """The manifest and its graphs by role; all are read before the first is opened, which takes longer."""
-    manifest = manifests.read(folder, digest=digest)
+    manifest = manifests.read(folder, digest=digest, limits=limits)
     if precision not in manifest.precisions:
         there = ", ".join(manifest.precisions)
         raise InputError(f"the model {manifest.name!r} has no graphs of precision {precision!r}; it has {there}.")
@@ -80,30 +87,31 @@ def _read(folder: Path, precision: str, digest: str | None) -> tuple[Manifest, d
     return manifest, graphs
 
 
-def memory(folder: Path, precision: str, digest: str) -> int:
+def memory(folder: Path, precision: str, digest: str, *, large: bool = False) -> int:
     """How many bytes a process needs at most that opens the model and calls it on the CPU, one call at a time."""
-    manifest, graphs = again_if_replaced(folder, lambda: _read(folder, precision, digest))
-    return needed(_footprints(folder, manifest, graphs).values())
+    limits = limits_of(large=large)
+    manifest, graphs = again_if_replaced(folder, lambda: _read(folder, precision, digest, limits))
+    return needed(_footprints(folder, manifest, graphs, limits).values())
 
 
-def _footprints(folder: Path, manifest: Manifest, graphs: Mapping[str, _Graph]) -> dict[str, Footprint]:
+def _footprints(folder: Path, manifest: Manifest, graphs: Mapping[str, _Graph], limits: Limits) -> dict[str, Footprint]:
     """What each graph costs, by role; refused as soon as those before and it cost too much."""
     costs = dict[str, Footprint]()
     for role, graph in graphs.items():
-        costs[role] = check_role(graph.content, graph.name, role, manifest)
-        if needed(costs.values()) > MOST_MEMORY:
+        costs[role] = check_role(graph.content, graph.name, role, manifest, limits)
+        if (memory := needed(costs.values())) > limits.memory:
             raise IntegrityError(
-                f"the graphs of {folder} need up to {needed(costs.values()):,} bytes of memory together, more than "
-                f"{MOST_MEMORY:,}; they were not opened. Train and export a smaller model."
+                f"the graphs of {folder} need up to {memory:,} bytes of memory together, more than {limits.memory:,}; "
+                f"they were not opened. {remedy(limits, large_enough=memory <= LARGE.memory)}"
             )
     return costs
 
 
-def check_role(content: bytes, name: str, role: str, manifest: Manifest) -> Footprint:
+def check_role(content: bytes, name: str, role: str, manifest: Manifest, limits: Limits = USUAL) -> Footprint:
     """Check the graph of a role of a model that a manifest describes, deterministic; an IntegrityError names it."""
     inputs, outputs = _signature(role, manifest)
     expected = stamps(role, manifest.pair_id, manifest.format_version)
-    return check_graph(content, name, inputs=inputs, outputs=outputs, stamps=expected)
+    return check_graph(content, name, inputs=inputs, outputs=outputs, stamps=expected, limits=limits)
 
 
 def stamps(role: str, pair_id: str, version: int = FORMAT_VERSION) -> dict[str, str]:

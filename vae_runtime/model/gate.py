@@ -17,7 +17,7 @@ import numpy as np
 from ..errors import IntegrityError
 from . import shapes
 from .kernels import kernels
-from .limits import MOST_MEMORY, MOST_NODES, MOST_WORK
+from .limits import LARGE, MOST_NODES, USUAL, Limits, remedy
 from .memory import Footprint, Step, live, needed, rows_at_once
 from .operators.layout import MOST_SIDES
 from .sides import BATCH, Shape, Side, written
@@ -34,7 +34,13 @@ _KINDS = {_FLOAT: "f", _INTEGER: "i", _TEXT: "s", _INTEGERS: "ints"}
 
 
 def check_graph(
-    content: bytes, name: str, *, inputs: Mapping[str, Shape], outputs: Mapping[str, Shape], stamps: Mapping[str, str]
+    content: bytes,
+    name: str,
+    *,
+    inputs: Mapping[str, Shape],
+    outputs: Mapping[str, Shape],
+    stamps: Mapping[str, str],
+    limits: Limits = USUAL,
 ) -> Footprint:
     """Refuse, with an IntegrityError that names the file, bytes that are no graph of this format, deterministic.
 
@@ -45,20 +51,22 @@ def check_graph(
         model = read_message(content)
         _check_stamps(_metadata(model), name, stamps)
         _check_versions(model)
-        return _check_nodes(_required(model, "graph", "ModelProto"), inputs, outputs)
+        cost = _check_nodes(_required(model, "graph", "ModelProto"), inputs, outputs)
+        _require_within(limits, cost)
+        return cost
     except (WireError, GraphError) as error:
         # Names in the graph are whoever made it's: no lines, and not many letters.
         reason = "".join(mark if mark.isprintable() else ascii(mark)[1:-1] for mark in str(error)[:300])
         damaged = isinstance(error, WireError) and not isinstance(error, ForeignError)
-        advice = "Copy or download the model again." if damaged else _advice(content, error)
+        advice = "Copy or download the model again." if damaged else _advice(content, error, limits)
         raise IntegrityError(f"{name} is no graph of this format ({reason}); it was not opened. {advice}") from error
 
 
-def _advice(content: bytes, error: Exception) -> str:
+def _advice(content: bytes, error: Exception, limits: Limits) -> str:
     """What to do with a graph that can be read: the manifest's checksum was right, so no copy of it will be better."""
     maker = producer(content)
     if isinstance(error, TooMuchError):
-        return "Train and export a smaller model, or ask who made it."
+        return remedy(limits, large_enough=error.large_enough)
     if maker in ("", PRODUCER):
         return "This project's exporter writes no such graph: export it again (vae export), or ask who made it."
     return f"It is of another exporter ({maker[:40]!a}): export the model with this one, vae export RUN MODEL."
@@ -102,12 +110,18 @@ def _check_nodes(graph: Message, inputs: Mapping[str, Shape], outputs: Mapping[s
     for name, shape in outputs.items():
         if name not in known or known[name][:2] != (FLOAT32, shape):
             raise GraphError(f"{name} is not computed as {written(shape)}")
-    cost = _footprint(graph, results, known, list(inputs), list(outputs))
-    if cost.work > MOST_WORK:
-        raise TooMuchError(f"a row takes {cost.work:,} multiplications, more than {MOST_WORK:,}")
-    if needed([cost]) > MOST_MEMORY:
-        raise TooMuchError(f"it needs up to {needed([cost]):,} bytes of memory, more than {MOST_MEMORY:,}")
-    return cost
+    return _footprint(graph, results, known, list(inputs), list(outputs))
+
+
+def _require_within(limits: Limits, cost: Footprint) -> None:
+    memory, within = needed([cost]), cost.work <= LARGE.work and needed([cost]) <= LARGE.memory
+    if cost.work > limits.work:
+        what = f"a row takes {cost.work:,} multiplications, more than {limits.work:,}"
+        raise TooMuchError(what, large_enough=within)
+    if memory > limits.memory:
+        raise TooMuchError(
+            f"it needs up to {memory:,} bytes of memory, more than {limits.memory:,}", large_enough=within
+        )
 
 
 def _check_node(node: Message, known: dict[str, Value]) -> Result:

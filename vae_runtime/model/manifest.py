@@ -20,7 +20,7 @@ from ..maths.likelihood import read_likelihood
 from ..spec import ImageSpec, LatentSpec
 from .contents import FORMAT, FORMAT_VERSION, Golden, Label, Manifest, ModelFile
 from .lacking import NONE
-from .limits import FILE_BYTES, FILES_BYTES, GOLDEN_BYTES
+from .limits import LARGE, USUAL, Limits, remedy
 from .prior import PRIORS, PRIORS_1
 from .scores import DETECTOR
 from .strict_json import Reader, read_object
@@ -38,8 +38,11 @@ CALIBRATION_LIMIT = 10_000  # scores of a method
 LIMIT_BYTES = 2**20
 
 
-def read(folder: Path, *, digest: str | None = None) -> Manifest:
-    """Read and check the manifest of a model folder; digest: the sha256 that it must have."""
+def read(folder: Path, *, digest: str | None = None, limits: Limits = USUAL) -> Manifest:
+    """Read and check the manifest of a model folder; digest: the sha256 that it must have.
+
+    limits: what its files may have, for whoever goes on to read them.
+    """
     path = folder / FILE_NAME
     if not folder.is_dir():
         raise ManifestError(f"{folder} is not a folder; a model is a folder with a {FILE_NAME}.")
@@ -66,7 +69,9 @@ def read(folder: Path, *, digest: str | None = None) -> Manifest:
         text = content.decode("utf-8")
     except UnicodeDecodeError:
         raise ManifestError(f"{path} is not UTF-8 text; copy or download the model again.") from None
-    return dataclasses.replace(parse(text, str(path)), digest=actual)
+    manifest = dataclasses.replace(parse(text, str(path)), digest=actual)
+    _require_within(limits, manifest)
+    return manifest
 
 
 def read_bytes(folder: Path, manifest: Manifest) -> bytes:
@@ -132,10 +137,26 @@ def _parse(top: Reader) -> Manifest:
     names = [FILE_NAME, "checkpoint", *(file.file.lower() for file in manifest.files)]
     if len(set(names)) != len(names):
         raise ManifestError("the manifest names one file twice.")
-    total = sum(file.bytes for file in manifest.files)
-    if total > FILES_BYTES:
-        raise ManifestError(f"the manifest's files have {total:,} bytes together; a model has at most {FILES_BYTES:,}.")
+    _require_within(LARGE, manifest)
     return manifest
+
+
+def _require_within(limits: Limits, manifest: Manifest) -> None:
+    """Refuse files that are longer, each or together, than a model's may be."""
+    golden = {golden.file.file for golden in manifest.golden.values()}
+    total = sum(file.bytes for file in manifest.files)
+    for file in manifest.files:
+        most = limits.golden_bytes if file.file in golden else limits.file_bytes
+        if file.bytes > most:
+            raise ManifestError(
+                f"the manifest says that {file.file} has {file.bytes:,} bytes; expected from 0 to {most:,}. "
+                f"{remedy(limits, large_enough=total <= LARGE.files_bytes)}"
+            )
+    if total > limits.files_bytes:
+        raise ManifestError(
+            f"the manifest's files have {total:,} bytes together; a model has at most {limits.files_bytes:,}. "
+            f"{remedy(limits, large_enough=total <= LARGE.files_bytes)}"
+        )
 
 
 def _image(reader: Reader) -> ImageSpec:
@@ -218,7 +239,7 @@ def _golden(reader: Reader, tensors: tuple[str, ...]) -> Golden:
     tolerances = reader.object("tolerance")
     tolerance = {name: tolerances.positive(name) for name in tensors}
     tolerances.end()
-    return Golden(file=_file(reader, GOLDEN_BYTES), tolerance=MappingProxyType(tolerance))
+    return Golden(file=_file(reader, LARGE.golden_bytes), tolerance=MappingProxyType(tolerance))
 
 
 def golden_tensors(*, prior: str, posterior: str, decoded: tuple[str, ...]) -> tuple[str, ...]:
@@ -227,7 +248,7 @@ def golden_tensors(*, prior: str, posterior: str, decoded: tuple[str, ...]) -> t
     return ("mean", *logvar, *z, "images", *decoded, "nats")
 
 
-def _file(reader: Reader, limit: int = FILE_BYTES) -> ModelFile:
+def _file(reader: Reader, limit: int = LARGE.file_bytes) -> ModelFile:
     # No separator, no drive, no dot at either end: no way out of the folder.
     file = ModelFile(
         file=reader.matching(

@@ -13,6 +13,7 @@ from pathlib import Path
 from .. import files
 from ..errors import ManifestError
 from . import manifest as manifests
+from .limits import LARGE
 from .manifest import FILE_NAME, FORMAT, LIMIT_BYTES, ModelFile
 
 # A file entry as `to_json` writes it.
@@ -37,7 +38,7 @@ def says_it_is_a_model(folder: Path) -> bool:
 def owned(folder: Path) -> set[str]:
     """Names of the files that the manifest there names; of a damaged one, those that are still as it says."""
     with contextlib.suppress(ManifestError):
-        return {file.file for file in manifests.read(folder).files}
+        return {file.file for file in manifests.read(folder, limits=LARGE).files}
     return {file.file for file in _entries(folder / FILE_NAME) if holds(folder, file)}
 
 

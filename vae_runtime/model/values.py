@@ -26,7 +26,11 @@ class GraphError(ValueError):
 
 
 class TooMuchError(GraphError):
-    """A graph of this format that needs more than a model may."""
+    """A graph of this format that needs more than a model may; large_enough: not more than a large one may."""
+
+    def __init__(self, what: str, *, large_enough: bool = False) -> None:
+        super().__init__(what)
+        self.large_enough = large_enough
 
 
 class Value(NamedTuple):

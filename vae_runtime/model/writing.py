@@ -19,6 +19,7 @@ from typing import BinaryIO
 from ..errors import InputError, IntegrityError, ManifestError
 from ..files import new_file, new_folder, read_file, temporary_name, write_file, write_files
 from . import manifest as manifests
+from .limits import LARGE
 from .lock import held_alone
 from .manifest import FILE_NAME, LIMIT_BYTES, Manifest, ModelFile
 from .ownership import holds, is_empty, left_behind, owned, says_it_is_a_model
@@ -46,7 +47,7 @@ def check_target(
             )
         return
     try:
-        old = manifests.read(folder)
+        old = manifests.read(folder, limits=LARGE)  # none of its files is read
     except ManifestError as error:
         if not says_it_is_a_model(folder):
             raise InputError(

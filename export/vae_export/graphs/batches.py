@@ -12,7 +12,7 @@ ELEMENTWISE = ("Add", "Div", "Max", "Min", "Mul", "Pow", "Sub")
 
 def fold_shapes(editor: Editor) -> None:
     """Constant shapes for Reshape, Resize, Slice and whatever spreads a constant over the batch."""
-    for each in list(editor.graph.node):
+    for each in list(editor.nodes):
         rule = _RULES.get(each.op_type)
         if rule:
             rule(editor, each)

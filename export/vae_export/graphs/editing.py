@@ -10,26 +10,28 @@ import numpy.typing as npt
 import onnx
 from onnx import NodeProto, helper, numpy_helper
 
+from .inference import Sides, inferred_shapes
+
 BATCHES = (2, 3)  # shapes are inferred for both: what differs is the batch's side
-Sides = tuple[int, ...]
 
 
 class Editor:
-    """The nodes of a model's graph, which its methods change in place."""
+    """The nodes of a model's graph, which its methods change; `finish` puts them into the model."""
 
     def __init__(self, model: onnx.ModelProto) -> None:
         self.model, self.graph = model, model.graph
         self.constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in self.graph.initializer}
-        self._shapes = [_shapes(model, batch) for batch in BATCHES]
+        self._shapes = [inferred_shapes(model, batch) for batch in BATCHES]
+        self.nodes = list(self.graph.node)
         self._count = 0
 
     def maker(self, name: str) -> NodeProto | None:
         """The node that gives a tensor."""
-        return next((node for node in self.graph.node if name in node.output), None)
+        return next((node for node in self.nodes if name in node.output), None)
 
     def users(self, name: str) -> list[NodeProto]:
         """The nodes that take a tensor."""
-        return [node for node in self.graph.node if name in node.input]
+        return [node for node in self.nodes if name in node.input]
 
     def is_output(self, name: str) -> bool:
         """Whether a tensor is one that the graph gives."""
@@ -67,13 +69,10 @@ class Editor:
 
     def replace(self, node: NodeProto, nodes: Sequence[NodeProto]) -> None:
         """Put nodes in the place of one; the last gives what it gave."""
-        at = list(self.graph.node).index(node)
+        at = next(place for place, each in enumerate(self.nodes) if each is node)
         for new in nodes:
             new.metadata_props.extend(node.metadata_props)
-        kept = list(self.graph.node)
-        kept[at : at + 1] = nodes
-        del self.graph.node[:]
-        self.graph.node.extend(kept)
+        self.nodes[at : at + 1] = nodes
 
     def bypass(self, node: NodeProto, name: str) -> bool:
         """Let a tensor stand for what a node gives; False where the node gives what the graph gives."""
@@ -84,16 +83,22 @@ class Editor:
             user.input[:] = [name if each == given else each for each in user.input]
         return True
 
-    def prune(self) -> None:
-        """Without the nodes and constants that nothing needs."""
+    def finish(self) -> None:
+        """Put the nodes into the model, without those and the constants that nothing needs."""
         needed = {value.name for value in self.graph.output}
         kept: list[NodeProto] = []
-        for node in reversed(self.graph.node):
+        for node in reversed(self.nodes):
             if needed & set(node.output):
                 kept.append(node)
                 needed |= set(node.input)
-        _keep(self.graph.node, kept[::-1])
-        _keep(self.graph.initializer, [tensor for tensor in self.graph.initializer if tensor.name in needed])
+        nodes = [copied(node) for node in reversed(kept)]
+        tensors = [tensor for tensor in self.graph.initializer if tensor.name in needed]
+        del self.graph.node[:]
+        self.graph.node.extend(nodes)
+        if len(tensors) < len(self.graph.initializer):
+            tensors = [copied(tensor) for tensor in tensors]
+            del self.graph.initializer[:]
+            self.graph.initializer.extend(tensors)
 
 
 def node(operator: str, inputs: Iterable[str], output: str, **attributes: Any) -> NodeProto:
@@ -106,25 +111,8 @@ def attribute(of: NodeProto, name: str, default: Any) -> Any:
     return next((helper.get_attribute_value(each) for each in of.attribute if each.name == name), default)
 
 
-def _keep(repeated: Any, items: list[Any]) -> None:
-    if len(items) != len(repeated):
-        del repeated[:]
-        repeated.extend(items)
-
-
-def _shapes(model: onnx.ModelProto, batch: int) -> dict[str, Sides]:
-    """Shapes of a batch of so many rows, of tensors whose shape can be inferred."""
-    fixed = onnx.ModelProto()
-    fixed.CopyFrom(model)
-    del fixed.graph.value_info[:]
-    for value in fixed.graph.input:
-        value.type.tensor_type.shape.dim[0].dim_value = batch
-    for value in fixed.graph.output:
-        value.type.tensor_type.ClearField("shape")
-    inferred = onnx.shape_inference.infer_shapes(fixed, data_prop=True)
-    shapes = {}
-    for value in (*inferred.graph.value_info, *inferred.graph.input, *inferred.graph.output):
-        dims = value.type.tensor_type.shape.dim
-        if value.type.tensor_type.HasField("shape") and all(dim.HasField("dim_value") for dim in dims):
-            shapes[value.name] = tuple(dim.dim_value for dim in dims)
-    return shapes
+def copied(message: Any) -> Any:
+    """A message that does not go with the list that it came from."""
+    copy = type(message)()
+    copy.CopyFrom(message)
+    return copy

@@ -35,8 +35,8 @@ def _export(function: Function, role: str) -> onnx.ModelProto:
         program = torch.onnx.export(
             function.module.eval().to(memory_format=torch.contiguous_format),  # type: ignore[call-overload]
             (example,),
-            input_names=[function.input],
-            output_names=list(function.outputs),
+            input_names=["taken"],
+            output_names=[f"given_{name}" for name in function.outputs],
             opset_version=OPSET,
             dynamic_shapes=({0: batch},),
             dynamo=True,
@@ -45,7 +45,22 @@ def _export(function: Function, role: str) -> onnx.ModelProto:
             verbose=False,
         )
         assert program is not None
-    return tidy(simplified(program.model_proto, role))
+    return tidy(simplified(_named(program.model_proto, function), role))
+
+
+def _named(model: onnx.ModelProto, function: Function) -> onnx.ModelProto:
+    """With the format's names; the exporter would give them to tensors inside as well, where torch calls them so."""
+    graph = model.graph
+    ends = {graph.input[0].name: function.input}
+    ends |= {value.name: name for value, name in zip(graph.output, function.outputs, strict=True)}
+    inside = {name: f"{name}_inside" for name in ends.values()}
+    names = {**inside, **ends}
+    for value in (*graph.input, *graph.output, *graph.initializer, *graph.value_info):
+        value.name = names.get(value.name, value.name)
+    for node in graph.node:
+        node.input[:] = [names.get(name, name) for name in node.input]
+        node.output[:] = [names.get(name, name) for name in node.output]
+    return model
 
 
 @contextmanager

@@ -14,7 +14,7 @@ Rule = Callable[[Editor, NodeProto], None]
 
 def rewrite_operators(editor: Editor) -> None:
     """Every operator that has a rule here."""
-    for each in list(editor.graph.node):
+    for each in list(editor.nodes):
         rule = _RULES.get(each.op_type)
         if rule:
             rule(editor, each)

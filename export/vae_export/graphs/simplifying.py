@@ -38,7 +38,7 @@ def simplified(model: onnx.ModelProto, role: str) -> onnx.ModelProto:
         editor = Editor(model)
         fold_shapes(editor)
         rewrite_operators(editor)
-        editor.prune()
+        editor.finish()
     for node in model.graph.node:
         if node.op_type not in OPERATORS:
             remedy = next((text for name, text in REMEDIES.items() if node.op_type.startswith(name)), USUAL_REMEDY)

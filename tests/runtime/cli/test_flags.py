@@ -72,7 +72,7 @@ def test_every_verb_but_info_has_a_flag_that_is_tried_so():
 
 
 def test_info_takes_no_option_that_it_does_not_use(root):
-    assert {option.name for option in verbs.load("info").params} == {"as_json", "path"}
+    assert {option.name for option in verbs.load("info").params} == {"as_json", "path", "large"}
     for option in ("--provider", "--threads", "--precision"):
         assert "No such option" in vae_("info", option, "1", code=2).stderr
 

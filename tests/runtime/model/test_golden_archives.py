@@ -47,7 +47,7 @@ def test_the_page_refuses_the_same_golden_vectors(folder):
 
 
 def test_a_check_that_would_take_too_long_is_refused(folder, monkeypatch):
-    monkeypatch.setattr("vae_runtime.checks.verify.MOST_REPLAY", 1000)
+    monkeypatch.setattr(limits, "USUAL", limits.USUAL._replace(replay=1000))
     with pytest.raises(IntegrityError, match=r"golden\.npz takes [\d,]+ multiplications to check, more than 1,000"):
         verify(folder, providers="cpu", threads=1, precision="float32")
 
