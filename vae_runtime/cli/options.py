@@ -122,13 +122,8 @@ def output_option(help: str) -> Callable[[Command], Command]:
 
 
 def model_options(command: Command) -> Command:
-<<<<<<< HEAD
-    """Add -m, --provider, --threads and --precision, and pass them on as `model`, a `ModelChoice`."""
-    return added(
-=======
     """Add -m, --provider, --threads, --precision and --large, and pass them on as `model`, a `ModelChoice`."""
-    return _added(
->>>>>>> foreign
+    return added(
         command,
         "model",
         ModelChoice,
