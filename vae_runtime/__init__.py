@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .pictures.writing import write_image
     from .spec import ImageSpec, LatentSpec
     from .tiled import TiledScores, score_tiled
+    from .tiles.calls import decode_tiled, encode_tiled, reconstruct_tiled
     from .vae import VAE
 
 __version__ = "0.1.0"
@@ -48,9 +49,12 @@ __all__ = [
     "TiledScores",
     "TimeoutError",
     "VAEError",
+    "decode_tiled",
+    "encode_tiled",
     "from_uint8",
     "image_grid",
     "read_images",
+    "reconstruct_tiled",
     "score_tiled",
     "standard_normal",
     "timeout",
@@ -73,9 +77,12 @@ _HOMES = {
     "TiledScores": "tiled",
     "TimeoutError": "errors",
     "VAEError": "errors",
+    "decode_tiled": "tiles.calls",
+    "encode_tiled": "tiles.calls",
     "from_uint8": "pictures.pixels",
     "image_grid": "pictures.grids",
     "read_images": "pictures.reading",
+    "reconstruct_tiled": "tiles.calls",
     "score_tiled": "tiled",
     "standard_normal": "maths.noise",
     "timeout": "deadlines",

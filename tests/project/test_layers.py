@@ -35,13 +35,14 @@ ROOMS = {
         *("importance", "sampling", "interpolation"),
     },
     "tiled": {"errors", "model", "pictures", "passes", "vae"},
+    "tiles": {"errors", "coerce", "spec", "maths", "pictures", "vae"},
     "checks": {"errors", "search_path", "spec", "threads", "model", "maths", "vae", "passes", "tiled"},
     "sklearn": {"errors", "coerce", "maths", "model", "vae"},
     "batch": {"errors", "coerce", "spec", "maths", "model", "pictures", "vae"},
     "web": {"errors", "files", "model", "maths", "pictures", "vae"},
     "cli": {
         *("errors", "spec", "files", "marks", "printable", "console", "progress", "stopping", "threads"),
-        *("model", "maths", "pictures", "vae", "passes", "tiled", "checks", "web"),
+        *("model", "maths", "pictures", "vae", "passes", "tiled", "tiles", "checks", "web"),
     },
 }
 FORBIDDEN = {

@@ -13,6 +13,8 @@ from . import latents
 from .inputs import Inputs
 from .options import Many, ModelChoice, images_argument, many_options, model_options, output_option, skip_option
 from .outputs import Output
+from .tiles import Tiles, require_one, tile_options
+from .tiles import to_npz as tiled_npz
 from .trees import write_bytes_below
 
 if TYPE_CHECKING:
@@ -23,11 +25,18 @@ if TYPE_CHECKING:
 @images_argument
 @output_option("FILE, or - for stdout.")
 @click.option("--format", "form", type=click.Choice(["npz", "jsonl", "csv"]), default="npz", show_default=True)
+@tile_options
 @skip_option
 @many_options
 @model_options
 def encode(
-    images: tuple[str, ...], output: str, form: str, skip_existing: bool, many: Many, model: ModelChoice
+    images: tuple[str, ...],
+    output: str,
+    form: str,
+    tiles: Tiles,
+    skip_existing: bool,
+    many: Many,
+    model: ModelChoice,
 ) -> None:
     """Encode pictures to latents.
 
@@ -35,14 +44,19 @@ def encode(
     latent has the model's own shape, in csv its numbers in order. One .npz holds all latents in memory first;
     jsonl and csv lines are written as they come, and so is a folder of one .npz a picture.
 
+    Pictures are fitted to the model's size. With --tile they keep their own, and an .npz of one holds a map
+    [1, channels, rows, columns] and the picture's size, for `vae decode --tile`.
+
     \b
     Example:
       vae encode photos/ -o latents.npz
     """
-    out = _checked(output, form, skip_existing)
+    out = _checked(output, form, tiles.wanted, skip_existing)
     vae = model.open()
     inputs = Inputs(images, vae, many, built_in=model.built_in)
-    if out.kind == "folder":
+    if tiles.wanted:
+        _write_tiled(out, vae, inputs, tiles.share, skip_existing)
+    elif out.kind == "folder":
         _write_each(output, vae, inputs, skip_existing)
     elif form == "npz":
         _write_npz(out, vae, inputs)
@@ -52,10 +66,12 @@ def encode(
     inputs.finish()
 
 
-def _checked(output: str, form: str, skip_existing: bool) -> Output:
+def _checked(output: str, form: str, tile: bool, skip_existing: bool) -> Output:
     """What -o asks for, where the other options allow it."""
     out = Output.parse(output, numbers=False, binary=form == "npz")
     is_folder = out.kind == "folder"
+    if tile and form != "npz":
+        raise InputError(f"--tile writes .npz, for maps differ in size; leave --format {form} out.")
     if is_folder and form != "npz":
         raise InputError(f"{output} is a folder, and --format {form} writes one file; give its name.")
     if skip_existing and not is_folder:
@@ -71,6 +87,23 @@ def _write_each(folder: str, vae: VAE, inputs: Inputs, skip_existing: bool) -> N
     for paths, images in inputs.batches():
         for path, posterior in zip(paths, vae.encode(images).each, strict=True):
             write_bytes_below(places[path], latents.to_npz(posterior))
+
+
+def _write_tiled(out: Output, vae: VAE, inputs: Inputs, overlap: float, skip_existing: bool) -> None:
+    from ..tiles.calls import encode_tiled, frame_of
+
+    frame_of(vae, overlap)  # refuses other models before a picture is read
+    if out.kind == "folder":
+        places = inputs.claim_mirrored(out.text, ".npz", skip_existing=skip_existing)
+    else:
+        require_one(inputs, out.text)
+        inputs.claim(out)
+    for path, picture in inputs.opened():
+        content = tiled_npz(encode_tiled(vae, picture, overlap=overlap), picture.size)
+        if out.kind == "folder":
+            write_bytes_below(places[path], content)
+        else:
+            out.write_bytes(content)
 
 
 def _write_rows(out: Output, form: str, vae: VAE, inputs: Inputs) -> None:

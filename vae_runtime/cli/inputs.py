@@ -84,6 +84,16 @@ class Inputs:
         first, step = self._many.shard
         output.write_each(images, first=first - 1 + (self.done - len(images)) * step, step=step)
 
+    @property
+    def count(self) -> int:
+        """How many pictures there are to read."""
+        return len(self._paths)
+
+    def target(self, output: Output) -> Path:
+        """The numbered file of the last picture; shards take turns, as of `write_each`."""
+        first, step = self._many.shard
+        return next(output.targets(1, first=first - 1 + (self.done - 1) * step))
+
     def batches(self) -> Iterator[Batch]:
         """Up to 64 pictures at a time, in order."""
         names: list[str] = []

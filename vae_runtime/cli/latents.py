@@ -55,6 +55,11 @@ def from_npz(content: bytes, name: str) -> npt.NDArray[Any]:
 
 def read_latents(path: str) -> npt.NDArray[Any]:
     """The latents in a file, or on standard input for -."""
+    return from_npz(read_content(path), path)
+
+
+def read_content(path: str) -> bytes:
+    """All of a file of latents, or of standard input for -; one that is too large is an InputError."""
     from ..files import read_stream
     from ..model.limits import LATENTS_BYTES
 
@@ -65,7 +70,7 @@ def read_latents(path: str) -> npt.NDArray[Any]:
         raise InputError(f"{path} cannot be read ({error.strerror}).") from None
     if len(content) > LATENTS_BYTES:
         raise InputError(f"{path} has more than {LATENTS_BYTES:,} bytes, the limit for latents; decode them in parts.")
-    return from_npz(content, path)
+    return content
 
 
 def to_rows(paths: Sequence[str], posterior: Posterior, form: str, *, first: bool, seen: bool) -> bytes:

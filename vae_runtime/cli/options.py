@@ -123,7 +123,7 @@ def output_option(help: str) -> Callable[[Command], Command]:
 
 def model_options(command: Command) -> Command:
     """Add -m, --provider, --threads, --precision and --large, and pass them on as `model`, a `ModelChoice`."""
-    return _added(
+    return added(
         command,
         "model",
         ModelChoice,
@@ -143,7 +143,7 @@ def model_options(command: Command) -> Command:
 
 def many_options(command: Command) -> Command:
     """Add --overwrite, --shard and --errors, and pass them on as `many`, a `Many`."""
-    return _added(
+    return added(
         command,
         "many",
         Many,
@@ -153,7 +153,7 @@ def many_options(command: Command) -> Command:
     )
 
 
-def _added(command: Command, name: str, kind: Any, *options: Callable[[Any], Any]) -> Command:
+def added(command: Command, name: str, kind: Any, *options: Callable[[Any], Any]) -> Command:
     """The command with these options, whose values come to it as one argument of this kind."""
 
     @functools.wraps(command)

@@ -62,6 +62,8 @@ def check_latents(z: Any, shape: tuple[int, ...]) -> Float32:
             hint = " For one latent, pass z[None]."
         elif array.ndim == 2 and array.shape[1] == math.prod(shape):
             hint = f" These look like flat rows of latents: use z.reshape(-1, {', '.join(map(str, shape))})."
+        elif array.ndim == 4 and len(shape) == 3 and array.shape[1] == shape[0]:
+            hint = " These look like latents of a larger picture: use decode_tiled(), or vae decode --tile."
         raise InputError(f"z is {array.dtype} {list(array.shape)}; expected {_batch_of(shape)}.{hint}")
     array = _float32(array)
     _require_finite(array, "z")

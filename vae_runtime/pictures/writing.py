@@ -71,12 +71,18 @@ def encode_animation(images: npt.NDArray[Any], *, path: str | os.PathLike[str], 
 
 def encode_image(image: npt.NDArray[Any], *, format: str = "PNG", text: Mapping[str, str] | None = None) -> bytes:
     """Encode one image as `write_image` does and return the file's bytes."""
+    return encode_picture(_to_pil(image, format), format=format, text=text)
+
+
+def encode_picture(picture: Image.Image, *, format: str = "PNG", text: Mapping[str, str] | None = None) -> bytes:
+    """The same of a Pillow image of mode "L" or "RGB"; one that is too large for the format is an InputError."""
+    _require_room(picture.size, format)
     info = PngImagePlugin.PngInfo()
     for key, value in (text or {}).items():
         info.add_text(key, value)
     buffer = io.BytesIO()
     options: dict[str, Any] = {"pnginfo": info} if format == "PNG" else {}
-    _to_pil(image, format).save(buffer, format=format, **options)
+    picture.save(buffer, format=format, **options)
     return buffer.getvalue()
 
 
@@ -124,10 +130,14 @@ def _to_pil(image: npt.NDArray[Any], format: str) -> Image.Image:
         raise InputError(
             f"the image has shape {list(image.shape)}; expected [channels, height, width], 1 or 3 channels."
         )
-    if max(image.shape) > _LONGEST.get(format, image.size):
-        _, height, width = image.shape
-        raise InputError(
-            f"the image is {width}x{height}; {format} holds {_LONGEST[format]:,} pixels a side. Write a PNG, or fewer."
-        )
+    _require_room((image.shape[2], image.shape[1]), format)
     pixels = to_uint8(image)
     return Image.fromarray(pixels[0] if len(pixels) == 1 else np.ascontiguousarray(pixels.transpose(1, 2, 0)))
+
+
+def _require_room(size: tuple[int, int], format: str) -> None:
+    if max(size) > _LONGEST.get(format, max(size)):
+        raise InputError(
+            f"the image is {size[0]}x{size[1]}; {format} holds {_LONGEST[format]:,} pixels a side. Write a PNG, or "
+            "fewer."
+        )

@@ -85,7 +85,7 @@ def compare(side: TorchSide, vae: VAE) -> list[Parity]:
 
 def _latent_probes(side: TorchSide, truth: TorchSide, vae: VAE, errors: _Errors) -> Iterator[tuple[str, Tensor]]:
     """Draws from the prior, themselves compared; without a prior the latents of pictures."""
-    for batch in BATCHES:
+    for batch in _batches(side):
         if side.model.prior is None:
             yield LATENTS_OF_PICTURES, side.model.encode(torch.from_numpy(side.likely_images(batch)))[0]
             continue
@@ -200,8 +200,18 @@ class _Errors:
 
 
 def _image_probes(side: TorchSide) -> Iterator[tuple[str, npt.NDArray[np.float32]]]:
-    for batch in BATCHES:
+    for batch in _batches(side):
         yield from _probes(side, batch)
+
+
+def _batches(side: TorchSide) -> tuple[int, ...]:
+    """How many images at once: none too, but of networks that torch itself cannot run on none, such as attention."""
+    try:
+        side.model.encode(torch.empty(0, *side.image_shape))
+        side.model.decode(torch.empty(0, *side.latent_shape))
+    except RuntimeError:
+        return BATCHES[1:]
+    return BATCHES
 
 
 def _probes(side: TorchSide, batch: int) -> Iterator[tuple[str, npt.NDArray[np.float32]]]:
