@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -166,16 +167,23 @@ def _anomalies(training: Mapping[str, Any]) -> list[str]:
 
 
 def _int8(training: Mapping[str, Any]) -> list[str]:
-    if "int8_decode_speedup_batch_64" not in training:  # the last figure of a search
+    verbs = [verb for verb in ("encode", "decode") if f"int8_{verb}_speedup_batch_64" in training]
+    if not verbs:  # the last figures of a search
         return []
     where = "on the training images that chose its layers"  # as exports before 2026-11-23 measured it
     if "int8_test_images" in training:
         where = f"on {training['int8_test_images']:,} test images, which gave no range and chose no layer"
+    lost = f"reconstructions {training.get('int8_reconstruction_rmse', math.nan):.4f} off (RMSE, white is 1)"
+    if "int8_elbo_loss_nats" in training:
+        lost = f"{training['int8_elbo_loss_nats']:.2f} nats of the ELBO lost"
+    verb = verbs[-1]
+    alone = "" if len(verbs) == 2 else f" of the {verb}r alone, as the other is no faster in 8 bits"
     return [
         "",
-        f'8-bit graphs, `VAE.load(precision="int8")`: {training["int8_elbo_loss_nats"]:.2f} nats of the ELBO lost, '
+        f'8-bit graphs{alone}, `VAE.load(precision="int8")`: {lost}, '
         f"reconstructions within {training['int8_reconstruction_psnr_db']:.0f} dB of float32's, {where}; "
-        f"decoding 64 images took 1/{training['int8_decode_speedup_batch_64']:.2f} of the time where it was exported.",
+        f"{verb[:-1]}ing 64 images took 1/{training[f'int8_{verb}_speedup_batch_64']:.2f} of the time where it was "
+        "exported.",
     ]
 
 

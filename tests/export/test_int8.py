@@ -17,6 +17,7 @@ from vae_export.int8 import search as searching
 from vae_export.int8.cost import Cost, cost, held_out_images
 from vae_export.int8.graphs import float32_graphs, quantised
 from vae_export.int8.limits import Limits, limits_for
+from vae_export.int8.pictures import Pictures
 from vae_export.int8.quantise import activation_ranges, layers, logit_nodes, quantise
 from vae_export.int8.recipe import FILE as RECIPE
 from vae_export.int8.recipe import Recipe
@@ -146,7 +147,7 @@ def draft(run, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def search(draft):
-    return lambda dataset=digits(), **options: find_recipe(draft, dataset, **options)  # noqa: B008 (once)
+    return lambda dataset=digits(), **options: find_recipe(draft, Pictures.of_dataset(dataset, draft.source.config), **options)  # noqa: B008 (once)
 
 
 def test_the_model_that_a_search_measures_is_one_that_pickles(draft):
@@ -161,12 +162,12 @@ def test_the_model_that_a_search_measures_is_one_that_pickles(draft):
 def test_the_search_spares_the_costly_layers(search, monkeypatch):
     monkeypatch.setattr(searching, "speedups", lambda *models: {"decode": 1.5})
     said = []
-    easy = search(limits=Limits(nats=100.0), say=said.append)
+    easy = search(limits=Limits(loss=100.0), say=said.append)
     assert easy.float32["encoder"] == () and len(easy.float32["decoder"]) >= 1
     assert easy.measured["decode_speedup_batch_64"] == 1.5
     loss = float(re.search(r"all layers loses (.*) nats", said[0])[1])
     assert abs(loss) > 1e-4
-    strict = search(limits=Limits(nats=loss / 2), say=said.append)
+    strict = search(limits=Limits(loss=loss / 2), say=said.append)
     assert float(re.search(r"in float32 it loses (.*) nats", said[-4])[1]) <= loss / 2
     assert sum(map(len, strict.float32.values())) > sum(map(len, easy.float32.values()))
 
@@ -175,22 +176,37 @@ def test_the_search_spares_the_costly_layers(search, monkeypatch):
     ("limits", "speed", "words"),
     [
         (
-            Limits(nats=-100.0),
+            Limits(loss=-100.0),
             2.0,
             r"int8 loses .* nats and -100 are allowed \(--int8-loss\); the layers that cost most",
         ),
-        (Limits(nats=100.0, psnr=200.0), 2.0, r"dB of float32's; 200 are asked for"),
+        (Limits(loss=100.0, psnr=200.0), 2.0, r"dB of float32's; 200 are asked for"),
         (
-            Limits(nats=100.0),
+            Limits(loss=100.0),
             0.9,
             r"int8 decode at batch 1 has 0.90 times the speed of float32 on this machine: it would .* win nothing",
         ),
     ],
 )
 def test_int8_that_loses_too_much_or_wins_nothing_is_refused(search, monkeypatch, limits, speed, words):
-    monkeypatch.setattr(searching, "speedups", lambda *models: {"decode": speed})
+    monkeypatch.setattr(searching, "speedups", lambda *models: {"encode": speed, "decode": speed})
     with pytest.raises(ExportError, match=words):
         search(limits=limits)
+
+
+@pytest.mark.parametrize(("slow", "stays"), [("decode", "encoder"), ("encode", "decoder")])
+def test_a_graph_that_is_no_faster_stays_float32_alone(search, draft, monkeypatch, slow, stays):
+    monkeypatch.setattr(searching, "speedups", lambda *models: {"encode": 1.5, "decode": 1.5} | {slow: 0.9})
+    said = []
+    recipe = search(limits=Limits(loss=100.0), say=said.append)
+    assert set(recipe.float32) == set(recipe.ranges) == {stays}
+    verb = {"encoder": "encode", "decoder": "decode"}[stays]
+    assert {name for name in recipe.measured if "speedup" in name} == {f"{verb}_speedup_batch_{n}" for n in (1, 64)}
+    assert any("stays float32, for 8 bits are no faster" in text for text in said)
+    with quantised(draft, recipe).opened(precision="int8") as int8, draft.opened() as float32:
+        z, images = float32.encode(float32.sample(3, seed=0)).mean, float32.sample(3, seed=0)
+        assert (int8.decode(z) == float32.decode(z)).all() == (stays == "encoder")
+        assert (int8.encode(images).mean == float32.encode(images).mean).all() == (stays == "decoder")
 
 
 def test_what_int8_costs_is_measured_on_test_images_that_chose_nothing(search, run, folder, monkeypatch):
@@ -199,14 +215,14 @@ def test_what_int8_costs_is_measured_on_test_images_that_chose_nothing(search, r
     data, said = digits(), []
     black = data._replace(test_images=np.zeros_like(data.test_images))
     quantised, other = (
-        search(limits=Limits(nats=100.0), say=said.append),
-        search(limits=Limits(nats=100.0), dataset=black),
+        search(limits=Limits(loss=100.0), say=said.append),
+        search(limits=Limits(loss=100.0), dataset=black),
     )
     assert quantised.float32 == other.float32 and quantised.ranges == other.ranges
     assert quantised.measured["elbo_loss_nats"] != other.measured["elbo_loss_nats"]
     assert (
         quantised.measured["test_images"] == len(data.test_images)
-        and f"On {len(data.test_images)} test images" in said[-3]
+        and f"On {len(data.test_images)} test images" in said[-1]
     )
     by_hand = held_out_images(data, load_model(run)[1])
     assert set(np.unique(by_hand)) == {0, 1}  # binarised once, as they are evaluated
@@ -214,7 +230,7 @@ def test_what_int8_costs_is_measured_on_test_images_that_chose_nothing(search, r
     known = cost(float32, int8, by_hand)
     lost = float32.elbo(by_hand).log_likelihood - float32.elbo(by_hand).kl
     lost -= int8.elbo(by_hand).log_likelihood - int8.elbo(by_hand).kl
-    assert known.nats == pytest.approx(lost.mean()) and known.images == len(by_hand)
+    assert known.loss == pytest.approx(lost.mean()) and known.images == len(by_hand)
     assert known.standard_error == pytest.approx(lost.std(ddof=1) / np.sqrt(len(lost)))
     squares = np.mean((float32.reconstruct(by_hand) - int8.reconstruct(by_hand)) ** 2)
     assert known.psnr == pytest.approx(-10 * np.log10(squares))
@@ -229,9 +245,9 @@ def test_int8_that_loses_too_much_on_test_images_is_refused_where_that_is_sure(s
             with pytest.raises(
                 ExportError, match=r"int8 loses 100.70 nats on test images, which chose nothing, and 100 "
             ):
-                search(limits=Limits(nats=100.0))
+                search(limits=Limits(loss=100.0))
         else:
-            assert search(limits=Limits(nats=100.0)).measured["elbo_loss_nats"] == 100.7
+            assert search(limits=Limits(loss=100.0)).measured["elbo_loss_nats"] == 100.7
 
 
 def test_the_card_says_on_which_images_int8_was_measured(root, folder):
@@ -273,12 +289,12 @@ def test_few_pictures_are_divided_between_ranges_and_measuring(search, monkeypat
     few = digits()._replace(train_images=digits().train_images[:count])
     sizes = []
     monkeypatch.setattr(searching, "speedups", lambda slow, fast, images: sizes.append(len(images)) or {"decode": 1.5})
-    quantised = search(limits=Limits(nats=100.0, psnr=0.0), dataset=few)
+    quantised = search(limits=Limits(loss=100.0, psnr=0.0), dataset=few)
     assert np.isfinite(quantised.measured["elbo_loss_nats"]) and sizes == [1, 64]
 
 
 def test_an_export_goes_on_without_int8_that_wins_nothing(tmp_path, run, monkeypatch):
-    monkeypatch.setattr(searching, "speedups", lambda *models: {"decode": 0.9})
+    monkeypatch.setattr(searching, "speedups", lambda *models: {"encode": 0.9, "decode": 0.9})
     result = CliRunner().invoke(main, ["export", str(run), str(tmp_path / "model"), "--int8", "--int8-loss", "100"])
     assert result.exit_code == 0, result.output
     assert "No 8-bit graphs: int8 decode at batch 1 has 0.90 times the speed" in result.output
@@ -296,6 +312,6 @@ def test_an_export_says_that_it_drops_8_bit_graphs_that_the_folder_had(folder, r
 def test_a_density_may_lose_a_hundredth_of_a_bit_for_each_number(root, tmp_path):
     density = manifests.read(LinearGaussian.make().write(tmp_path / "model"))
     density = dataclasses.replace(density, image=dataclasses.replace(density.image, shape=(3, 64, 64), mode="RGB"))
-    assert limits_for(density, None).nats == pytest.approx(0.01 * np.log(2) * 12288, abs=0.01)
+    assert limits_for(density, None).loss == pytest.approx(0.01 * np.log(2) * 12288, abs=0.01)
     binary = manifests.read(root / "artifacts" / "mnist")
-    assert limits_for(binary, None).nats == 0.2 and limits_for(density, 3.0).nats == 3.0
+    assert limits_for(binary, None).loss == 0.2 and limits_for(density, 3.0).loss == 3.0

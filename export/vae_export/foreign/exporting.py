@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ from vae_runtime.errors import InputError
 from vae_runtime.spec import ImageSpec
 
 from ..draft import Exported, ExportRequest
+from ..int8.asked import search_on_examples
 from ..pipeline import carry_out
 from .halves import as_module, evaluating
 from .model import Foreign, ForeignModel, Half, LearnedPrior
@@ -96,15 +97,20 @@ def export_foreign(
     int8: bool = False,
     license: str = "unknown",
     replace: bool = False,
+    say: Callable[[str], None] = lambda text: None,
 ) -> Exported:
-    """What `export_model` does, of a model that is described already, as an adapter gives it."""
-    if int8:
-        raise InputError("8-bit graphs of models that this project did not train are not made yet; leave int8 out.")
+    """What `export_model` does, of a model that is described already, as an adapter gives it.
+
+    say: takes the sentences of a search for 8-bit layers.
+    """
+    if int8 and examples is None:
+        raise InputError("int8 needs examples: pictures that give ranges of activations, and that tell what is lost.")
     some = None if examples is None else as_images(examples, model.image, "examples")
     calibrate = None if normal is None else as_images(normal, model.image, "normal")
     halves = [as_module(half) for half in (model.encoder, model.decoder)]
     if isinstance(model.prior, LearnedPrior):
         halves += map(as_module, model.prior)
-    request = ExportRequest(Foreign(model, some), folder, license, calibrate=calibrate, replace=replace)
+    search = search_on_examples(some, say) if int8 and some is not None else None
+    request = ExportRequest(Foreign(model, some), folder, license, int8=search, calibrate=calibrate, replace=replace)
     with evaluating(*halves), unvalidated_distributions():
         return carry_out(request)

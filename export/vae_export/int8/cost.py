@@ -1,4 +1,4 @@
-"""What int8 costs: nats of the ELBO beside float32, with the same noise, and how near its reconstructions come."""
+"""What int8 costs beside float32, by the model's measure, and how near its reconstructions come."""
 
 from __future__ import annotations
 
@@ -13,24 +13,28 @@ from vae_train.measure.evaluate import binarise
 
 from vae_runtime import VAE, from_uint8
 
+from .measure import NATS, Measure, measure_of
+
 LEAST_SQUARE = 1e-12  # of a difference: reconstructions that are the same have 120 dB
 
 Float32 = npt.NDArray[np.float32]
 
 
 class Cost(NamedTuple):
-    """Means over held-out images: nats of ELBO that int8 loses, their standard error, and dB of its reconstructions."""
+    """Means over held-out images: what int8 loses, the standard error of that, and dB of its reconstructions."""
 
-    nats: float
+    loss: float
     standard_error: float
     psnr: float
     images: int
+    measure: Measure = NATS
 
     def figures(self) -> dict[str, float]:
         """As a manifest's `training` has them, with `int8_` before each name."""
+        name = self.measure.figure.removesuffix("_nats")
         return {
-            "elbo_loss_nats": round(self.nats, 4),
-            **({"elbo_loss_standard_error": round(self.standard_error, 4)} if self.images > 1 else {}),
+            self.measure.figure: round(self.loss, 4),
+            **({f"{name}_standard_error": round(self.standard_error, 4)} if self.images > 1 else {}),
             "reconstruction_psnr_db": round(self.psnr, 2),
             "test_images": self.images,
         }
@@ -46,9 +50,10 @@ def held_out_images(dataset: Dataset, config: Config, *, most: int | None = None
 
 def cost(float32: VAE, int8: VAE, images: Float32) -> Cost:
     """Measure one model in both precisions, deterministic: images float32 [batch, channels, height, width]."""
-    lost = float32.elbo(images).value - int8.elbo(images).value
+    measure = measure_of(float32.manifest)
+    lost = measure.lost(measure.said(float32, images), measure.said(int8, images))
     error = float(lost.std(ddof=1) / math.sqrt(len(lost))) if len(lost) > 1 else math.inf
-    return Cost(float(lost.mean()), error, psnr(float32.reconstruct(images), int8.reconstruct(images)), len(lost))
+    return Cost(float(lost.mean()), error, psnr(float32.reconstruct(images), int8.reconstruct(images)), len(lost), measure)
 
 
 def psnr(images: Float32, others: Float32) -> float:
