@@ -105,7 +105,7 @@ def test_bytes_that_a_lenient_reader_takes_are_refused(name):
     assert "\n" not in str(error.value) and len(str(error.value)) < 500
 
 
-def test_what_the_exporter_writes_is_what_the_gate_lets_in():
+def test_what_the_exporter_may_write_is_what_the_gate_lets_in():
     used = {node.op_type for folder, _, file in SHIPPED for node in onnx.load(folder / file).graph.node}
     assert used <= shapes.OPERATORS
 
