@@ -20,6 +20,7 @@ from vae_runtime.maths.noise import standard_normal
 
 from ..draft import Draft
 from ..errors import ExportError
+from ..run_source import RunSource
 from .cost import cost as cost_of
 from .cost import held_out_images
 from .graphs import float32_graphs, quantised
@@ -45,6 +46,7 @@ def find_recipe(
     Half of the latents that give the decoder's ranges are posterior draws, half the prior's. The loss is of the ELBO,
     with the same noise: it chooses layers on training images that gave no range; `measured` is of test images.
     """
+    assert isinstance(draft.source, RunSource)  # others have no data set
     config = draft.source.config
     for_ranges, for_choice = _divided(dataset, config)
     graphs = float32_graphs(draft)
