@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from vae_train import checkpoint as checkpoints
 from vae_train.checkpoint import Checkpoint, load_model, weights_digest
@@ -32,7 +33,8 @@ from .torch_side import TorchSide
 EVALUATION = "evaluation.json"
 
 
-class RunSource(NamedTuple):
+@dataclass(frozen=True)
+class RunSource:
     """The torch side of a run's model, and all that its folder knows of it."""
 
     model: TorchVAE
@@ -42,9 +44,9 @@ class RunSource(NamedTuple):
     evaluation: bytes | None  # evaluation.json
     figures: dict[str, Any]  # in it
 
-    posterior = "diagonal_gaussian"
-    examples = None
-    may_be_large = False
+    posterior: str = "diagonal_gaussian"
+    examples: None = None
+    may_be_large: bool = False
 
     @classmethod
     def read(cls, run: Path) -> RunSource:

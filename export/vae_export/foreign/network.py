@@ -70,7 +70,7 @@ class ForeignVAE(nn.Module):
 
     def mean_image(self, z: Tensor) -> Tensor:
         """z -> images [batch, channels, height, width] in [0, 1]."""
-        image: Tensor = self.likelihood.mean_image(self.decode(z))
+        image: Tensor = self.likelihood.mean_image(self.decode(z))  # type: ignore[operator]  # nn.Module's names
         return image
 
 
@@ -111,5 +111,5 @@ class DecoderGraph(nn.Module):
         self.model, self.names = model, names
 
     def forward(self, z: Tensor) -> tuple[Tensor, ...]:
-        outputs = self.model.likelihood.decoded(self.model.decode(z))
+        outputs = self.model.likelihood.decoded(self.model.decode(z))  # type: ignore[operator]  # nn.Module's names
         return tuple(outputs[name] for name in self.names)

@@ -29,8 +29,8 @@ def as_images(given: Any, spec: ImageSpec, name: str) -> Float32:
     array = np.asarray(given)
     if array.dtype != np.float32 or array.shape[1:] != spec.shape or not len(array):
         raise InputError(
-            f"{name} is {array.dtype} {list(array.shape)}; expected float32 [n, {', '.join(map(str, spec.shape))}], n at "
-            "least 1. From pixels of 0 to 255: vae_runtime.from_uint8()."
+            f"{name} is {array.dtype} {list(array.shape)}; expected float32 [n, {', '.join(map(str, spec.shape))}], n "
+            "at least 1. From pixels of 0 to 255: vae_runtime.from_uint8()."
         )
     if not (array.min() >= 0 and array.max() <= 1):  # not true of NaN
         raise InputError(

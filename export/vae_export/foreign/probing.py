@@ -1,4 +1,4 @@
-"""What a module must be before anything is exported, asked by running it: one sentence for each thing that it is not."""
+"""What a module must be before anything is exported, asked by running it: one sentence for each thing it is not."""
 
 from __future__ import annotations
 
@@ -113,8 +113,8 @@ def require_range(images: Tensor, value_range: tuple[float, float]) -> None:
     outside = ((images < low - margin) | (images > high + margin)).double().mean().item()
     if outside > SHARE:
         raise ExportError(
-            f"the decoder's images lie in [{images.min():.3g}, {images.max():.3g}], {outside:.0%} of their numbers outside "
-            f"value_range {value_range}; say the range that they have, such as value_range=(-1, 1), or "
+            f"the decoder's images lie in [{images.min():.3g}, {images.max():.3g}], {outside:.0%} of their numbers "
+            f"outside value_range {value_range}; say the range that they have, such as value_range=(-1, 1), or "
             'decoder_gives="logits".'
         )
 

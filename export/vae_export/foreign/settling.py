@@ -1,4 +1,4 @@
-"""What is found out about somebody's two halves by running them: what they give, where logits are, how large sigma is."""
+"""What is found out about two halves by running them: what they give, where logits are, how large sigma is."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from vae_train.models.networks import parameter_count
 
 from vae_runtime.maths.likelihood import Likelihood
-from vae_runtime.model.contents import NONE
+from vae_runtime.model.lacking import NONE
 from vae_runtime.model.manifest import Label
 from vae_runtime.model.prior import PRIORS
 from vae_runtime.spec import ImageSpec, LatentSpec
@@ -66,7 +66,7 @@ class ForeignSource:
 
     @property
     def likelihood(self) -> Likelihood:
-        likelihood: Likelihood = self.model.likelihood.to_runtime()
+        likelihood: Likelihood = self.model.likelihood.to_runtime()  # type: ignore[operator]  # nn.Module's names
         return likelihood
 
     @property

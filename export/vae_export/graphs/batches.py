@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from onnx import NodeProto
 
-from .editing import Editor, Sides, attribute, node
+from .editing import Editor, attribute, node
+from .inference import Sides
 
 ELEMENTWISE = ("Add", "Div", "Max", "Min", "Mul", "Pow", "Sub")
 

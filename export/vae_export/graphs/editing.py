@@ -1,4 +1,4 @@
-"""A graph that is being changed: its constants, shapes and the makers of its tensors, and nodes put in each other's place."""
+"""A graph that is being changed: its constants, the shapes and makers of its tensors, nodes put in others' place."""
 
 from __future__ import annotations
 

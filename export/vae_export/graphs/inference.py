@@ -75,10 +75,12 @@ def _computed(
     """The outputs of a node of shapes; None where it is of something else, or not known yet."""
     if node.op_type == "Shape" and node.input[0] in shapes:
         constants = {node.input[0]: np.empty(shapes[node.input[0]], bool)}
-    elif node.op_type not in SHAPE_OPERATORS or not all(name in constants for name in node.input if name) or any(constants[name].size > SMALL for name in node.input if name):
+    elif (
+        node.op_type not in SHAPE_OPERATORS
+        or not all(name in constants for name in node.input if name)
+        or any(constants[name].size > SMALL for name in node.input if name)
+    ):
         return None
-    values: list[npt.NDArray[Any]] = ReferenceEvaluator(node).run(
-        None, {name: constants[name] for name in node.input if name}
-    )
-    values = [np.asarray(value) for value in values]
+    given = {name: constants[name] for name in node.input if name}
+    values = [np.asarray(value) for value in ReferenceEvaluator(node).run(None, given)]
     return values if all(value.size <= SMALL for value in values) else None
