@@ -47,7 +47,7 @@ def test_a_folder_of_pythae_becomes_a_model_with_pythaes_own_loss(saved, tmp_pat
         _, reconstruction, kl = model.loss_function(decoded, x, mean, logvar, None)
     np.testing.assert_allclose(posterior.mean, theirs.embedding, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(vae.decode(z), decoded, rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(vae.elbo(IMAGES, draws=1, seed=0).mean(), -(reconstruction + kl), rtol=1e-5)
+    np.testing.assert_allclose(vae.elbo(IMAGES, samples=1, seed=0).value.mean(), -(reconstruction + kl), rtol=1e-5)
     assert vae.manifest.name == "model"
 
 

@@ -94,7 +94,9 @@ def _config(folder: Path) -> dict[str, Any]:
         config = json.loads(path.read_bytes())
         kind = config["_class_name"]
     except FileNotFoundError:
-        raise InputError(f"{folder} has no config.json; expected a folder that save_pretrained of diffusers wrote.")
+        raise InputError(
+            f"{folder} has no config.json; expected a folder that save_pretrained of diffusers wrote."
+        ) from None
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} is no configuration of diffusers: {error!r}.") from error
     if kind not in CLASSES:
@@ -132,12 +134,12 @@ def _model(folder: Path, kind: str, options: Options) -> Any:
     import diffusers
 
     found = sorted(folder.glob(f"{WEIGHTS}*.safetensors"))
+    pickled = sorted(folder.glob(f"{WEIGHTS}*.bin"))
+    if not found and not pickled:
+        raise InputError(f"{folder} has no {WEIGHTS}.safetensors; expected what save_pretrained wrote.")
+    file = min(found or pickled, key=lambda path: len(path.name))
     if not found:
-        pickled = next(iter(sorted(folder.glob(f"{WEIGHTS}*.bin"))), None)
-        if pickled is None:
-            raise InputError(f"{folder} has no {WEIGHTS}.safetensors; expected what save_pretrained wrote.")
-        require_trust(options, pickled, "these weights are a pickle, for there is no .safetensors beside it")
-    file = min(found, key=lambda path: len(path.name)) if found else pickled
+        require_trust(options, file, "these weights are a pickle, for there is no .safetensors beside it")
     variant = file.name[len(WEIGHTS) : -len(file.suffix)].lstrip(".") or None  # such as fp16
     try:
         model = getattr(diffusers, kind).from_pretrained(

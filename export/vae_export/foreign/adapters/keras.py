@@ -116,8 +116,7 @@ def _without_draw(encoder: Any, path: Path) -> Any:
 
     if len(encoder.outputs) not in GIVES:
         raise InputError(
-            f"{path} gives {len(encoder.outputs)} tensors; expected mean, or mean and logvar, or these "
-            "and z."
+            f"{path} gives {len(encoder.outputs)} tensors; expected mean, or mean and logvar, or these and z."
         )
     cut = keras.Model(encoder.inputs, encoder.outputs[:2])
     _require_known(cut, path)

@@ -7,7 +7,7 @@ model folder has a float64 truth beside its float32 graphs, and graphs in which 
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, fx, nn
@@ -72,7 +72,7 @@ def _free(graph: fx.Graph, node: fx.Node, where: str) -> None:
     elif node.target == aten.slice.Tensor:
         node.args = _counted_from_the_start(node)
     elif node.target in SHAPES:
-        source, sides = node.args[:2]
+        source, sides = node.args[0], cast("list[Any]", node.args[1])
         symbols = [place for place, side in enumerate(sides) if isinstance(side, fx.Node)]
         if len(symbols) == 1 and -1 not in sides:  # the batch, which whoever runs it can count
             node.args = (source, [-1 if place in symbols else side for place, side in enumerate(sides)])
@@ -90,14 +90,17 @@ def _counted_from_the_start(node: fx.Node) -> tuple[Any, ...]:
     side = source.meta["val"].shape[axis]
     if not isinstance(side, int):
         return node.args
-    places = [min(end + side if end < 0 else end, side) if isinstance(end, int) else end for end in ends[:2]]
-    return (source, axis, *places, *ends[2:])
+    for place, end in enumerate(ends[:2]):
+        if isinstance(end, int):
+            ends[place] = min(end + side if end < 0 else end, side)
+    return (source, axis, *ends)
 
 
 def _is_idle(node: fx.Node) -> bool:
     if node.target == aten.slice.Tensor:
-        _, _, start, end, *step = (*node.args, *(0, 0, None, None)[len(node.args) :])
-        return start in (0, None) and end in (None, sys.maxsize) and step in ([], [1])
+        given: list[Any] = [*node.args, *(None, 0, None, None, 1)[len(node.args) :]]
+        _, _, start, end, step = given
+        return start in (0, None) and end in (None, sys.maxsize) and step == 1
     if node.target in (aten.dropout.default, aten.feature_dropout.default):
         return not node.args[2]
     if node.target not in CASTS:

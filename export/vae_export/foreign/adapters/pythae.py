@@ -96,7 +96,9 @@ def _config(folder: Path) -> dict[str, Any]:
         config = json.loads(path.read_bytes())
         kind = config["name"]
     except FileNotFoundError:
-        raise InputError(f"{folder} has no model_config.json; expected a folder that model.save of pythae wrote.")
+        raise InputError(
+            f"{folder} has no model_config.json; expected a folder that model.save of pythae wrote."
+        ) from None
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} is no configuration of pythae: {error!r}.") from error
     if kind not in CLASSES:
