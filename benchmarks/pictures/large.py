@@ -25,6 +25,7 @@ Float32 = npt.NDArray[np.float32]
 Way = Callable[[Float32], Float32]
 
 WINDOW = 64  # pixels a side
+SHAPE = ("--image-shape", f"3,{WINDOW},{WINDOW}")
 CLASSES = ("AutoencoderKL", "AutoencoderTiny")
 ENGINES = ("vae_runtime", "diffusers, tiled", "diffusers, whole")
 RUNS = 3
@@ -48,8 +49,7 @@ def main(sizes: tuple[int, ...], overlaps: tuple[float, ...]) -> None:
             saved, model = Path(scratch, name), Path(scratch, f"{name}-model")
             _in_a_process(_save, name, saved)
             subprocess.run(
-                [sys.executable, "-m", "vae_runtime", "export", "--from", "diffusers", saved, model]
-                + ["--image-shape", f"3,{WINDOW},{WINDOW}"],
+                [sys.executable, "-m", "vae_runtime", "export", "--from", "diffusers", saved, model, *SHAPE],
                 check=True,
                 capture_output=True,
             )
@@ -77,14 +77,15 @@ def _in_a_process(work: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def _save(name: str, folder: Path) -> None:
-    """An autoencoder with random weights: of the layout of Stable Diffusion's at a quarter of its width, or of TAESD's."""
+    """An autoencoder with random weights: laid out as Stable Diffusion's at a quarter of its width, or as TAESD."""
     import diffusers
     import torch
 
     torch.manual_seed(0)
     blocks = {"down_block_types": ("DownEncoderBlock2D",) * 4, "up_block_types": ("UpDecoderBlock2D",) * 4}
+    groups = {"norm_num_groups": 8}  # of four channels, as at full width: one alone is constant in a plain picture
     options: dict[str, Any] = {
-        "AutoencoderKL": {**blocks, "block_out_channels": (32, 64, 128, 128), "layers_per_block": 2},
+        "AutoencoderKL": {**blocks, "block_out_channels": (32, 64, 128, 128), "layers_per_block": 2, **groups},
         "AutoencoderTiny": {"latent_channels": 4},
     }[name]
     getattr(diffusers, name)(**options).save_pretrained(folder)

@@ -66,7 +66,10 @@ def write(folder: Path, *, posterior: str = "diagonal_gaussian") -> Path:
     contents = {
         "encoder.onnx": graph(
             stamps("encoder", PAIR_ID, FORMAT_VERSION),
-            [helper.make_node("Conv", ["images", f"to_{name}"], [name], strides=[CELL] * 2, **pads) for name in outputs],
+            [
+                helper.make_node("Conv", ["images", f"to_{name}"], [name], strides=[CELL] * 2, **pads)
+                for name in outputs
+            ],
             {"images": IMAGE},
             dict.fromkeys(outputs, LATENT),
             {f"to_{name}": kernel for name, kernel in outputs.items()},

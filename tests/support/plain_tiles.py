@@ -30,6 +30,6 @@ def put_together(windows, tops, lefts):
     for window, (row, column) in zip(windows, itertools.product(range(len(tops)), range(len(lefts))), strict=True):
         weight = np.outer(weights(tops, row, height), weights(lefts, column, width))
         there = slice(tops[row], tops[row] + height), slice(lefts[column], lefts[column] + width)
-        sums[:, *there] += weight * window
+        sums[(slice(None), *there)] += weight * window
         total[there] += weight
     return sums / total

@@ -14,7 +14,6 @@ from .options import Command, added
 from .trees import write_bytes_below
 
 if TYPE_CHECKING:
-    import numpy as np
     import numpy.typing as npt
     from PIL import Image
 

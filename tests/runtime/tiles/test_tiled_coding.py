@@ -33,7 +33,10 @@ def test_far_from_seams_a_large_picture_gives_what_the_network_gives_of_it_whole
     """Windows of 8x6 cells begin at 0, 6, 12 and 0, 4, 8, 12, and see 0 beyond a border: cells beside one differ."""
     image = picture(72, 80)
     mean, logvar = encode_tiled(vae, image)
-    rows, columns = [*range(6), *range(8, 12), *range(14, 20)], [*range(4), *range(6, 8), *range(10, 12), *range(14, 18)]
+    rows, columns = (
+        [*range(6), *range(8, 12), *range(14, 20)],
+        [*range(4), *range(6, 8), *range(10, 12), *range(14, 18)],
+    )
     for got, expected in ((mean, linear_map.encode(image[None])), (logvar, linear_map.encode_logvar(image[None]))):
         assert got.shape == (1, 2, 20, 18) and got.dtype == np.float32
         np.testing.assert_allclose(got[..., rows, :][..., columns], expected[..., rows, :][..., columns], **TOLERANCE)
@@ -96,7 +99,11 @@ def test_a_deterministic_autoencoder_has_no_logvar_in_tiles_either(tmp_path):
 @pytest.mark.parametrize(
     ("shape", "size", "words"),
     [
-        ((2, 8, 6), None, r"z is \[2, 8, 6\]; expected latents of one picture, \[1, 2, rows, columns\], 8 x 6 places or"),
+        (
+            (2, 8, 6),
+            None,
+            r"z is \[2, 8, 6\]; expected latents of one picture, \[1, 2, rows, columns\], 8 x 6 places or",
+        ),
         ((2, 2, 8, 6), None, "expected latents of one picture"),
         ((1, 3, 8, 6), None, "expected latents of one picture"),
         ((1, 2, 7, 60), None, "8 x 6 places or more"),

@@ -1,4 +1,4 @@
-"""Windows and their blend, on plain functions: against the rule in plain numpy, and against the whole picture's result."""
+"""Windows and their blend, on plain functions: against the rule in plain numpy, and the whole picture's result."""
 
 import itertools
 
@@ -113,7 +113,10 @@ def test_a_file_is_read_in_its_own_pixels_with_the_models_colours(tmp_path):
         expected = from_uint8(255 - pixels.transpose(2, 0, 1))
         np.testing.assert_array_equal(opened.window(20, 10, 24, 32), expected[:, 10:42, 20:44])
         np.testing.assert_array_equal(opened.window(60, 45, 24, 32)[:, :5, :10], expected[:, 45:, 60:])
-    with readable(Image.fromarray(pixels), SPEC) as opened, readable(from_uint8(pixels.transpose(2, 0, 1)), SPEC) as same:
+    with (
+        readable(Image.fromarray(pixels), SPEC) as opened,
+        readable(from_uint8(pixels.transpose(2, 0, 1)), SPEC) as same,
+    ):
         np.testing.assert_array_equal(whole(encoded(encode, opened, FRAME)), whole(encoded(encode, same, FRAME)))
 
 
