@@ -147,7 +147,8 @@ def draft(run, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def search(draft):
-    return lambda dataset=digits(), **options: find_recipe(draft, Pictures.of_dataset(dataset, draft.source.config), **options)  # noqa: B008 (once)
+    config, usual = draft.source.config, digits()
+    return lambda dataset=usual, **options: find_recipe(draft, Pictures.of_dataset(dataset, config), **options)
 
 
 def test_the_model_that_a_search_measures_is_one_that_pickles(draft):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import click
 
+from vae_runtime.printable import printable
 from vae_runtime.spec import MODES
 
 if TYPE_CHECKING:
@@ -142,4 +143,5 @@ def export_from(
         int8=int8,
         license=license or "unknown",
         replace=replace,
+        say=lambda text: click.echo(printable(text), err=True),
     )

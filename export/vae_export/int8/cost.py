@@ -53,7 +53,9 @@ def cost(float32: VAE, int8: VAE, images: Float32) -> Cost:
     measure = measure_of(float32.manifest)
     lost = measure.lost(measure.said(float32, images), measure.said(int8, images))
     error = float(lost.std(ddof=1) / math.sqrt(len(lost))) if len(lost) > 1 else math.inf
-    return Cost(float(lost.mean()), error, psnr(float32.reconstruct(images), int8.reconstruct(images)), len(lost), measure)
+    return Cost(
+        float(lost.mean()), error, psnr(float32.reconstruct(images), int8.reconstruct(images)), len(lost), measure
+    )
 
 
 def psnr(images: Float32, others: Float32) -> float:

@@ -13,7 +13,7 @@ LOSS_RMSE = 0.02  # of white: 5 of 255 levels, 34 dB
 
 
 class Limits(NamedTuple):
-    """What may be lost, in the unit of the model's measure, and how near reconstructions must come to float32's (dB)."""
+    """What may be lost, in the unit of the model's measure, and how near reconstructions must come (dB)."""
 
     loss: float = 0.2  # nats of the ELBO
     psnr: float = 30.0

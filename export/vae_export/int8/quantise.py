@@ -156,7 +156,7 @@ def _free_outputs(graph: onnx.GraphProto, keep: tuple[str, ...]) -> None:
 
 
 def _name_axes(graph: onnx.GraphProto) -> None:
-    """Constants of one side with one scale say axis 0: the axis is not used, but ONNX's default of 1 is none of theirs."""
+    """Constants of one side say axis 0: one scale needs none, but ONNX's default of 1 is no axis of theirs."""
     short = {tensor.name for tensor in graph.initializer if len(tensor.dims) < 2}
     for node in graph.node:
         if node.op_type == "DequantizeLinear" and node.input[0] in short and not node.attribute:

@@ -112,7 +112,8 @@ def _spare(
         dearest = sorted(costs.items(), key=lambda item: -item[1])[:5]
         worst = ", ".join(f"{role} {name} {cost:.2f}" for (role, name), cost in dearest)
         raise ExportError(
-            f"int8 loses {lost:.2f} {unit} and {allowed:g} are allowed (--int8-loss); the layers that cost most: {worst}."
+            f"int8 loses {lost:.2f} {unit} and {allowed:g} are allowed (--int8-loss); the layers that cost most: "
+            f"{worst}."
         )
     return keep
 
@@ -158,12 +159,14 @@ def _worth_it(keep: Keep, speeds: Speeds, say: Say) -> tuple[Keep, dict[str, flo
     for role in keep.keys() - won.keys():
         say(f"The {role} stays float32, for 8 bits are no faster.")
     return won, {
-        f"{verb}_speedup_batch_{batch}": round(ratio, 2) for (verb, batch), ratio in speeds.items() if _ROLES[verb] in won
+        f"{verb}_speedup_batch_{batch}": round(ratio, 2)
+        for (verb, batch), ratio in speeds.items()
+        if _ROLES[verb] in won
     }
 
 
 def _latents(vae: VAE, images: Float32) -> Float32:
-    """What a decoder meets: draws of the posterior or, without one, means; and as many of the prior, if there is one."""
+    """What a decoder meets: draws of the posterior or else means, and as many of the prior if there is one."""
     manifest = vae.manifest
     n = len(images) // 2 if manifest.has_prior else 0
     posterior = vae.encode(images[-n:] if n else images)

@@ -126,7 +126,7 @@ def test_flat_pictures_and_channels_last_become_channels_first(tmp_path):
         {"z": [None, 2]},
         {"pictures": [None, 4, 4, 3]},
     )
-    with pytest.raises(InputError, match="encoder.onnx has no image shape; give --image-shape"):
+    with pytest.raises(InputError, match=r"encoder\.onnx has no image shape; give --image-shape"):
         ONNX.open((encoder, decoder), Options())
     model = ONNX.open((encoder, decoder), Options(image_shape=(3, 4, 4)))
     assert (model.value_range, model.made_by) == ((0, 1), "tool")
@@ -146,7 +146,7 @@ def test_an_encoder_that_also_draws_is_taken_without_the_draw(tmp_path):
         ("Add", ["mean", "noise"], ["z"], {}),
     ]
     sizes, taken = {"sizes": np.array([2, 2])}, {"x": [None, 4]}
-    sides = dict.fromkeys(("mean", "logvar", "z"), [None, 2])
+    sides = {name: [None, 2] for name in ("mean", "logvar", "z")}
     both = Graph.read(write_nodes(tmp_path / "both.onnx", drawn, sizes, taken, sides))
     assert [part.shape[1] for part in both.module(["mean", "logvar"])(torch.zeros(3, 4))] == [2, 2]
     with pytest.raises(ExportError, match=r"both.onnx: the node 'RandomNormalLike_1', .* draws its own noise"):
@@ -187,7 +187,7 @@ def of_one_node(operator, **attributes):
             ),
             "mixes the rows of a batch",
         ),
-        (of_one_node("Relu", domain="")[:2] + ({"x": [None, 2, 3]}, {"mean": None}), "has 2 sides behind the batch"),
+        ((*of_one_node("Relu", domain="")[:2], {"x": [None, 2, 3]}, {"mean": None}), "has 2 sides behind the batch"),
     ],
 )
 def test_an_encoder_that_cannot_come_in_says_why(tmp_path, graph, sentence):

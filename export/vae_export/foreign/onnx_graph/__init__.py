@@ -1,1 +1,1 @@
-"""An ONNX graph that another tool wrote, as a torch module: read, refused where it cannot be one, and run node by node."""
+"""An ONNX graph that another tool wrote, as a torch module that runs it node by node."""

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import onnx
-
 from torch import Tensor
 
 from .agreement import require_agreement, require_rows

@@ -1,7 +1,7 @@
 """A graph as a torch module: each node is a function of torch, each weight a parameter.
 
-Shapes that the graph computes inside (Shape, Gather, Concat, Reshape) are Python's numbers here, not tensors, so that a
-trace with an open batch sees them through. The floats of the graph are the module's: `.double()` computes it in float64.
+Shapes that the graph computes inside (Shape, Gather, Concat) are Python's numbers here, not tensors, so that a
+trace with an open batch sees them through. The floats of the graph are the module's, which `.double()` makes float64.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""An ONNX file as a graph of opset 18 or later: weights beside it taken in, functions put in place, half floats made whole."""
+"""An ONNX file as a graph of opset 18 or later, with the weights beside it taken in and functions put in place."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import onnx
 import onnx.checker
 import onnx.inliner
 import onnx.version_converter
-from onnx.version_converter import ConvertError
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+from onnx.version_converter import ConvertError
 
 from vae_runtime.errors import InputError
 

@@ -75,7 +75,11 @@ def _dropout(step: Step, x: Tensor, ratio: Value = None, training: Value = None)
 # ONNX's numbers of types: float, float16, double and bfloat16; uint8, int8, int32, int64; bool.
 _KINDS = {
     **dict.fromkeys((1, 10, 11, 16), torch.float32),
-    **{2: torch.uint8, 3: torch.int8, 6: torch.int32, 7: torch.int64, 9: torch.bool},
+    2: torch.uint8,
+    3: torch.int8,
+    6: torch.int32,
+    7: torch.int64,
+    9: torch.bool,
 }
 
 ELEMENTWISE: dict[str, Run] = {
