@@ -103,7 +103,7 @@ class Whole(keras.Model):
 
 
 def test_a_model_that_is_a_class_is_refused_with_the_way_out(tmp_path):
-    encoder, decoder = dense()
+    _, decoder = dense()
     whole = Whole()
     whole(np.zeros((1, 64), np.float32))
     with pytest.raises(InputError, match=r"is a model of the class Whole, .*vae\.encoder\.save\('encoder\.keras'\)"):

@@ -65,7 +65,7 @@ def _free(graph: fx.Graph, node: fx.Node, where: str) -> None:
     if node.op == "call_module" or node.target in REMARKS:  # the guards of the shapes it was traced with
         graph.erase_node(node)
     elif _is_idle(node):
-        node.replace_all_uses_with(node.args[0])
+        node.replace_all_uses_with(cast(fx.Node, node.args[0]))
         graph.erase_node(node)
     elif node.target == aten.sigmoid.default:
         node.target = torch.sigmoid  # under the name by which a decoder's logits are looked for
