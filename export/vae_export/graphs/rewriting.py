@@ -131,6 +131,37 @@ def _reduce_l2(editor: Editor, reduce: NodeProto) -> None:
     )
 
 
+def _instance_normalization(editor: Editor, norm: NodeProto) -> None:
+    """By the mean of squared differences from the mean, which is taken twice; group normalisation becomes it too.
+
+    On a plain area the differences are the roundings of the mean, and epsilon lets a norm multiply them by a thousand,
+    the next one by a thousand more; their own mean, taken off, leaves nothing. Sums are over the last side alone: they
+    add up in one order whatever the batch.
+    """
+    shape = editor.shape(norm.input[0])
+    if shape is None or len(shape) != 3 or any(name not in editor.constants for name in norm.input[1:]):
+        return
+    scale, bias = (editor.constants[name].astype(np.float32)[:, None] for name in norm.input[1:])
+    last = editor.constant(np.array([2], np.int64))
+    nodes: list[NodeProto] = []
+
+    def add(operator: str, *inputs: str) -> str:
+        nodes.append(node(operator, inputs, editor.new_name()))
+        return nodes[-1].output[0]
+
+    gap = norm.input[0]
+    for _ in range(2):
+        gap = add("Sub", gap, add("ReduceMean", gap, last))
+    variance = add("ReduceMean", add("Mul", gap, gap), last)
+    even = add("Div", gap, add("Sqrt", add("Add", variance, editor.number(attribute(norm, "epsilon", 1e-5)))))
+    if (scale != 1).any():
+        even = add("Mul", even, editor.constant(scale))
+    if bias.any():
+        add("Add", even, editor.constant(bias))
+    nodes[-1].output[0] = norm.output[0]
+    editor.replace(norm, nodes)
+
+
 def _by_twos(operator: str) -> Rule:
     """An operator of many tensors as some of two."""
 
@@ -168,6 +199,7 @@ _RULES: dict[str, Rule] = {
     "Cast": _cast,
     "Celu": _celu,
     "Identity": _identity,
+    "InstanceNormalization": _instance_normalization,
     "Max": _by_twos("Max"),
     "Min": _by_twos("Min"),
     "Mish": _mish,
