@@ -13,7 +13,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 from onnx import TensorProto, helper, numpy_helper
-from vae_export import source, steps
+from vae_export import run_source, steps
 from vae_export.checks.parity import GREATEST, TENSORS, Parity, compare, largest, require_parity
 from vae_export.checks.torch_numbers import torch_numbers
 from vae_export.errors import ExportError
@@ -202,11 +202,11 @@ def test_an_error_beyond_its_limit_is_refused_with_probe_and_advice(name):
 def test_a_model_that_differs_from_torch_leaves_nothing_behind(small, tmp_path, monkeypatch):
     usual = steps.export_graphs
 
-    def wrong(model, config, **more):
-        other = copy.deepcopy(model)
+    def wrong(functions, **more):
+        other = copy.deepcopy(functions)
         with torch.no_grad():
-            other.decoder[0].bias += 0.01
-        return usual(other, config, **more)
+            other["decoder"].module.body[0].bias += 0.01
+        return usual(other, **more)
 
     monkeypatch.setattr(steps, "export_graphs", wrong)
     with pytest.raises(ExportError, match=r"for draws from the prior, images lies"):
@@ -257,7 +257,7 @@ def test_a_place_that_is_taken_is_refused_before_the_work(small, tmp_path):
 
 def test_a_model_that_cannot_be_read_is_refused_before_the_work(small, tmp_path, monkeypatch):
     (tmp_path / "manifest.json").write_text('{"format": "vae-onnx", "for')
-    monkeypatch.setattr(source, "load_model", None)
+    monkeypatch.setattr(run_source, "load_model", None)
     with pytest.raises(InputError, match=r"holds a model that cannot be read .* or add --replace"):
         export(small, tmp_path)
 

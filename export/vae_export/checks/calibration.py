@@ -74,13 +74,13 @@ def score_images(vae: VAE, images: npt.NDArray[np.float32]) -> Calibrated:
     return Calibrated(calibration(vae, parts), len(images), [])
 
 
-def told(calibrated: Calibrated, folder: Path, *, checked: bool) -> list[str]:
-    """Sentences for people: how many pictures of the folder it is, and what became of the rest; checked: by pixels."""
+def told(calibrated: Calibrated, folder: Path, *, checked: bool, advice: str) -> list[str]:
+    """Sentences for people: how many pictures of the folder it is, and what became of the rest; checked: by pixels, and what to do if not."""
     said = [f"Calibrated with {calibrated.pictures:,} pictures of {folder}."]
     if not checked:
         said.append(
-            "warning: nothing says whether the model was trained on some of them, for its data are not at hand; give "
-            "them as --data-dir."
+            "warning: nothing says whether the model was trained on some of them, for its data are not at hand"
+            f"{advice}."
         )
     if calibrated.left_out:
         said.append(

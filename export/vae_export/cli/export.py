@@ -77,7 +77,7 @@ def export(
     storage_uri: str | None,
     foreign: ForeignChoice,
 ) -> None:
-    """Make a checked model of a run, or of what another library saved.
+    """Make a checked model of a run or of others' files.
 
     RUN may also be the checkpoint folder of an artifact. With --from, another library's files take its place: one
     folder of pythae or diffusers, or an encoder and a decoder of keras, onnx or torch. The graphs are compared with
@@ -96,7 +96,7 @@ def export(
         _require_none_of_runs(layout=layout, data_dir=data_dir, int8_loss=int8_loss, storage_uri=storage_uri)
         *files, folder = paths
         exported = export_from(foreign, files, folder, license=license, int8=int8, calibrate=calibrate, replace=replace)
-        _report(exported, folder, calibrate=calibrate, checked=False)
+        _report(exported, folder, calibrate=calibrate, checked=False, of_run=False)
         return
     run, folder = _run_and_folder(paths)
     license = license or "Apache-2.0"
@@ -133,10 +133,10 @@ def _require_none_of_runs(**given: object) -> None:
             raise click.UsageError(f"--{name.replace('_', '-')} is of runs and of model folders, not of --from.")
 
 
-def _report(exported: Exported, folder: Path, *, calibrate: Path | None, checked: bool) -> None:
+def _report(exported: Exported, folder: Path, *, calibrate: Path | None, checked: bool, of_run: bool = True) -> None:
     from .summary import summary
 
-    for line in summary(exported, calibrate=calibrate, checked=checked):
+    for line in summary(exported, calibrate=calibrate, checked=checked, of_run=of_run):
         _say(line, err=line.startswith("warning"))
     _say(f"Wrote {folder}. Next: vae verify -m {shlex.quote(str(folder))}")
 

@@ -11,10 +11,11 @@ from ..checks.parity import largest
 from ..draft import Exported
 
 
-def summary(exported: Exported, *, calibrate: Path | None, checked: bool) -> Iterator[str]:
+def summary(exported: Exported, *, calibrate: Path | None, checked: bool, of_run: bool = True) -> Iterator[str]:
     """Lines for people, those that warn with "warning" before them.
 
-    calibrate: the folder of normal pictures; checked: whether those that the model was trained on were left out.
+    calibrate: the folder of normal pictures; checked: whether those that the model was trained on were left out;
+    of_run: whether the model was trained here, on data that --data-dir can name.
     """
     errors = (f"{name} {item.ours:.1e} ({item.torchs:.1e})" for name, item in largest(exported.parity).items())
     against = "Largest errors against float64, as shares of the size (torch's float32 in brackets)"
@@ -22,10 +23,12 @@ def summary(exported: Exported, *, calibrate: Path | None, checked: bool) -> Ite
     for precision, bits in exported.bits.items():
         yield f"Bits of {precision} results on this machine: {bits}."
     if calibrate and exported.calibrated:
-        yield from told(exported.calibrated, calibrate, checked=checked)
+        yield from told(
+            exported.calibrated, calibrate, checked=checked, advice="; give them as --data-dir" if of_run else ""
+        )
     if exported.anomalies:
         yield from table(exported.anomalies)
         yield from warnings(exported.anomalies)
-    else:
+    elif of_run:
         yield "Which anomalies it tells was not measured: the data are not at hand; give them as --data-dir."
     yield from filter(None, (exported.thinning, exported.dropped))

@@ -141,7 +141,9 @@ def test_a_card_says_a_name_and_nothing_that_the_name_says(folder):
             "engine": name,
             "nll_draws": name,
         }
-        return card(dataclasses.replace(manifest, training=training), {}, differences).split("\n")
+        return card(dataclasses.replace(manifest, training=training), {}, differences, picture="samples.png").split(
+            "\n"
+        )
 
     plain = lines("mnist")
     assert "datasets: [mnist]" in plain and any("preset `mnist`" in line for line in plain)
