@@ -75,7 +75,10 @@ def score_images(vae: VAE, images: npt.NDArray[np.float32]) -> Calibrated:
 
 
 def told(calibrated: Calibrated, folder: Path, *, checked: bool, advice: str) -> list[str]:
-    """Sentences for people: how many pictures of the folder it is, and what became of the rest; checked: by pixels, and what to do if not."""
+    """Sentences for people: how many pictures of the folder it is, and what became of the rest.
+
+    checked: whether by pixels; advice: what to do where not.
+    """
     said = [f"Calibrated with {calibrated.pictures:,} pictures of {folder}."]
     if not checked:
         said.append(
