@@ -176,3 +176,27 @@ def test_nothing_is_left_behind_where_a_late_check_fails(tmp_path, monkeypatch):
     with pytest.raises(ExportError, match="another model"):
         export_model(tmp_path / "m", encoder=encoder, decoder=decoder, image=IMAGE, **MODULES["deterministic"])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_plain_area_leaves_norms_nothing_to_enlarge(tmp_path):
+    """Groups of one channel with a small epsilon: each norm would enlarge the rounding of a mean a thousand times."""
+
+    def encoder():
+        layers = []
+        for before, after in ((3, 8), (8, 8), (8, 8)):
+            layers += [nn.Conv2d(before, after, 3, padding=1), nn.GroupNorm(8, after, eps=1e-6), nn.SiLU()]
+        return nn.Sequential(*layers, nn.Flatten(), nn.Linear(8 * 256, 4)), nn.Linear(4, 768)
+
+    encoder, decoder = seeded(encoder)
+    said = export_model(
+        tmp_path / "plain",
+        encoder=encoder,
+        decoder=nn.Sequential(decoder, nn.Sigmoid(), nn.Unflatten(1, (3, 16, 16))),
+        image=IMAGE,
+        latent_shape=(4,),
+        value_range=(-1, 1),
+        likelihood="none",
+        prior="none",
+    )
+    (plain,) = (item for item in said.parity if (item.tensor, item.probe) == ("mean", "plain pictures"))
+    assert plain.ours < 2e-6
