@@ -194,7 +194,7 @@ def test_an_error_beyond_its_limit_is_refused_with_probe_and_advice(name):
             ExportError, match=rf"for draws, {name} lies .* 1.0e-04 and 8.0e-04 is allowed. Export with"
         ):
             require_parity([Parity(name, "draws", ours, 1e-4)])
-    with pytest.raises(ExportError, match=r"not determined in float32: for draws.*lower --learning-rate"):
+    with pytest.raises(ExportError, match=r"not determined in float32: for draws.*lower learning rate"):
         require_parity([Parity(name, "draws", 0.5, 0.3)])
     require_parity([Parity(name, "draws", 8e-4, 1e-4)])
 

@@ -138,6 +138,6 @@ def test_outputs_that_are_not_finite_are_refused_with_their_probe(tmp_path):
         model.encoder[1].weight.fill_(1e30)
         model.encoder[3].weight.fill_(1e30)
 
-    with pytest.raises(ExportError, match=r"holds NaN or infinity. Train again, with a lower --learning-rate"):
+    with pytest.raises(ExportError, match=r"holds NaN or infinity. Train again, with a lower learning rate"):
         export(saved(tmp_path, config, overflow), tmp_path / "model")
     assert not (tmp_path / "model").exists()

@@ -137,7 +137,7 @@ def require_parity(parity: list[Parity]) -> None:
         if item.torchs * MARGIN > GREATEST:
             raise ExportError(
                 f"the model is not determined in float32: for {item.probe}, torch's own {item.tensor} lies "
-                f"{item.torchs:.1e} of its size from float64's. Train again, with a lower --learning-rate."
+                f"{item.torchs:.1e} of its size from float64's. Train again, with a lower learning rate."
             )
         raise ExportError(
             f"the exported graphs are another model: for {item.probe}, {item.tensor} lies {item.ours:.1e} of its size "
@@ -234,4 +234,4 @@ def _require_finite_far_out(side: TorchSide, vae: VAE) -> None:
 
 def _require_finite(array: Array, name: str) -> None:
     if not np.isfinite(array).all():
-        raise ExportError(f"{name} holds NaN or infinity. Train again, with a lower --learning-rate.")
+        raise ExportError(f"{name} holds NaN or infinity. Train again, with a lower learning rate.")

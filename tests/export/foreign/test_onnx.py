@@ -219,6 +219,9 @@ def test_what_is_no_onnx_model_is_refused(tmp_path):
         (tmp_path / "bad.onnx").write_bytes(content)
         with pytest.raises(InputError, match=r"bad\.onnx is no ONNX model"):
             ONNX.open((encoder, tmp_path / "bad.onnx"), Options())
+    (tmp_path / "config.json").write_text('{"my": "config"}')
+    with pytest.raises(InputError, match=r"config\.json is no ONNX model"):
+        ONNX.open((encoder, tmp_path / "config.json"), Options())
     (tmp_path / "folder").mkdir()
     with pytest.raises(InputError, match="expected a folder that optimum wrote"):
         ONNX.open([tmp_path / "folder"], Options())

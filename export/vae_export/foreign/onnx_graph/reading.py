@@ -22,7 +22,8 @@ OLDEST, SPOKEN = 11, 18  # opsets: the oldest that is converted, and the one tha
 def read_graph(path: Path) -> onnx.ModelProto:
     """Read a file and what lies beside it; an InputError or ExportError says why it is no graph to bring in."""
     try:
-        model = onnx.load(path)  # external weights may lie beside the file, and nowhere else
+        # Whatever it is called: a name on .json would be read as text. External weights may lie beside it, and nowhere else.
+        model = onnx.load(path, format="protobuf")
     except (DecodeError, onnx.checker.ValidationError, OSError, ValueError) as error:
         raise InputError(f"{path} is no ONNX model, or its weights are not beside it: {_line(error)}") from error
     if not model.graph.node or not model.opset_import:
@@ -34,7 +35,7 @@ def read_graph(path: Path) -> onnx.ModelProto:
 
 def _spoken(model: onnx.ModelProto, path: Path) -> onnx.ModelProto:
     """At opset 18 or later: what this project's operators mean has not changed since."""
-    (opset,) = (item.version for item in model.opset_import if item.domain in ("", "ai.onnx"))
+    opset = max((item.version for item in model.opset_import if item.domain in ("", "ai.onnx")), default=0)
     if opset < OLDEST:
         raise ExportError(f"{path.name} is of opset {opset}; export it again with opset {OLDEST} or later.")
     newest = onnx.defs.onnx_opset_version()
