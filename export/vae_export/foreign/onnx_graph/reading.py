@@ -22,7 +22,7 @@ OLDEST, SPOKEN = 11, 18  # opsets: the oldest that is converted, and the one tha
 def read_graph(path: Path) -> onnx.ModelProto:
     """Read a file and what lies beside it; an InputError or ExportError says why it is no graph to bring in."""
     try:
-        # Whatever it is called: a name on .json would be read as text. External weights may lie beside it, and nowhere else.
+        # A name on .json would be read as text. External weights may lie beside the file, and nowhere else.
         model = onnx.load(path, format="protobuf")
     except (DecodeError, onnx.checker.ValidationError, OSError, ValueError) as error:
         raise InputError(f"{path} is no ONNX model, or its weights are not beside it: {_line(error)}") from error
