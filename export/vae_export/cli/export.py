@@ -1,4 +1,4 @@
-"""`vae export RUN MODEL`, and `vae export --from KIND FILES MODEL`."""
+"""`vae export RUN MODEL`; with `--from`, of what another library saved."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def export(
         _require_none_of_runs(layout=layout, data_dir=data_dir, int8_loss=int8_loss, storage_uri=storage_uri)
         *files, folder = paths
         exported = export_from(foreign, files, folder, license=license, int8=int8, calibrate=calibrate, replace=replace)
-        _report(exported, folder, calibrate=calibrate, checked=False)
+        _report(exported, folder, calibrate=calibrate, checked=False, foreign=True)
         return
     run, folder = _run_and_folder(paths)
     license = license or "Apache-2.0"
@@ -133,10 +133,12 @@ def _require_none_of_runs(**given: object) -> None:
             raise click.UsageError(f"--{name.replace('_', '-')} is of runs and of model folders, not of --from.")
 
 
-def _report(exported: Exported, folder: Path, *, calibrate: Path | None, checked: bool) -> None:
+def _report(
+    exported: Exported, folder: Path, *, calibrate: Path | None, checked: bool, foreign: bool = False
+) -> None:
     from .summary import summary
 
-    for line in summary(exported, calibrate=calibrate, checked=checked):
+    for line in summary(exported, calibrate=calibrate, checked=checked, foreign=foreign):
         _say(line, err=line.startswith("warning"))
     _say(f"Wrote {folder}. Next: vae verify -m {shlex.quote(str(folder))}")
 

@@ -11,10 +11,11 @@ from ..checks.parity import largest
 from ..draft import Exported
 
 
-def summary(exported: Exported, *, calibrate: Path | None, checked: bool) -> Iterator[str]:
+def summary(exported: Exported, *, calibrate: Path | None, checked: bool, foreign: bool = False) -> Iterator[str]:
     """Lines for people, those that warn with "warning" before them.
 
-    calibrate: the folder of normal pictures; checked: whether those that the model was trained on were left out.
+    calibrate: the folder of normal pictures; checked: whether those that the model was trained on were left out;
+    foreign: whether others trained it, so that there are no data whose anomalies could be measured.
     """
     errors = (f"{name} {item.ours:.1e} ({item.torchs:.1e})" for name, item in largest(exported.parity).items())
     against = "Largest errors against float64, as shares of the size (torch's float32 in brackets)"
@@ -26,6 +27,6 @@ def summary(exported: Exported, *, calibrate: Path | None, checked: bool) -> Ite
     if exported.anomalies:
         yield from table(exported.anomalies)
         yield from warnings(exported.anomalies)
-    else:
+    elif not foreign:
         yield "Which anomalies it tells was not measured: the data are not at hand; give them as --data-dir."
     yield from filter(None, (exported.thinning, exported.dropped))
