@@ -22,6 +22,8 @@ from vae_runtime.cli import main, verbs
 from vae_runtime.model import manifest as manifests
 from vae_runtime.web import engine
 
+# Keras's torch backend converts tensors in a way that numpy is about to forbid.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 ROLES = {  # what a name in a command stands for
     r"(photos|good|good-parts|new|other-photos|more-good|today-good|digits)/|FOLDER|DATA|TRAIN|FRESH": "pictures",
     r"(a|b|photo|three|seven|eight|digit-[01])\.png": "picture.png",

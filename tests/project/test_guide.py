@@ -31,7 +31,9 @@ def test_ten_lines_of_python_make_a_model_that_verifies_and_samples(text, root, 
         subprocess.run(verb, cwd=tmp_path, env=environment, check=True, timeout=120)
     assert (tmp_path / "samples.png").read_bytes()[:4] == b"\x89PNG"
     manifest = VAE.load(tmp_path / "my-model").manifest
-    assert manifest.has_elbo and manifest.likelihood.sigma == pytest.approx(0.57, abs=0.1)  # a network of random weights
+    assert manifest.has_elbo
+    # Its pictures are uniform noise, whose standard deviation is the least error of whoever does not know them.
+    assert 12**-0.5 < manifest.likelihood.sigma < 0.4
 
 
 def test_the_table_has_a_command_for_every_kind_of_file(text):

@@ -133,9 +133,7 @@ def _require_none_of_runs(**given: object) -> None:
             raise click.UsageError(f"--{name.replace('_', '-')} is of runs and of model folders, not of --from.")
 
 
-def _report(
-    exported: Exported, folder: Path, *, calibrate: Path | None, checked: bool, foreign: bool = False
-) -> None:
+def _report(exported: Exported, folder: Path, *, calibrate: Path | None, checked: bool, foreign: bool = False) -> None:
     from .summary import summary
 
     for line in summary(exported, calibrate=calibrate, checked=checked, foreign=foreign):
