@@ -44,10 +44,11 @@ class ExportRequest:
     @property
     def meant(self) -> str:
         """What to do where another model lies in the folder."""
-        free = _free(self.folder)
+        free = shlex.quote(str(_free(self.folder)))
         if isinstance(self.origin, Foreign):
             return f"to keep both, export to another folder, such as {free}"
-        return f"to keep both, vae export {shlex.quote(str(self.origin))} {shlex.quote(str(free))}"
+        run = shlex.quote(str(self.origin))
+        return f"to keep both, vae export {run} {free}"
 
 
 class Exported(NamedTuple):

@@ -24,6 +24,7 @@ PLACEHOLDERS = {
     "{_new_folder(place)}": "MODEL --replace",
     "{shlex.quote(str(run))}": "RUN",
     "{shlex.quote(str(_free(folder)))}": "NEWFOLDER",
+    "{free}": "NEWFOLDER",
 }
 NOT_VERBS = ("=", "is")  # `vae = VAE.load()`, "vae is the model"
 FOLDERS = {"export": "MODEL", "train": "RUN"}  # {folder}, by package

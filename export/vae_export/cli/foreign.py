@@ -1,4 +1,4 @@
-"""`vae export --from KIND`: its options, and the model folder that it makes."""
+"""`vae export --from`: its options, and the model folder that it makes."""
 
 from __future__ import annotations
 

@@ -13,6 +13,19 @@ from vae_export.errors import ExportError
 from vae_runtime import ImageSpec, InputError
 
 IMAGE = ImageSpec(shape=(1, 8, 8))
+# Those that docs/YOUR_OWN_VAE.md shows with their sentences.
+IN_THE_GUIDE = (
+    "noise",
+    "dropout",
+    "numpy's noise",
+    "statistics of the batch",
+    "a shape of the data",
+    "a choice by value",
+    "the batch as a number",
+    "an operator that the format lacks",
+    "double",
+    "two inputs",
+)
 
 
 class Wrapped(nn.Module):
@@ -129,12 +142,14 @@ def refused(folder, match, **arguments):
 
 
 @pytest.mark.parametrize("name", ENCODERS)
-def test_an_encoder_that_cannot_come_in_is_refused_by_one_sentence(tmp_path, name):
+def test_an_encoder_that_cannot_come_in_is_refused_by_one_sentence(tmp_path, root, name):
     make, match = ENCODERS[name]
     torch.manual_seed(0)
     gives = None if name in ("another size", "another distribution", "fields that nobody knows") else "mean, logvar"
     said = refused(tmp_path, match, encoder=make(), encoder_gives=gives)
     assert said.endswith(".") and "\n" not in said and len(said) < 500
+    guide = (root / "docs" / "YOUR_OWN_VAE.md").read_text(encoding="utf-8")
+    assert (f"| {said} |" in guide) == (name in IN_THE_GUIDE)
 
 
 def test_two_tensors_without_a_name_are_asked_for(tmp_path):
