@@ -80,7 +80,8 @@ class Bernoulli(Likelihood):
         softplus(l) = max(l, 0) + ln(1 + exp(-|l|)) overflows nowhere.
         """
         (logits,) = decoded
-        return np.asarray(images * logits - np.maximum(logits, 0) - np.log1p(np.exp(-np.abs(logits))))
+        with np.errstate(invalid="ignore"):  # of a model that gives infinities: NaN, and not a line on stderr
+            return np.asarray(images * logits - np.maximum(logits, 0) - np.log1p(np.exp(-np.abs(logits))))
 
 
 @dataclass(frozen=True)

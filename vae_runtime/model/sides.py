@@ -8,6 +8,7 @@ batch, each with `after` places. As its place is always known, no operator that 
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
 
@@ -31,8 +32,10 @@ BATCH = Batch()
 # A side is a number, the batch, or a name that a graph gives to one that it leaves open.
 Side = int | str | Batch
 Shape = tuple[Side, ...]
+_SHAPES = 1024  # that are remembered: a graph has few, and the gate asks about each often
 
 
+@lru_cache(_SHAPES)
 def batch_axis(shape: Shape) -> int | None:
     """Where the batch lies; None where the tensor does not follow from the input."""
     return next((axis for axis, side in enumerate(shape) if isinstance(side, Batch)), None)
@@ -43,6 +46,7 @@ def length(side: Side) -> int:
     return side.places if isinstance(side, Batch) else int(side)
 
 
+@lru_cache(_SHAPES)
 def numbers(shape: Shape) -> int:
     """How many numbers such a tensor has, for each row of the batch."""
     return math.prod(map(length, shape))

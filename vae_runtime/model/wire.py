@@ -18,6 +18,7 @@ from .limits import MOST_FIELDS, MOST_TEXT
 Message = dict[str, Any]  # fields by name; a repeated one is a list, one that is not there is not there
 
 VARINT, BYTES, FIXED32 = 0, 2, 5  # wire types; 1 is of doubles, and 3 and 4 are out of use
+_WIRES = {"int": VARINT, "float": FIXED32}  # of kinds of fields; all others are bytes
 
 
 class WireError(ValueError):
@@ -31,7 +32,7 @@ class ForeignError(WireError):
 def read_message(content: bytes, kind: str = "ModelProto") -> Message:
     """Read one message, deterministic; raw bytes inside are memoryviews of `content`, not copies."""
     reader = _Reader(content)
-    return reader.message(0, len(reader.data), kind)
+    return reader.message(0, len(content), kind)
 
 
 def producer(content: bytes) -> str:
@@ -55,7 +56,7 @@ class _Reader:
     """Reads the messages of one file, as long as they are no more than an exporter writes: each costs whoever reads."""
 
     def __init__(self, content: bytes) -> None:
-        self.data = memoryview(content)
+        self.data = content
         self._fields, self._text = MOST_FIELDS, MOST_TEXT  # that may still come
 
     def message(self, at: int, end: int, kind: str) -> Message:
@@ -64,8 +65,7 @@ class _Reader:
         message: Message = {}
         while at < end:
             tag, at = _varint(data, at, end)
-            field = fields.get(tag >> 3)
-            if field is None:
+            if (field := fields.get(tag >> 3)) is None:
                 self._refuse(at, end, tag, kind)
             value, at = self.value(at, end, tag & 7, field, kind)
             if field.repeated:
@@ -81,8 +81,7 @@ class _Reader:
         self._fields -= 1
         if self._fields < 0:
             raise ForeignError(f"it has more than {MOST_FIELDS:,} fields")
-        expected = {"int": VARINT, "float": FIXED32}.get(field.kind, BYTES)
-        if wire != expected:
+        if wire != (expected := _WIRES.get(field.kind, BYTES)):
             raise WireError(f"{kind} has {field.name} of wire type {wire}; expected {expected}")
         if wire == VARINT:
             number, at = _varint(self.data, at, end)
@@ -95,19 +94,19 @@ class _Reader:
         if at + size > end:
             raise WireError(f"{kind} is cut off")
         if field.kind == "bytes":
-            return self.data[at : at + size], at + size
+            return memoryview(self.data)[at : at + size], at + size
         if field.kind == "text":
-            return self._text_at(at, size, f"{kind} has {field.name}"), at + size
+            return self._text_at(at, size, field, kind), at + size
         return self.message(at, at + size, field.kind), at + size
 
-    def _text_at(self, at: int, size: int, where: str) -> str:
+    def _text_at(self, at: int, size: int, field: Field, kind: str) -> str:
         self._text -= size
         if self._text < 0:
             raise ForeignError(f"it has more than {MOST_TEXT:,} bytes of text")
         try:
-            return str(self.data[at : at + size], "utf-8")
+            return self.data[at : at + size].decode()
         except UnicodeDecodeError:
-            raise WireError(f"{where} that is not UTF-8") from None
+            raise WireError(f"{kind} has {field.name} that is not UTF-8") from None
 
     def _refuse(self, at: int, end: int, tag: int, kind: str) -> NoReturn:
         """A ForeignError for what ONNX knows and stands there whole, a WireError for the rest."""
@@ -121,8 +120,10 @@ class _Reader:
         raise WireError(f"{kind} has the unknown field {number}")
 
 
-def _varint(data: memoryview, at: int, end: int) -> tuple[int, int]:
+def _varint(data: bytes, at: int, end: int) -> tuple[int, int]:
     """A number below 2^64, seven bits a byte, low ones first; the shortest form alone."""
+    if at < end and (number := data[at]) < 0x80:  # nearly all of them
+        return number, at + 1
     number = shift = 0
     while at < end:
         byte = data[at]

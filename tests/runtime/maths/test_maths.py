@@ -1,6 +1,7 @@
 """The mathematics against definitions, quadrature and limits."""
 
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -227,3 +228,12 @@ def test_bits_per_dim_of_binary_pixels_are_bits():
     pixels = np.array([0, 1, 1, 0], np.float32).reshape(1, 1, 2, 2)
     nats = -float(Bernoulli().log_prob(pixels, np.zeros_like(pixels))[0])
     assert bits_per_dim(nats, 4, family="bernoulli") == pytest.approx(1)
+
+
+def test_logits_that_overflowed_give_nan_or_infinity_and_no_warning():
+    likelihood, ends = Bernoulli(), np.array([np.inf, -np.inf], np.float32).reshape(2, 1, 1, 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        of_dark = likelihood.log_prob(np.zeros((2, 1, 1, 1), np.float32), ends)
+        of_light = likelihood.log_prob(np.ones((2, 1, 1, 1), np.float32), ends)
+    assert not np.isfinite(of_dark[0]) and not np.isfinite(of_light).any()

@@ -66,10 +66,12 @@ def run(left: Shape, right: Shape) -> int:
 
 def broadcast(node: Node, left: Shape, right: Shape) -> Shape:
     """The shape of both together; one side of it at most is the batch."""
-    rank, refusal = max(len(left), len(right)), f"{written(left)} and {written(right)} do not fit"
+    rank = max(len(left), len(right))
     sides: list[Side] = []
     for here, there in zip((1,) * (rank - len(left)) + left, (1,) * (rank - len(right)) + right, strict=True):
-        node.need(here == there or 1 in (here, there), refusal)
+        if not (here == there or 1 in (here, there)):
+            break
         sides.append(there if here == 1 else here)
-    node.need(sum(isinstance(side, Batch) for side in sides) <= 1, refusal)
+    if len(sides) < rank or sum(isinstance(side, Batch) for side in sides) > 1:
+        node.need(False, f"{written(left)} and {written(right)} do not fit")
     return tuple(sides)
