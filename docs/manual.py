@@ -50,7 +50,8 @@ def _lines() -> Iterator[str]:
 
 
 def _verb(name: str, command: click.Command) -> Iterator[str]:
-    context = click.Context(command, info_name=f"vae {name}")
+    # As the group has it: click keeps the names of the help option that it is first asked with.
+    context = click.Context(command, info_name=f"vae {name}", help_option_names=["-h", "--help"])
     usage = " ".join(command.collect_usage_pieces(context))
     yield f".SS vae {name} {_escaped(usage)}"
     yield from _text(command.help or "")
