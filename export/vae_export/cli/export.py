@@ -1,4 +1,4 @@
-"""`vae export RUN MODEL`, and `vae export --from KIND FILES MODEL`."""
+"""`vae export`: a run, or with --from what another library saved, becomes a model."""
 
 from __future__ import annotations
 
