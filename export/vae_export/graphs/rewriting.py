@@ -10,6 +10,7 @@ from onnx import NodeProto, TensorProto
 from .editing import Editor, attribute, node
 
 Rule = Callable[[Editor, NodeProto], None]
+_SUMMED = 256  # numbers that a mean adds up in a row
 
 
 def rewrite_operators(editor: Editor) -> None:
@@ -136,7 +137,7 @@ def _instance_normalization(editor: Editor, norm: NodeProto) -> None:
 
     On a plain area the differences are the roundings of the mean, and epsilon lets a norm multiply them by a thousand,
     the next one by a thousand more; their own mean, taken off, leaves nothing. Sums are over the last side alone: they
-    add up in one order whatever the batch.
+    add up in one order whatever the batch; and long ones in two steps, for equal numbers are rounded to one side.
     """
     shape = editor.shape(norm.input[0])
     if shape is None or len(shape) != 3 or any(name not in editor.constants for name in norm.input[1:]):
@@ -149,10 +150,19 @@ def _instance_normalization(editor: Editor, norm: NodeProto) -> None:
         nodes.append(node(operator, inputs, editor.new_name()))
         return nodes[-1].output[0]
 
+    def mean(name: str) -> str:
+        _, groups, size = shape
+        part = max(each for each in range(1, min(size, _SUMMED) + 1) if size % each == 0)
+        if 1 < part < size and shape[0] == -1:
+            name = add("Reshape", name, editor.constant(np.array([-1, groups, size // part, part], np.int64)))
+            name = add("ReduceMean", name, editor.constant(np.array([3], np.int64)))
+            name = add("Reshape", name, editor.constant(np.array([-1, groups, size // part], np.int64)))
+        return add("ReduceMean", name, last)
+
     gap = norm.input[0]
     for _ in range(2):
-        gap = add("Sub", gap, add("ReduceMean", gap, last))
-    variance = add("ReduceMean", add("Mul", gap, gap), last)
+        gap = add("Sub", gap, mean(gap))
+    variance = mean(add("Mul", gap, gap))
     even = add("Div", gap, add("Sqrt", add("Add", variance, editor.number(attribute(norm, "epsilon", 1e-5)))))
     if (scale != 1).any():
         even = add("Mul", even, editor.constant(scale))
