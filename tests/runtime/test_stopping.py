@@ -13,6 +13,7 @@ from tests.runtime.cli.test_errors import shell
 from tests.support.commands import vae_
 from vae_runtime.threads import in_threads
 
+NAPS = "for _ in range(6000): time.sleep(0.01)"  # in one long sleep, a signal just before it would wait for its end
 WORK = """
 import os, signal, sys, time
 from vae_runtime.stopping import end_by, not_watched, orderly_end
@@ -44,12 +45,15 @@ def end(process, *signals):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_unwinds_and_then_ends_the_process(root, number):
-    assert end(begin("time.sleep(60)", root), number)[:2] == (-number, b"unwound\n")
+    assert end(begin(NAPS, root), number)[:2] == (-number, b"unwound\n")
 
 
 @pytest.mark.parametrize(
     "swallowing",
-    ["try: time.sleep(60)\n        except BaseException: raise ImportError('initialization failed')", "sys.exit(3)"],
+    [
+        f"try:\n            {NAPS}\n        except BaseException: raise ImportError('initialization failed')",
+        "sys.exit(3)",
+    ],
 )
 def test_what_a_library_makes_of_it_changes_no_exit_code(root, swallowing):
     work = f"os.kill(os.getpid(), signal.SIGTERM) if 'exit' in {swallowing!r} else None\n        {swallowing}"
@@ -61,7 +65,7 @@ def test_what_a_library_makes_of_it_changes_no_exit_code(root, swallowing):
 
 def test_several_signals_at_once_are_one_stop(root):
     work = "import vae_runtime.stopping; vae_runtime.stopping.ONE_STOP = 60  # however slow this machine is\n"
-    work += "        try: print('inside', flush=True); time.sleep(60)\n"
+    work += f"        try:\n            print('inside', flush=True)\n            {NAPS}\n"
     work += "        finally: time.sleep(0.5); print('cleared', flush=True)"
     numbers = (signal.SIGHUP, signal.SIGTERM, signal.SIGHUP)
     process = begin(work, root)
@@ -92,7 +96,7 @@ def test_what_the_caller_ignores_stays_ignored(root):
 
 
 def test_a_shell_sees_130_and_its_loop_ends(root, tmp_path):
-    (tmp_path / "work.py").write_text(WORK.replace("{work}", "time.sleep(60)"))
+    (tmp_path / "work.py").write_text(WORK.replace("{work}", NAPS))
     line = f'for n in 1 2 3; do "{sys.executable}" work.py; done'
     bash = subprocess.Popen(
         ["bash", "-c", line],
